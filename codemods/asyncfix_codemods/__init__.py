@@ -1,0 +1,1 @@
+"""The built-in codemods: one anti-pattern, one module."""

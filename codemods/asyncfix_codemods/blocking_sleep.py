@@ -1,0 +1,202 @@
+"""`time.sleep` where the event loop runs."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+import libcst as cst
+
+from asyncfix import (
+    NEW_AWAIT,
+    Codemod,
+    Context,
+    Doubt,
+    Level,
+    Names,
+    Plan,
+    runs_elsewhere,
+)
+
+
+class BlockingSleep(Codemod):
+    """`time.sleep` in a coroutine stops every other task of the event loop.
+
+    Before:
+
+        import time
+
+        async def poll(ready):
+            while not ready():
+                time.sleep(0.1)
+
+    After:
+
+        import asyncio
+
+        async def poll(ready):
+            while not ready():
+                await asyncio.sleep(0.1)
+
+    Safety: safe where every guard holds. Other tasks run during the pause, and
+    a timeout or a cancel can arrive in it: that is the purpose. Code that runs
+    on anyio gets `anyio.sleep`. Refused where no `await` may stand, where a
+    thread lock is held, where the pause tears an update of shared state apart,
+    where a cancel would be swallowed or would cut a cleanup short, where tests
+    patch the call, and for arguments the two functions treat differently.
+    """
+
+    name = "blocking-sleep"
+    calls = ("time.sleep",)
+    guards = NEW_AWAIT
+    noqa = ("ASYNC101", "ASYNC251")
+
+    def judge(self, context: Context) -> Plan | None:
+        """Say what to do about one `time.sleep`."""
+        if runs_elsewhere(context):
+            return None
+        if context.site.kind == "value":
+            return _as_value(context)
+        doubts = (
+            *_argument(context),
+            *_already_awaited(context),
+            *_on_purpose(context),
+        )
+        change = ""
+        if not context.facts.scopes[context.site.function].suspends:
+            change = f"{context.function.name} had no await: its callers wait now, too"
+        paused = " ".join(context.tree.text(each) for each in context.call.args)
+        return Plan(
+            f"{context.spelled}() stops every task of the event loop",
+            by_hand=f"await asyncio.sleep({paused})",
+            change=change,
+            needs=("asyncio",),
+            doubts=doubts,
+        )
+
+    def rewrite(self, node: cst.Call, names: Names) -> cst.BaseExpression:
+        """Give `await asyncio.sleep(x)`; the argument stays as it is written."""
+        sleep = cst.Attribute(cst.Name(names["asyncio"]), cst.Name("sleep"))
+        return cst.Await(node.with_changes(func=sleep))
+
+
+def _as_value(context: Context) -> Plan | None:
+    """A sleep that is passed on; whoever gets it may call it on the loop."""
+    above = context.tree.parent(context.node)
+    if not isinstance(above, (ast.Call, ast.keyword)):
+        return None
+    doubt = Doubt(
+        "sleep-value",
+        Level.MANUAL,
+        f"{context.spelled} is passed as a value: who calls it is not known",
+        "pass asyncio.sleep to something that awaits it",
+    )
+    message = f"{context.spelled} is handed on inside a coroutine"
+    return Plan(message, by_hand="asyncio.sleep", doubts=(doubt,))
+
+
+def _argument(context: Context) -> tuple[Doubt, ...]:
+    """Find arguments that time.sleep and asyncio.sleep treat differently.
+
+    time.sleep raises ValueError for -1 and for nan, OverflowError for inf;
+    asyncio.sleep returns at once for -1 and waits for ever for inf (tried on
+    CPython 3.9 to 3.13).
+    """
+    call = context.call
+    if len(call.args) != 1 or call.keywords or isinstance(call.args[0], ast.Starred):
+        return (
+            _differs(
+                "takes exactly one positional argument",
+                "give asyncio.sleep the number of seconds alone",
+            ),
+        )
+    value = call.args[0]
+    if (
+        isinstance(value, ast.UnaryOp)
+        and isinstance(value.op, ast.USub)
+        and isinstance(value.operand, ast.Constant)
+        and value.operand.value != 0
+    ):
+        return (
+            _differs(
+                "raises ValueError for a negative number, "
+                "asyncio.sleep returns at once",
+                "mend the number first",
+            ),
+        )
+    if _is_endless(context, value):
+        return (
+            _differs(
+                "raises for nan and inf, asyncio.sleep waits for ever",
+                "wait for an asyncio.Event that nobody sets, if that is meant",
+            ),
+        )
+    if isinstance(value, ast.Call):
+        made = context.qualified_name(value.func)
+        if made in ("decimal.Decimal", "fractions.Fraction"):
+            return (
+                _differs(
+                    "takes what asyncio.sleep does not: a Decimal or Fraction",
+                    "convert it with float(...)",
+                ),
+            )
+    return ()
+
+
+def _is_endless(context: Context, value: ast.expr) -> bool:
+    if isinstance(value, ast.UnaryOp):
+        value = value.operand
+    if isinstance(value, ast.Call) and len(value.args) == 1:
+        number = value.args[0]
+        return (
+            context.qualified_name(value.func) == "builtins.float"
+            and isinstance(number, ast.Constant)
+            and isinstance(number.value, str)
+            and bool(re.match(r"(?i)\s*[+-]?(?:nan|inf)", number.value))
+        )
+    if isinstance(value, ast.Constant):
+        return value.value == float("inf")
+    return context.qualified_name(value) in ("math.inf", "math.nan")
+
+
+def _differs(how: str, advice: str) -> Doubt:
+    return Doubt("sleep-argument", Level.MANUAL, f"time.sleep {how}", advice)
+
+
+def _already_awaited(context: Context) -> tuple[Doubt, ...]:
+    if not isinstance(context.tree.parent(context.node), ast.Await):
+        return ()
+    return (
+        Doubt(
+            "sleep-awaited",
+            Level.MANUAL,
+            "`await time.sleep(...)` waits and then raises TypeError: "
+            "None cannot be awaited",
+            "write asyncio.sleep, if the code below is meant to run",
+        ),
+    )
+
+
+def _on_purpose(context: Context) -> tuple[Doubt, ...]:
+    """Find test code that blocks the loop because that is what it tests."""
+    if not context.in_tests():
+        return ()
+    lines, at = context.tree.lines, context.call.lineno
+    near = lines.line(at)
+    above = lines.line(at - 1).strip() if at > 1 else b""
+    comments = near.partition(b"#")[2] + (above if above.startswith(b"#") else b"")
+    start, end = context.tree.span(context.function)
+    if (
+        re.search(rb"(?i)block", comments)
+        or "block" in context.function.name.lower()
+        or b"slow_callback_duration" in lines.text[start:end]
+    ):
+        return (
+            Doubt(
+                "sleep-on-purpose",
+                Level.MANUAL,
+                "this test seems to block the event loop on purpose",
+                "if it does not: await asyncio.sleep(...)",
+            ),
+        )
+    return ()

@@ -1,0 +1,64 @@
+"""asyncfix: find what blocks a Python program's event loop, and rewrite it.
+
+This is the public door. A pack of codemods imports from here and from
+`asyncfix.testing`, and from nowhere else of the engine. Names are loaded when
+they are first used, so that `asyncfix --help` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from asyncfix.codemod import Codemod, Context, Names, Plan, Site
+    from asyncfix.guards import GUARDS, NEW_AWAIT
+    from asyncfix.model import AsyncfixError, Doubt, Finding, Level, Problem, Settings
+    from asyncfix.offload import runs_elsewhere
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "GUARDS",
+    "NEW_AWAIT",
+    "AsyncfixError",
+    "Codemod",
+    "Context",
+    "Doubt",
+    "Finding",
+    "Level",
+    "Names",
+    "Plan",
+    "Problem",
+    "Settings",
+    "Site",
+    "__version__",
+    "runs_elsewhere",
+]
+
+_HOMES = {
+    "Codemod": "codemod",
+    "Context": "codemod",
+    "Names": "codemod",
+    "Plan": "codemod",
+    "Site": "codemod",
+    "GUARDS": "guards",
+    "NEW_AWAIT": "guards",
+    "runs_elsewhere": "offload",
+    "AsyncfixError": "model",
+    "Doubt": "model",
+    "Finding": "model",
+    "Level": "model",
+    "Problem": "model",
+    "Settings": "model",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from the module it lives in (PEP 562)."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'asyncfix' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f"asyncfix.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value

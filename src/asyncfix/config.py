@@ -1,0 +1,114 @@
+"""Ask, second half: `[tool.asyncfix]` in `pyproject.toml` -> settings.
+
+A mistake is an error that names file and key; nothing runs with half a
+configuration.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from asyncfix.model import AsyncfixError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+_STRINGS = ("paths", "select", "ignore", "exclude")
+_FLAGS = ("unsafe", "safe-only", "include-generated")
+_NEWEST = 16
+
+
+class Configuration(NamedTuple):
+    """What the configuration file says; None and empty where it is silent."""
+
+    paths: tuple[str, ...] = ()
+    select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    unsafe: bool = False
+    safe_only: bool = False
+    include_generated: bool = False
+    target: tuple[int, int] | None = None
+
+
+def load(root: Path) -> Configuration:
+    """Read the project's configuration; empty where there is no file.
+
+    Raises AsyncfixError with file, line or key where it is wrong.
+    """
+    file = root / "pyproject.toml"
+    if not file.is_file():
+        return Configuration()
+    try:
+        document = tomllib.loads(file.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        line = re.search(r"at line (\d+)", str(error))
+        where = f"{file}:{line[1]}" if line else str(file)
+        raise AsyncfixError(f"{where}: is no valid TOML: {error}") from error
+    except OSError as error:
+        raise AsyncfixError(f"{file}: cannot be read: {error.strerror}") from error
+    tool = document.get("tool", {})
+    table = tool.get("asyncfix", {}) if isinstance(tool, dict) else {}
+    if not isinstance(table, dict):
+        raise AsyncfixError(f"{file}: [tool.asyncfix] is not a table")
+    known = (*_STRINGS, *_FLAGS, "target-version")
+    for key in table:
+        if key not in known:
+            raise AsyncfixError(
+                f"{file}: [tool.asyncfix] has no key {key!r} "
+                f"(there is: {', '.join(sorted(known))})"
+            )
+    strings = {key: _strings(file, table, key) for key in _STRINGS}
+    flags = {key: _flag(file, table, key) for key in _FLAGS}
+    if flags["unsafe"] and flags["safe-only"]:
+        raise AsyncfixError(f"{file}: unsafe and safe-only exclude each other")
+    return Configuration(
+        **strings,
+        unsafe=flags["unsafe"],
+        safe_only=flags["safe-only"],
+        include_generated=flags["include-generated"],
+        target=_target(file, table, document),
+    )
+
+
+def _strings(file: Path, table: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    value = table.get(key, [])
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        raise AsyncfixError(f"{file}: {key} must be a list of strings")
+    return tuple(value)
+
+
+def _flag(file: Path, table: Mapping[str, Any], key: str) -> bool:
+    value = table.get(key, False)
+    if not isinstance(value, bool):
+        raise AsyncfixError(f"{file}: {key} must be true or false")
+    return value
+
+
+def _target(
+    file: Path, table: Mapping[str, Any], document: Mapping[str, Any]
+) -> tuple[int, int] | None:
+    """Give the oldest Python: `target-version`, else `requires-python`."""
+    if "target-version" in table:
+        value = table["target-version"]
+        if not isinstance(value, str):
+            raise AsyncfixError(f'{file}: target-version must be a string like "3.11"')
+        return version(value, f"{file}: target-version")
+    project = document.get("project", {})
+    requires = project.get("requires-python", "") if isinstance(project, dict) else ""
+    lowest = re.findall(r"(?:>=|==|~=)\s*3\.(\d+)", str(requires))
+    return (3, max(map(int, lowest))) if lowest else None
+
+
+def version(text: str, where: str) -> tuple[int, int]:
+    """Turn "3.11" or "py311" into (3, 11); raises AsyncfixError naming `where`."""
+    match = re.fullmatch(r"(?:py)?3\.?(\d{1,2})", text)
+    if match is None or not 4 <= int(match[1]) <= _NEWEST:
+        raise AsyncfixError(f'{where}: {text!r} is no Python version like "3.11"')
+    return 3, int(match[1])

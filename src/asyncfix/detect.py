@@ -1,0 +1,53 @@
+"""Stage 5, detect: project and codemods -> sites. Opens no syntax tree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from asyncfix import facts as f
+from asyncfix.codemod import Codemod, Site
+from asyncfix.link import Project
+
+
+def sites(
+    project: Project, path: str, codemods: Iterable[Codemod]
+) -> Iterator[tuple[Codemod, Site]]:
+    """Give the sites of one file, in its order.
+
+    A use is a site if the wanted name is one of the things it may mean: that
+    it is the only one is a guard's question.
+    """
+    wanted = {name: codemod for codemod in codemods for name in codemod.calls}
+    facts = project.files[path]
+    if not wanted or not any(scope.is_async for scope in facts.scopes):
+        return
+    spelled = project.spellings(wanted)
+    around: dict[int, int] = {}
+    for kind, uses in (("call", facts.calls), ("value", facts.references)):
+        for use in uses:
+            if use.name.rpartition(".")[2] not in spelled:
+                continue
+            coroutine = around.get(use.scope, -2)
+            if coroutine == -2:
+                coroutine = around[use.scope] = _coroutine(project, path, use.scope)
+            if coroutine < 0:
+                continue
+            for answer in project.answers(path, use.scope, use.name):
+                if answer.name in wanted:
+                    site = Site(path, use, kind, answer.name, coroutine)
+                    yield wanted[answer.name], site
+                    break
+
+
+def _coroutine(project: Project, path: str, scope: int) -> int:
+    """Give the coroutine around a scope; a method of a class in it is not in it."""
+    scopes = project.files[path].scopes
+    below = -1
+    while scope >= 0:
+        here = scopes[scope]
+        if here.kind == f.FUNCTION and here.is_async:
+            return scope
+        if here.kind == f.CLASS and below in (f.FUNCTION, f.LAMBDA):
+            return -1
+        below, scope = here.kind, here.parent
+    return -1

@@ -1,0 +1,282 @@
+"""The conductor: the only module that knows the order of the stages."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from asyncfix import workers
+from asyncfix.codemod import Codemod, by_names
+from asyncfix.detect import sites
+from asyncfix.edits import apply, moved_lines
+from asyncfix.facts import Facts
+from asyncfix.gather import gather, surroundings
+from asyncfix.judge import Judgement, judge
+from asyncfix.link import Project
+from asyncfix.model import Change, Finding, Problem, Result, Settings
+from asyncfix.parsing import parse
+from asyncfix.prove import prove
+from asyncfix.rewrite import RewriteError, rewrite
+from asyncfix.scan import scan
+from asyncfix.source import Source, decode
+from asyncfix.tree import Tree
+
+_MOST_PASSES = 10
+
+
+def run(
+    settings: Settings,
+    codemods: Iterable[Codemod],
+    progress: Callable[[str, int, int], None] = lambda stage, done, total: None,
+) -> Result:
+    """Find, judge, rewrite and prove. Writes nothing.
+
+    `progress` is told the stage, how many files are done and how many there
+    are. Raises AsyncfixError for settings that cannot be followed.
+    """
+    chosen = by_names(codemods, settings)
+    gathered = gather(settings)
+    total = len(gathered.files)
+    done = 0
+
+    def tick(more: int) -> None:
+        nonlocal done
+        done += more
+        progress("reading", done, total)
+
+    scanned = workers.scan_files(gathered.files, settings.jobs, tick)
+    facts = {each.path: each for each in scanned if isinstance(each, Facts)}
+    problems = [each for each in scanned if isinstance(each, Problem)]
+    skipped = Counter(gathered.skipped)
+    if not settings.include_generated:
+        generated = {path for path, each in facts.items() if each.generated}
+        skipped["generated"] += len(generated)
+    else:
+        generated = set()
+    targets = [path for path in gathered.files if path in facts.keys() - generated]
+    notes = gathered.notes + _newer(facts[path] for path in targets)
+    partly = [path for path in targets if facts[path].opaque]
+    problems += [_unseen(facts[path]) for path in partly]
+
+    project = Project(facts.values(), str(settings.root))
+    with_sites = [path for path in targets if any(sites(project, path, chosen))]
+    if with_sites:
+        around = workers.scan_files(
+            surroundings(settings, gathered.files), settings.jobs
+        )
+        known = [each for each in around if isinstance(each, Facts)]
+        notes += [
+            f"{each.path}:{each.line}: {each.message}; what it says of the "
+            "files that were named is not known"
+            for each in around
+            if isinstance(each, Problem)
+        ]
+        if known:
+            facts.update((each.path, each) for each in known)
+            project = Project(facts.values(), str(settings.root))
+            with_sites = [path for path in targets if any(sites(project, path, chosen))]
+    work = _Work(settings, chosen, project, targets)
+    work.until_stable(with_sites, progress)
+    problems += work.problems
+    failed = {problem.path for problem in problems} - set(partly) | {
+        problem.path for problem in work.problems
+    }
+    return Result(
+        findings=tuple(sorted(work.findings)),
+        changes=tuple(work.changes(failed)),
+        problems=tuple(sorted(set(problems))),
+        notes=tuple(notes),
+        gathered=total + sum(gathered.skipped.values()),
+        skipped={reason: count for reason, count in sorted(skipped.items()) if count},
+        failed=frozenset(failed),
+        suppressed=work.suppressed,
+    )
+
+
+def _newer(facts: Iterable[Facts]) -> list[str]:
+    count = sum(1 for each in facts if each.opaque)
+    if not count:
+        return []
+    import sys
+
+    mine = ".".join(map(str, sys.version_info[:2]))
+    return [
+        f"{count} files hold syntax newer than Python {mine}, on which asyncfix "
+        "runs: those statements were not looked at; run it on a newer Python"
+    ]
+
+
+def _unseen(facts: Facts) -> Problem:
+    first = facts.opaque[0]
+    more = f" and {len(facts.opaque) - 1} more" if len(facts.opaque) > 1 else ""
+    return Problem(
+        facts.path,
+        first.line,
+        f"this statement{more} is newer than the running Python: not looked at",
+        "the rest of the file was; run asyncfix on a newer Python",
+    )
+
+
+class _Work:
+    """The passes over the files that have sites, until nothing is left to fix."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        codemods: Sequence[Codemod],
+        project: Project,
+        targets: Sequence[str],
+    ) -> None:
+        self.settings = settings
+        self.codemods = codemods
+        self.project = project
+        self.targets = frozenset(targets)
+        self.findings: list[Finding] = []
+        self.problems: list[Problem] = []
+        self.suppressed = 0
+        self._old: dict[str, Source] = {}
+        self._now: dict[str, Source] = {}
+        self._origin: dict[str, list[int | None]] = {}
+        self._fixed: dict[str, list[Finding]] = {}
+        self._trees: dict[str, Tree] = {}
+        self._broken: set[str] = set()
+
+    # -- files as they are in this pass -------------------------------------
+
+    def source(self, path: str) -> Source:
+        """Give a file as this run has left it; raises LookupError if it moved."""
+        if path not in self._now:
+            data = workers.read(path)
+            if isinstance(data, Problem):
+                raise LookupError(data.message)
+            source = decode(path, data)
+            if isinstance(source, Problem):
+                raise LookupError(source.message)
+            if source.digest != self.project.files[path].digest:
+                raise LookupError("has changed while it was looked at")
+            self._old[path] = self._now[path] = source
+        return self._now[path]
+
+    def tree(self, path: str) -> Tree:
+        """Give the syntax tree of a file as this run has left it."""
+        if path not in self._trees:
+            parsed = parse(path, self.source(path).text)
+            if isinstance(parsed, Problem):
+                raise LookupError(parsed.message)
+            module, text, _ = parsed
+            self._trees[path] = Tree(module, text)
+        return self._trees[path]
+
+    # -- the passes ---------------------------------------------------------
+
+    def until_stable(
+        self, paths: Sequence[str], progress: Callable[[str, int, int], None]
+    ) -> None:
+        """Make passes until one changes nothing; at most ten."""
+        for number in range(_MOST_PASSES):
+            changed = []
+            for done, path in enumerate(paths):
+                progress("judging", done, len(paths))
+                if path not in self._broken and self._pass(path, number):
+                    changed.append(path)
+            if not changed:
+                return
+            self._relink(changed)
+            paths = changed
+        for path in paths:
+            self._fail(path, 1, "does not come to rest after 10 passes")
+
+    def _pass(self, path: str, number: int) -> bool:
+        """Judge and rewrite one file once; tell whether it changed."""
+        try:
+            found = sites(self.project, path, self.codemods)
+            judged, off = judge(self.project, self.settings, found, self.tree)
+        except LookupError as error:
+            self._fail(path, 1, str(error).strip("'\""))
+            return False
+        if number == 0:
+            self.suppressed += off
+            self.findings += [each.finding for each in judged]
+        chosen = [each for each in judged if self.settings.applies(each.finding.level)]
+        if not chosen:
+            return False
+        return self._rewrite(path, chosen, number)
+
+    def _rewrite(self, path: str, chosen: list[Judgement], number: int) -> bool:
+        source, tree = self.source(path), self.tree(path)
+        try:
+            edits, fixed = rewrite(self.project, tree, path, chosen)
+        except RewriteError as error:
+            self._fail(path, error.line, str(error))
+            return False
+        text = apply(source.text, edits)
+        moved = moved_lines(source.text, edits)
+        proven = prove(source, text, edits, moved)
+        if isinstance(proven, Problem):
+            self._fail(path, proven.line, proven.message, proven.hint)
+            return False
+        before = self._origin.get(path)
+        self._origin[path] = (
+            moved
+            if before is None
+            else [None if line is None else before[line] for line in moved]
+        )
+        self._note(path, fixed, number, before)
+        self._now[path] = Source(path, proven, text, source.encoding, source.bom)
+        del self._trees[path]
+        return True
+
+    def _note(
+        self,
+        path: str,
+        fixed: Sequence[Finding],
+        number: int,
+        origin: list[int | None] | None,
+    ) -> None:
+        """Remember what was fixed; a finding of a later pass may be a new one."""
+        kept = self._fixed.setdefault(path, [])
+        if origin is None:
+            kept += fixed
+            return
+        waiting = [
+            each for each in self.findings if each.path == path and each not in kept
+        ]
+        for finding in fixed:
+            same = next((w for w in waiting if w.codemod == finding.codemod), None)
+            if same is None:
+                line = origin[finding.line - 1] if finding.line <= len(origin) else None
+                same = replace(finding, line=finding.line if line is None else line + 1)
+                self.findings.append(same)
+            else:
+                waiting.remove(same)
+            kept.append(same)
+
+    def _relink(self, changed: Sequence[str]) -> None:
+        facts = dict(self.project.files)
+        for path in changed:
+            scanned = scan(path, self._now[path].data)
+            if isinstance(scanned, Problem):
+                self._fail(path, scanned.line, scanned.message)
+            else:
+                facts[path] = scanned[0]
+        self.project = Project(facts.values(), self.project.root)
+
+    def _fail(self, path: str, line: int, message: str, hint: str = "") -> None:
+        hint = hint or "its fixes are dropped; the file stays as it was"
+        self.problems.append(Problem(path, line, message, hint))
+        self._broken.add(path)
+
+    def changes(self, failed: set[str]) -> Iterable[Change]:
+        """Give the proven changes of all passes, in the order of the paths."""
+        for path in sorted(self._origin):
+            if path not in failed and self._now[path].data != self._old[path].data:
+                yield Change(
+                    Path(path),
+                    path,
+                    self._old[path].data,
+                    self._now[path].data,
+                    tuple(self._origin[path]),
+                    tuple(self._fixed[path]),
+                )

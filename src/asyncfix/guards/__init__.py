@@ -1,0 +1,54 @@
+"""The guards: named checks that a rewrite needs, one function each.
+
+A guard gets the context of a site and gives None where it holds, else a
+`Doubt`: its id, the level the fix sinks to, why, and what to do by hand. The
+ids and their reasons are explained in docs/guards.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from asyncfix.codemod import Context
+from asyncfix.guards import atomicity, cancellation, names, owners, position, world
+from asyncfix.model import Doubt, Level
+
+Guard = Callable[[Context], "Doubt | None"]
+
+GUARDS: dict[str, Guard] = {
+    "N1": names.means_the_library,
+    "N2": names.no_capture,
+    "N3": names.can_name_the_cure,
+    "S1": position.await_may_stand_here,
+    "A1": atomicity.no_lock_held,
+    "A2": atomicity.no_block_others_would_see,
+    "A3": atomicity.no_update_torn_apart,
+    "A3-callers": atomicity.callers_lose_no_update,
+    "A4": atomicity.nothing_read_before,
+    "C1": cancellation.cancel_is_not_swallowed,
+    "C2": cancellation.cleanup_is_not_cut,
+    "E1": world.runs_on_asyncio,
+    "E2": world.nobody_patches_it,
+    "O1": owners.decorators_are_neutral,
+    "V1": owners.only_called,
+}
+
+# What every new `await` needs. E1 stands before N3: it says which library.
+NEW_AWAIT = (
+    "N1", "N2", "S1", "E1", "N3", "A1", "A2", "A3", "A3-callers", "A4", "C1", "C2", "E2",
+)  # fmt: skip
+
+
+def ask(context: Context, ids: Iterable[str]) -> list[Doubt]:
+    """Ask guards in order; stop at the first that refuses.
+
+    Raises KeyError for an id that no guard has.
+    """
+    doubts: list[Doubt] = []
+    for guard in ids:
+        doubt = GUARDS[guard](context)
+        if doubt is not None:
+            doubts.append(doubt)
+            if doubt.level is Level.MANUAL:
+                break
+    return doubts

@@ -1,0 +1,232 @@
+"""A guards: what was one step for other tasks is two with an `await` in it."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from asyncfix.codemod import Context
+from asyncfix.guards.flow import torn_update
+from asyncfix.guards.locks import is_lock
+from asyncfix.guards.places import Places
+from asyncfix.model import Doubt, Level
+from asyncfix.tree import dotted, walk_function
+
+# Context managers that keep nothing other tasks could see or trip over.
+_PRIVATE = frozenset(
+    (
+        "builtins.open", "io.open", "gzip.open", "bz2.open", "lzma.open",
+        "tarfile.open", "zipfile.ZipFile", "contextlib.suppress",
+        "contextlib.closing", "contextlib.nullcontext", "decimal.localcontext",
+    )
+)  # fmt: skip
+_EXIT_STACK = "contextlib.ExitStack"
+_FILE_LOCKS = re.compile(r"^(?:fcntl\.(?:flock|lockf)|msvcrt\.locking)$")
+_THREAD_TYPES = re.compile(
+    r"^(?:threading|multiprocessing|multiprocessing\.\w+)\."
+    r"(?:Lock|RLock|Semaphore|BoundedSemaphore|Condition)$"
+)
+
+
+def _withs(context: Context) -> Iterator[tuple[ast.With, list[ast.withitem]]]:
+    """Give the sync `with` statements that are entered at the site."""
+    for above, below in context.within():
+        if above is context.function:
+            return
+        if isinstance(above, ast.With):
+            if isinstance(below, ast.withitem):
+                yield above, above.items[: above.items.index(below)]
+            else:
+                yield above, above.items
+
+
+def no_lock_held(context: Context) -> Doubt | None:
+    """A1: no thread or file lock is held at the site."""
+    for node, items in _withs(context):
+        for item in items:
+            if is_lock(item.context_expr) or _is_thread_lock(
+                context, item.context_expr
+            ):
+                return _held(node.lineno)
+    line = _acquired(context)
+    return _held(line) if line else None
+
+
+def _held(line: int) -> Doubt:
+    return Doubt(
+        "A1",
+        Level.MANUAL,
+        f"a thread lock is held here (line {line}): with an await inside, "
+        "a second task deadlocks (Lock) or walks in (RLock)",
+        "use asyncio.Lock with `async with`, or sleep after the lock is released",
+    )
+
+
+def _is_thread_lock(context: Context, expression: ast.expr) -> bool:
+    """Tell by the value given to a name or attribute in this file."""
+    if isinstance(expression, ast.Call):
+        return bool(_THREAD_TYPES.match(context.qualified_name(expression.func) or ""))
+    name = dotted(expression)
+    if name is None:
+        return False
+    for node in ast.walk(context.tree.module):
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
+            if any(dotted(target) == name for target in node.targets):
+                made = context.qualified_name(node.value.func) or ""
+                if _THREAD_TYPES.match(made):
+                    return True
+    return False
+
+
+def _acquired(context: Context) -> int:
+    """Give the line of an acquire that is not released before the site."""
+    held: dict[str, int] = {}
+    at = context.node.lineno
+    calls = [
+        node
+        for node in walk_function(context.function)
+        if isinstance(node, ast.Call) and node.lineno <= at
+    ]
+    for call in sorted(calls, key=lambda node: (node.lineno, node.col_offset)):
+        if _FILE_LOCKS.match(context.qualified_name(call.func) or ""):
+            name = context.tree.text(call.args[0]) if call.args else "file"
+            unlocks = any("LOCK_UN" in context.tree.text(each) for each in call.args)
+            _take(held, name, call.lineno, not unlocks)
+        elif isinstance(call.func, ast.Attribute):
+            above = context.tree.parent(call)
+            if isinstance(above, ast.Await):
+                continue
+            owner = call.func.value
+            if is_lock(owner) or _is_thread_lock(context, owner):
+                if call.func.attr in ("acquire", "release"):
+                    name = context.tree.text(owner)
+                    _take(held, name, call.lineno, call.func.attr == "acquire")
+    return min(held.values(), default=0)
+
+
+def _take(held: dict[str, int], name: str, line: int, taken: bool) -> None:
+    if taken:
+        held[name] = line
+    else:
+        held.pop(name, None)
+
+
+def no_block_others_would_see(context: Context) -> Doubt | None:
+    """A2: every other sync `with` round the site is private to the task."""
+    for node, items in _withs(context):
+        for item in items:
+            if not _is_private(context, item.context_expr, node):
+                what = context.tree.text(item.context_expr)
+                return Doubt(
+                    "A2",
+                    Level.UNSAFE,
+                    f"other tasks would run inside this block (line {node.lineno}) "
+                    f"and see its {what}",
+                    "sleep outside of the block, if you can",
+                )
+    return None
+
+
+def _is_private(context: Context, expression: ast.expr, node: ast.With) -> bool:
+    if not isinstance(expression, ast.Call):
+        return False
+    name = context.qualified_name(expression.func) or ""
+    if name in _PRIVATE or name.startswith("tempfile."):
+        return True
+    if name == _EXIT_STACK:
+        return all(
+            _is_private(context, call.args[0], node)
+            for call in walk_function(node)
+            if isinstance(call, ast.Call)
+            and isinstance(call.func, ast.Attribute)
+            and call.func.attr in ("enter_context", "push", "callback")
+            and call.args
+        )
+    return False
+
+
+def no_update_torn_apart(context: Context) -> Doubt | None:
+    """A3: no value read before the site decides a write to its place after it."""
+    found = torn_update(context.function, context.node)
+    if found is None:
+        return None
+    return Doubt(
+        "A3",
+        Level.MANUAL,
+        f"{found.place} is read at line {found.read} and written at line "
+        f"{found.written}: other tasks would run in between and their change "
+        "would be lost",
+        "read it again after the await, or hold an asyncio.Lock over both",
+    )
+
+
+def callers_lose_no_update(context: Context) -> Doubt | None:
+    """A3 for the callers of a coroutine that never suspended before.
+
+    `await f()` was one step while `f` had no `await`; now it is two.
+    """
+    path, scope = context.site.path, context.site.function
+    if context.facts.scopes[scope].suspends:
+        return None
+    for caller, use in context.project.callers(path, scope):
+        around = context.project.coroutine_around(caller, use.scope)
+        if around < 0:
+            continue
+        tree = context.trees(caller)
+        start, end = (use.line, use.col), (use.end_line, use.end_col)
+        call = tree.find(ast.Call, start, end)
+        for above, _ in tree.ancestors(call):
+            if isinstance(above, ast.AsyncFunctionDef):
+                found = torn_update(above, call)
+                if found is not None:
+                    return Doubt(
+                        "A3",
+                        Level.UNSAFE,
+                        f"{context.function.name} never suspended before, and "
+                        f"{above.name} ({caller}:{use.line}) awaits it between reading "
+                        f"{found.place} at line {found.read} and writing it at "
+                        f"line {found.written}",
+                        "hold an asyncio.Lock over both, or read it again",
+                    )
+                break
+    return None
+
+
+def nothing_read_before(context: Context) -> Doubt | None:
+    """A4: the expression has read no shared place before the site is reached."""
+    places = Places(context.function)
+    for above, below in context.within():
+        if isinstance(above, ast.stmt):
+            if isinstance(above, ast.AugAssign) and places.place(above.target):
+                return _read_first(context.tree.text(above.target))
+            break
+        for earlier in _earlier(above, below):
+            for place, _ in places.reads(earlier):
+                return _read_first(place)
+    return None
+
+
+def _earlier(above: ast.AST, below: ast.AST) -> list[ast.AST]:
+    """Give the parts of an expression whose values wait while `below` runs."""
+    if isinstance(above, (ast.BoolOp, ast.IfExp)):
+        return []  # a condition is used up before what it guards is run
+    if isinstance(above, ast.comprehension):
+        return []
+    children = list(ast.iter_child_nodes(above))
+    if isinstance(above, ast.Dict):
+        pairs = zip(above.keys, above.values, strict=True)
+        children = [each for pair in pairs for each in pair if each is not None]
+    if isinstance(above, ast.Call) and dotted(above.func):
+        children.remove(above.func)  # a method is looked up, not a value
+    position = next((i for i, each in enumerate(children) if each is below), 0)
+    return children[:position]
+
+
+def _read_first(place: str) -> Doubt:
+    return Doubt(
+        "A4",
+        Level.MANUAL,
+        f"{place} is read before the await of the same statement",
+        "await into a variable on a line of its own first",
+    )

@@ -1,0 +1,241 @@
+"""Does a value read before a new `await` decide a write after it? (Guard A3.)
+
+The function's statements are gone through in order, loops twice, with what
+each local was read from and which reads decide that a statement runs. At the
+site everything read so far turns stale; a write that a stale read of the same
+place decides is a conflict. A read made under an `async with` lock that is
+still held at the site stays fresh: nobody else gets in.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from asyncfix.guards.locks import is_lock
+from asyncfix.guards.places import Places, conflict
+from asyncfix.tree import walk_function
+
+_ENDS = (ast.Return, ast.Raise, ast.Continue, ast.Break)
+
+
+class Read(NamedTuple):
+    """A place that was read, where, under which locks, and if it is stale."""
+
+    place: str
+    line: int
+    stale: bool
+    locks: frozenset[int]
+
+
+class Conflict(NamedTuple):
+    """A place read at one line and written, because of it, at another."""
+
+    place: str
+    read: int
+    written: int
+
+
+_Reads = frozenset[Read]
+_Locals = dict[str, _Reads]
+_NONE: _Reads = frozenset()
+
+
+def torn_update(
+    function: ast.AsyncFunctionDef | ast.FunctionDef, site: ast.AST
+) -> Conflict | None:
+    """Give the first conflict that a suspension at `site` would make."""
+    flow = _Flow(Places(function), site)
+    flow.block(function.body, {}, _NONE)
+    return min(flow.conflicts, key=lambda found: found.written, default=None)
+
+
+class _Flow:
+    def __init__(self, places: Places, site: ast.AST) -> None:
+        self.places = places
+        self.site = site
+        self.locks: frozenset[int] = frozenset()
+        self.conflicts: list[Conflict] = []
+
+    def holds_site(self, node: ast.AST | None) -> bool:
+        if node is None:
+            return False
+        return any(each is self.site for each in walk_function(node, own=False))
+
+    def reads(self, node: ast.AST | None, known: _Locals) -> _Reads:
+        """Give what an expression depends on: places, and locals' places."""
+        if node is None:
+            return _NONE
+        direct = {
+            Read(place, line, False, self.locks)
+            for place, line in self.places.reads(node)
+        }
+        return frozenset(direct) | self.through_locals(node, known)
+
+    @staticmethod
+    def through_locals(node: ast.AST, known: _Locals) -> _Reads:
+        found: set[Read] = set()
+        for each in walk_function(node, own=False):
+            if isinstance(each, ast.Name) and each.id in known:
+                found |= known[each.id]
+        return frozenset(found)
+
+    def age(self, reads: _Reads) -> _Reads:
+        return frozenset(
+            read if read.locks & self.locks else read._replace(stale=True)
+            for read in reads
+        )
+
+    def pass_site(
+        self, node: ast.AST | None, known: _Locals, control: _Reads
+    ) -> _Reads:
+        """Let everything known grow stale if the site stands in `node`."""
+        if self.holds_site(node):
+            for name, reads in known.items():
+                known[name] = self.age(reads)
+            return self.age(control)
+        return control
+
+    def block(
+        self, body: Sequence[ast.stmt], known: _Locals, control: _Reads
+    ) -> _Reads:
+        """Go through a block; gives its control, aged if the site is in it."""
+        for statement in body:
+            control = self.statement(statement, known, control)
+        return control
+
+    def statement(self, node: ast.stmt, known: _Locals, control: _Reads) -> _Reads:
+        if isinstance(node, ast.If):
+            return self.choice(node.test, [node.body, node.orelse], known, control)
+        if isinstance(node, ast.Match):
+            bodies = [case.body for case in node.cases] + [[]]
+            return self.choice(node.subject, bodies, known, control)
+        if isinstance(node, (ast.While, ast.For, ast.AsyncFor)):
+            return self.loop(node, known, control)
+        if isinstance(node, (ast.With, ast.AsyncWith)):
+            return self.with_block(node, known, control)
+        if type(node).__name__ in ("Try", "TryStar"):
+            return self.attempt(node, known, control)
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            known.pop(node.name, None)
+            return control
+        return self.simple(node, known, control)
+
+    def simple(self, node: ast.stmt, known: _Locals, control: _Reads) -> _Reads:
+        control = self.pass_site(node, known, control)
+        deciding = control | self.through_locals(node, known)
+        for place, line in self.places.writes(node):
+            for read in deciding:
+                if read.stale and conflict(read.place, place):
+                    self.conflicts.append(Conflict(place, read.line, line))
+        value = getattr(node, "value", None)
+        taken = self.reads(value, known)
+        if isinstance(node, ast.Assign):
+            for target in node.targets:
+                self.give(target, taken, known)
+        elif isinstance(node, ast.AnnAssign) and value is not None:
+            self.give(node.target, taken, known)
+        elif isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
+            known[node.target.id] = known.get(node.target.id, _NONE) | taken
+        self.walruses(node, known)
+        return control
+
+    def give(self, target: ast.AST, reads: _Reads, known: _Locals) -> None:
+        for node in ast.walk(target):
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                known[node.id] = reads
+
+    def walruses(self, node: ast.AST, known: _Locals) -> None:
+        for each in walk_function(node, own=False):
+            if isinstance(each, ast.NamedExpr):
+                known[each.target.id] = self.reads(each.value, known)
+
+    def choice(
+        self,
+        test: ast.expr,
+        bodies: Iterable[list[ast.stmt]],
+        known: _Locals,
+        control: _Reads,
+    ) -> _Reads:
+        control = self.pass_site(test, known, control)
+        self.walruses(test, known)
+        deciding = self.reads(test, known)
+        after: list[_Locals] = []
+        left, passed, later = False, control, deciding
+        for body in bodies:
+            branch = dict(known)
+            self.block(body, branch, control | deciding)
+            if body and isinstance(body[-1], _ENDS):
+                left = True  # what follows runs only because of the test
+            else:
+                after.append(branch)
+            if any(self.holds_site(each) for each in body):
+                if not (body and isinstance(body[-1], _ENDS)):
+                    passed = self.age(passed)
+                    later = self.age(later)
+        _join(known, after or [dict(known)])
+        return passed | later if left else passed
+
+    def loop(
+        self, node: ast.While | ast.For | ast.AsyncFor, known: _Locals, control: _Reads
+    ) -> _Reads:
+        head = node.test if isinstance(node, ast.While) else node.iter
+        before = dict(known)
+        for _ in range(2):
+            control = self.pass_site(head, known, control)
+            self.walruses(head, known)
+            deciding = self.reads(head, known)
+            if isinstance(node, ast.While):
+                inside = control | deciding
+            else:
+                self.give(node.target, deciding, known)
+                inside = control
+            self.block(node.body, known, inside)
+            if any(self.holds_site(each) for each in node.body):
+                control = self.age(control)
+            _join(known, [dict(known), before])
+        return self.block(node.orelse, known, control)
+
+    def with_block(
+        self, node: ast.With | ast.AsyncWith, known: _Locals, control: _Reads
+    ) -> _Reads:
+        outer = self.locks
+        for item in node.items:
+            control = self.pass_site(item.context_expr, known, control)
+            if item.optional_vars is not None:
+                taken = self.reads(item.context_expr, known)
+                self.give(item.optional_vars, taken, known)
+            if isinstance(node, ast.AsyncWith) and is_lock(item.context_expr):
+                self.locks = outer | {id(node)}
+        control = self.block(node.body, known, control)
+        self.locks = outer
+        return control
+
+    def attempt(self, node: ast.stmt, known: _Locals, control: _Reads) -> _Reads:
+        body: list[ast.stmt] = getattr(node, "body", [])
+        handlers: list[ast.ExceptHandler] = getattr(node, "handlers", [])
+        before = dict(known)
+        inside = self.block(body, known, control)
+        torn = dict(known)
+        _join(torn, [dict(known), before])
+        after = []
+        inside = self.block(getattr(node, "orelse", []), known, inside)
+        after.append(dict(known))
+        for handler in handlers:
+            caught = dict(torn)
+            inside = inside | self.block(handler.body, caught, inside)
+            if not isinstance(handler.body[-1], _ENDS):
+                after.append(caught)
+        _join(known, after)
+        return self.block(getattr(node, "finalbody", []), known, inside)
+
+
+def _join(known: _Locals, branches: Sequence[_Locals]) -> None:
+    """Make `known` what may hold after any of the branches."""
+    names = {name for branch in branches for name in branch}
+    for name in names:
+        merged: set[Read] = set()
+        for branch in branches:
+            merged |= branch.get(name, _NONE)
+        known[name] = frozenset(merged)

@@ -1,0 +1,169 @@
+"""Shared places: what a coroutine reads and writes outside its own locals.
+
+A place is written `self.n`, `CACHE[*]`, `row['id']`: a chain from a name that
+other tasks can reach. Objects that the function makes itself are not shared.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+
+from asyncfix.tree import dotted, walk_function
+
+MUTATORS = frozenset(
+    ("append", "appendleft", "extend", "extendleft", "insert", "remove", "pop",
+     "popleft", "popitem", "clear", "update", "setdefault", "add", "discard")
+)  # fmt: skip
+_FRESH = (
+    ast.List, ast.Tuple, ast.Set, ast.Dict, ast.ListComp, ast.SetComp, ast.DictComp,
+    ast.GeneratorExp, ast.Constant, ast.JoinedStr,
+)  # fmt: skip
+_MAKERS = frozenset(
+    ("dict", "list", "set", "bytearray", "defaultdict", "deque", "sorted", "tuple")
+)
+
+
+class Places:
+    """The shared places of one function."""
+
+    def __init__(self, function: ast.AsyncFunctionDef | ast.FunctionDef) -> None:
+        self.declared: set[str] = set()
+        stores: Counter[str] = Counter()
+        given: dict[str, list[ast.expr]] = defaultdict(list)
+        for node in walk_function(function):
+            targets: list[ast.expr] = []
+            if isinstance(node, (ast.Global, ast.Nonlocal)):
+                self.declared.update(node.names)
+            elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                stores[node.id] += 1
+            elif isinstance(node, ast.Assign):
+                targets = node.targets
+            elif isinstance(node, (ast.AnnAssign, ast.NamedExpr)):
+                targets = [node.target]
+            value = getattr(node, "value", None)
+            for target in targets:
+                if isinstance(target, ast.Name) and isinstance(value, ast.expr):
+                    given[target.id].append(value)
+        parameters = {
+            each.arg for each in ast.walk(function.args) if isinstance(each, ast.arg)
+        }
+        self.locals = (set(stores) | parameters) - self.declared
+        self.made: set[str] = set()
+        self.aliases: dict[str, ast.expr] = {}
+        for name, values in given.items():
+            if name not in self.locals - parameters or len(values) != stores[name]:
+                continue
+            if all(_is_fresh(value) for value in values):
+                self.made.add(name)
+            elif len(values) == 1 and isinstance(values[0], (ast.Attribute, ast.Name)):
+                self.aliases[name] = values[0]
+
+    def place(self, node: ast.AST, depth: int = 0) -> str | None:
+        """Give the shared place an expression stands for, or None."""
+        if isinstance(node, ast.Attribute):
+            base = self._root(node.value, depth)
+            return f"{base}.{node.attr}" if base else None
+        if isinstance(node, ast.Subscript):
+            base = self._root(node.value, depth)
+            key = node.slice
+            shown = repr(key.value) if isinstance(key, ast.Constant) else "*"
+            return f"{base}[{shown}]" if base else None
+        if isinstance(node, ast.Name) and node.id in self.declared:
+            return node.id
+        if isinstance(node, ast.Name) and node.id in self.aliases and depth < 8:
+            return self.place(self.aliases[node.id], depth + 1)
+        return None
+
+    def _root(self, node: ast.AST, depth: int) -> str | None:
+        if isinstance(node, ast.Name):
+            if node.id in self.made:
+                return None
+            if node.id in self.aliases and depth < 8:
+                return self._root(self.aliases[node.id], depth + 1)
+            return node.id
+        return self.place(node, depth)
+
+    def reads(self, expression: ast.AST) -> Iterator[tuple[str, int]]:
+        """Give the places an expression reads, with their lines."""
+        callees = set()
+        for node in walk_function(expression, own=False):
+            if isinstance(node, ast.Call):
+                callees.add(node.func)
+            context = getattr(node, "ctx", None)
+            if not isinstance(context, ast.Load):
+                continue
+            if node in callees:
+                # `self.cache.get(k)` reads the cache; the method is no value.
+                node = node.value if isinstance(node, ast.Attribute) else node
+                if not isinstance(node, (ast.Attribute, ast.Subscript)) and not (
+                    self._is_container(node)
+                ):
+                    continue
+            if isinstance(node, (ast.Attribute, ast.Subscript, ast.Name)):
+                place = self.place(node) or self._container(node)
+                if place:
+                    yield place, node.lineno
+
+    def _is_container(self, node: ast.AST) -> bool:
+        return isinstance(node, ast.Name) and node.id not in self.locals
+
+    def _container(self, node: ast.AST) -> str | None:
+        """Give a module's name that is read whole, as in `k in CACHE`."""
+        if isinstance(node, ast.Name) and self._is_container(node):
+            return node.id
+        return None
+
+    def writes(self, statement: ast.AST) -> Iterator[tuple[str, int]]:
+        """Give the places one statement writes by itself, with their lines."""
+        targets: list[ast.expr] = []
+        if isinstance(statement, (ast.Assign, ast.Delete)):
+            targets = list(statement.targets)
+        elif isinstance(statement, (ast.AugAssign, ast.AnnAssign)):
+            targets = [statement.target]
+        while targets:
+            target = targets.pop()
+            if isinstance(target, (ast.Tuple, ast.List)):
+                targets.extend(target.elts)
+            elif isinstance(target, ast.Starred):
+                targets.append(target.value)
+            elif place := self.place(target):
+                if not isinstance(target, ast.Name) or target.id in self.declared:
+                    yield place, target.lineno
+        for node in walk_function(statement, own=False):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                if node.func.attr in MUTATORS:
+                    owner = node.func.value
+                    place = self.place(owner) or self._container(owner)
+                    if place is None and isinstance(owner, ast.Name):
+                        place = self._root(owner, 0)
+                    if place:
+                        yield place, node.lineno
+
+
+def conflict(read: str, written: str) -> bool:
+    """Tell whether writing one place can change what was read from another."""
+    read_base, read_key = _split(read)
+    written_base, written_key = _split(written)
+    if read_base == written_base:
+        return "*" in (read_key, written_key) or read_key == written_key
+    if read_base == written:
+        return True
+    return read_base.startswith((written + ".", written + "["))
+
+
+def _split(place: str) -> tuple[str, str]:
+    if place.endswith("]"):
+        base, _, key = place.rpartition("[")
+        return base, key[:-1]
+    return place, "*"
+
+
+def _is_fresh(value: ast.expr) -> bool:
+    if isinstance(value, _FRESH):
+        return True
+    if isinstance(value, ast.Call):
+        name = (dotted(value.func) or "").rpartition(".")[2]
+        return name in _MAKERS or name[:1].isupper()
+    return False

@@ -1,0 +1,82 @@
+"""S guard: may an `await` stand at the site? (Language reference, 6.4, 6.2.8.)
+
+https://docs.python.org/3/reference/expressions.html#await-expression
+"""
+
+from __future__ import annotations
+
+import ast
+
+from asyncfix.codemod import Context
+from asyncfix.model import Doubt, Level
+
+_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp)
+_DEFS = (ast.FunctionDef, ast.AsyncFunctionDef)
+# Consumers that stop at the first item that decides.
+_EARLY = frozenset(("any", "all", "next"))
+
+
+def await_may_stand_here(context: Context) -> Doubt | None:
+    """S1: the position can hold an `await` that belongs to the coroutine."""
+    comprehensions = 0
+    for above, below in context.within():
+        if above is context.function:
+            break
+        if isinstance(above, ast.GeneratorExp) and not _outside(above, below, context):
+            return _refuse("a generator expression", _instead(above, context))
+        if isinstance(above, _COMPREHENSIONS) and not _outside(above, below, context):
+            comprehensions += 1
+        if isinstance(above, ast.Lambda) and below is above.body:
+            return _refuse("a lambda", "make it a coroutine function and await it")
+        if isinstance(above, _DEFS):
+            if below in above.body:
+                return _refuse(
+                    f"the nested def {above.name}",
+                    f"make {above.name} `async def` and await its callers, "
+                    "or run it in a thread",
+                )
+            if below is above.returns:
+                return _annotation()
+        if isinstance(above, ast.ClassDef) and below in above.body:
+            return _refuse("a class body", "await before the class statement")
+        if isinstance(above, ast.arg) or (
+            isinstance(above, ast.AnnAssign) and below is above.annotation
+        ):
+            return _annotation()
+        if type(above).__name__ in ("TypeAlias", "TypeVar"):
+            return _annotation()
+    if comprehensions > 1 and context.settings.target < (3, 11):
+        return _refuse(
+            "a comprehension inside another one before Python 3.11",
+            "write the outer one as a loop, or set requires-python to >=3.11",
+        )
+    return None
+
+
+def _outside(node: ast.AST, below: ast.AST, context: Context) -> bool:
+    """Tell whether the site is in the first iterable, evaluated outside."""
+    generators: list[ast.comprehension] = getattr(node, "generators", [])
+    if below is not generators[0]:
+        return False
+    for above, child in context.within():
+        if above is below:
+            return child is generators[0].iter
+    return False
+
+
+def _instead(node: ast.GeneratorExp, context: Context) -> str:
+    consumer = context.tree.parent(node)
+    name = ""
+    if isinstance(consumer, ast.Call):
+        name = context.qualified_name(consumer.func) or ""
+    if name.rpartition(".")[2] in _EARLY or isinstance(consumer, ast.Compare):
+        return "write a loop with `await` that stops where this one stops"
+    return "a list comprehension may hold `await`, if all of it is consumed"
+
+
+def _annotation() -> Doubt:
+    return _refuse("an annotation", "take the call out of the annotation")
+
+
+def _refuse(place: str, advice: str) -> Doubt:
+    return Doubt("S1", Level.MANUAL, f"no await is possible in {place}", advice)

@@ -1,0 +1,153 @@
+"""E guards: what surrounds the module. Which event loop? Which tests?"""
+
+from __future__ import annotations
+
+from asyncfix import facts as f
+from asyncfix.codemod import Context
+from asyncfix.model import Doubt, Level
+
+# Top-level modules of other schedulers. Under them asyncio has no running loop.
+_FOREIGN = {
+    "trio": "trio",
+    "qtrio": "trio",
+    "pytest_trio": "trio",
+    "quart_trio": "trio",
+    "trio_asyncio": "trio",
+    "curio": "curio",
+    "gevent": "gevent",
+    "eventlet": "eventlet",
+    "twisted": "twisted",
+    "uasyncio": "uasyncio",
+}
+_PAUSES = {
+    "trio": "await trio.sleep(...)",
+    "curio": "await curio.sleep(...)",
+    "gevent": "gevent.sleep(...)",
+    "eventlet": "eventlet.sleep(...)",
+    "twisted": "await deferLater(reactor, ...)",
+    "uasyncio": "await uasyncio.sleep(...)",
+}
+# Starting one of these anywhere above changes what runs below.
+_STARTS = {
+    "trio.run": "trio",
+    "curio.run": "curio",
+    "gevent.monkey.patch_all": "gevent",
+    "eventlet.monkey_patch": "eventlet",
+}
+
+
+def runs_on_asyncio(context: Context) -> Doubt | None:
+    """E1: the coroutine is run by asyncio, or by anyio, which is told apart.
+
+    Asks the module, the modules that import it, and whoever above them starts
+    another scheduler. Sets `context.framework`.
+    """
+    project, path = context.project, context.site.path
+    importers = sorted(project.importers(path))
+    for other in (path, *importers):
+        found = _foreign(context, other)
+        if found is not None:
+            return found
+    function = context.facts.scopes[context.site.function]
+    for decorator in function.decorators:
+        if decorator.endswith("mark.trio"):
+            return _other_loop("trio", path, function.line)
+    for other in sorted(project.reached_by(path) - set(importers)):
+        for use in project.files[other].calls:
+            start = use.name.rpartition(".")[2]
+            if start in ("run", "patch_all", "monkey_patch"):
+                name = project.qualified_name(other, use.scope, use.name) or ""
+                if name in _STARTS:
+                    return _other_loop(_STARTS[name], other, use.line)
+    for other in (path, *importers):
+        for use in project.files[other].driven:
+            if use.name.rpartition(".")[2] == function.name:
+                return Doubt(
+                    "E1",
+                    Level.MANUAL,
+                    f"{function.name} is stepped by hand with .send(None) "
+                    f"at {other}:{use.line}: no event loop runs it",
+                    "leave it, or run it with asyncio.run",
+                )
+    context.framework = _framework(context, importers)
+    return None
+
+
+def _foreign(context: Context, path: str) -> Doubt | None:
+    for module, binding in context.project.libraries(path).items():
+        library = _FOREIGN.get(module.partition(".")[0])
+        if library and not binding.flags & f.TYPE_CHECKING:
+            return _other_loop(library, path, binding.line)
+    return None
+
+
+def _other_loop(library: str, path: str, line: int) -> Doubt:
+    return Doubt(
+        "E1",
+        Level.MANUAL,
+        f"this module runs on {library} ({path}:{line})",
+        f"write `{_PAUSES[library]}`",
+    )
+
+
+def _framework(context: Context, importers: list[str]) -> str:
+    """Tell which sleep fits: anyio's works under asyncio and under trio."""
+    project, path = context.project, context.site.path
+    own = project.libraries(path)
+
+    def plainly(libraries: dict[str, f.Binding], name: str) -> bool:
+        return any(
+            module.partition(".")[0] == name and not binding.flags
+            for module, binding in libraries.items()
+        )
+
+    if plainly(own, "anyio"):
+        return "anyio"
+    function = context.facts.scopes[context.site.function]
+    if any(name.endswith("mark.anyio") for name in function.decorators):
+        return "anyio"
+    if any(module.partition(".")[0] == "asyncio" for module in own):
+        return "asyncio"
+    if any(plainly(project.libraries(other), "anyio") for other in importers):
+        return "anyio"
+    return "asyncio"
+
+
+def nobody_patches_it(context: Context) -> Doubt | None:
+    """E2: no test replaces, by name, the call that goes away, or the clock."""
+    project, site = context.project, context.site
+    callee, wanted = site.use.name, site.wanted
+    root = callee.partition(".")[0]
+    own = {
+        f"{module}.{name}"
+        for module in project.module_names(site.path)
+        for name in (root, callee)
+    }
+    around = {*project.reached_by(site.path), site.path}
+    for path in sorted(around):
+        facts = project.files[path]
+        for patch in facts.patches:
+            if patch.scope < 0:
+                hit = patch.target == wanted or patch.target in own
+            else:
+                module, _, name = patch.target.rpartition(".")
+                owners = project.answers(path, patch.scope, module)
+                meant = {f"{owner.name}.{name}" for owner in owners}
+                names = project.answers(path, patch.scope, patch.target)
+                hit = bool(meant & own) or wanted in {each.name for each in names}
+            if hit:
+                return Doubt(
+                    "E2",
+                    Level.MANUAL,
+                    f"{path}:{patch.line} patches {patch.target}",
+                    "change the test with it",
+                )
+        if facts.frozen:
+            return Doubt(
+                "E2",
+                Level.MANUAL,
+                f"{path}:{facts.frozen[0]} freezes the clock: "
+                "the event loop would wait for ever",
+                "pass real_asyncio=True to freeze_time, or use time_machine",
+            )
+    return None

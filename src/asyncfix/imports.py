@@ -1,0 +1,349 @@
+"""Imports: under which name a module can be used at a site, and the edits.
+
+An import is added in the block of imports where it belongs, under the name
+the file already uses; it is dropped only where the fixes left it unused and
+nobody else can see it.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from typing import NamedTuple
+
+from asyncfix import facts as f
+from asyncfix.codemod import Context
+from asyncfix.edits import Edit
+from asyncfix.link import Project
+from asyncfix.tree import Tree
+
+_SHORT = {"asyncio": "aio"}
+
+
+class Name(NamedTuple):
+    """A usable local name of a module, and whether an import must be added."""
+
+    local: str
+    missing: bool
+
+
+def name_for(context: Context, module: str) -> Name | None:
+    """Give the name under which a module can be used at the site.
+
+    None where every name that we would give it is taken.
+    """
+    project, path, scope = context.project, context.site.path, context.site.use.scope
+    for binding in project.files[path].bindings:
+        if binding.kind != f.IMPORT or binding.target != module or binding.flags:
+            continue
+        here = binding.scope == 0 or (
+            binding.scope == context.site.function
+            and binding.line < context.site.use.line
+        )
+        if here and project.qualified_name(path, scope, binding.name) == module:
+            return Name(binding.name, False)
+    for candidate in (module, _SHORT.get(module, f"{module}_"), f"_{module}"):
+        if _is_free(context, candidate, module):
+            return Name(candidate, True)
+    return None
+
+
+def _is_free(context: Context, name: str, module: str) -> bool:
+    project, path, scope = context.project, context.site.path, context.site.use.scope
+    seen = project.visible(path, scope, name)
+    if any(b.kind != f.IMPORT or b.target != module or b.scope for b in seen):
+        return False
+    meant = project.answers(path, 0, name)
+    if any(a.name != module or a.source != "import" for a in meant):
+        return False
+    if not seen and name != module:
+        # A name of our own making must not be anybody's word.
+        word = re.compile(rb"(?<!\w)" + name.encode() + rb"(?!\w)")
+        return not word.search(context.tree.lines.text)
+    return True
+
+
+def addition(tree: Tree, module: str, local: str, near: str | None) -> Edit:
+    """Give the edit that adds `import module` at the module's top.
+
+    `near` names a module of the same kind (standard library or not) whose
+    block of imports is the right one.
+    """
+    words = f"import {module}" if local == module else f"import {module} as {local}"
+    blocks = _blocks(tree)
+    block = _choose(blocks, module, near)
+    if block is None:
+        return _first_import(tree, words, blocks)
+    before = _before(block, module)
+    if before is not None:
+        line = before.lineno
+        start = tree.lines.span(line, line)[0]
+        return Edit(start, start, words.encode() + tree.lines.newline(line))
+    last = block[-1].end_lineno or block[-1].lineno
+    return _after_line(tree, last, words)
+
+
+def _after_line(tree: Tree, line: int, words: str) -> Edit:
+    end = tree.lines.span(line, line)[1]
+    newline = tree.lines.newline(line)
+    if tree.lines.text[end - 1 : end] in (b"\n", b"\r"):
+        return Edit(end, end, words.encode() + newline)
+    return Edit(end, end, newline + words.encode())
+
+
+def _blocks(tree: Tree) -> list[list[ast.Import | ast.ImportFrom]]:
+    """Give the runs of top-level imports that no blank line or code parts."""
+    blocks: list[list[ast.Import | ast.ImportFrom]] = []
+    previous_end = -1
+    for statement in tree.module.body:
+        if isinstance(statement, (ast.Import, ast.ImportFrom)):
+            if getattr(statement, "module", None) == "__future__":
+                previous_end = -1
+                continue
+            if statement.col_offset == 0:
+                if blocks and statement.lineno == previous_end + 1:
+                    blocks[-1].append(statement)
+                else:
+                    blocks.append([statement])
+            previous_end = statement.end_lineno or statement.lineno
+        elif blocks and not isinstance(statement, (ast.If, ast.Try)):
+            break
+    return blocks
+
+
+def _name(statement: ast.Import | ast.ImportFrom) -> str:
+    if isinstance(statement, ast.Import):
+        return statement.names[0].name
+    return statement.module or ""
+
+
+def _top(statement: ast.Import | ast.ImportFrom) -> str:
+    if isinstance(statement, ast.Import):
+        return statement.names[0].name.partition(".")[0]
+    if statement.level:
+        return "."
+    return (statement.module or "").partition(".")[0]
+
+
+def _choose(
+    blocks: list[list[ast.Import | ast.ImportFrom]], module: str, near: str | None
+) -> list[ast.Import | ast.ImportFrom] | None:
+    top = module.partition(".")[0]
+    for wanted in (top, near):
+        for block in blocks:
+            if any(_top(statement) == wanted for statement in block):
+                return block
+    standard = top in sys.stdlib_module_names
+    for block in blocks:
+        if all((_top(each) in sys.stdlib_module_names) == standard for each in block):
+            if _top(block[0]) != ".":
+                return block
+    return None
+
+
+def _before(
+    block: list[ast.Import | ast.ImportFrom], module: str
+) -> ast.Import | ast.ImportFrom | None:
+    """Give the import that the new one stands before, None for the end.
+
+    Follows the block's own order: plain imports first, or all by module name.
+    """
+    kinds = [isinstance(each, ast.Import) for each in block]
+    mixed = False in kinds and any(kinds[kinds.index(False) :])
+    for statement in block:
+        plain = isinstance(statement, ast.Import)
+        if plain or mixed:
+            name = _name(statement)
+            if name.lower() > module:
+                return statement
+        elif not plain:
+            return statement
+    return None
+
+
+def _first_import(
+    tree: Tree, words: str, blocks: list[list[ast.Import | ast.ImportFrom]]
+) -> Edit:
+    """Add an import where the file has no block for it."""
+    newline = tree.lines.newline(1)
+    body = tree.module.body
+    head = 0
+    for statement in body:
+        docstring = (
+            statement is body[0]
+            and isinstance(statement, ast.Expr)
+            and isinstance(statement.value, ast.Constant)
+            and isinstance(statement.value.value, str)
+        )
+        if docstring or getattr(statement, "module", None) == "__future__":
+            head = statement.end_lineno or statement.lineno
+        else:
+            break
+    if head:
+        start = tree.lines.span(head, head)[1]
+        blank = (
+            tree.lines.line(head + 1).strip() if head < len(tree.lines.starts) else b"x"
+        )
+        text = newline + words.encode() + newline
+        if blank:
+            text += newline
+        return Edit(start, start, text)
+    first = body[0]
+    line = min(
+        [first.lineno, *(each.lineno for each in getattr(first, "decorator_list", ()))]
+    )
+    start = tree.lines.span(line, line)[0]
+    gap = newline if blocks and first is blocks[0][0] else newline * 3
+    return Edit(start, start, words.encode() + gap)
+
+
+def removal(
+    tree: Tree,
+    project: Project,
+    path: str,
+    name: str,
+    fixed: set[ast.AST],
+    site_scope: int,
+) -> list[Edit]:
+    """Give the edits that drop the import of `name`, none if it must stay.
+
+    `fixed` holds the nodes that go away. The import stays where it is used,
+    exported, seen by another module, commented, or not simply one import.
+    """
+    bindings = project.visible(path, site_scope, name)
+    if len(bindings) != 1 or bindings[0].flags:
+        return []
+    binding = bindings[0]
+    facts = project.files[path]
+    if name in facts.exported or any(name in each.words for each in facts.opaque):
+        return []
+    if _used(tree, name, fixed) or (
+        binding.scope == 0 and _seen_outside(project, path, name)
+    ):
+        return []
+    for node in ast.walk(tree.module):
+        if (
+            isinstance(node, (ast.Import, ast.ImportFrom))
+            and node.lineno == binding.line
+        ):
+            for alias in node.names:
+                if (alias.asname or alias.name.partition(".")[0]) == name:
+                    return _drop(tree, node, alias)
+    return []
+
+
+def _used(tree: Tree, name: str, fixed: set[ast.AST]) -> bool:
+    gone: set[ast.AST] = set()
+    for node in fixed:
+        gone.update(ast.walk(node))
+    word = re.compile(rf"(?<![\w.]){re.escape(name)}(?!\w)")
+    for node in ast.walk(tree.module):
+        if isinstance(node, ast.Name) and node.id == name and node not in gone:
+            return True
+        if isinstance(node, (ast.Global, ast.Nonlocal)) and name in node.names:
+            return True
+        if isinstance(node, ast.Name) and node.id in (
+            "eval",
+            "exec",
+            "globals",
+            "vars",
+        ):
+            return True
+        annotation = getattr(node, "annotation", None) or getattr(node, "returns", None)
+        if annotation is not None:
+            for each in ast.walk(annotation):
+                if isinstance(each, ast.Constant) and isinstance(each.value, str):
+                    if word.search(each.value):
+                        return True
+        if isinstance(node, ast.Call):
+            # cast("time.struct_time", x), TypeVar(bound="..."), and the like
+            for each in [*node.args, *(keyword.value for keyword in node.keywords)]:
+                if isinstance(each, ast.Constant) and isinstance(each.value, str):
+                    if re.match(rf"{re.escape(name)}\.\w", each.value):
+                        return True
+    comment = re.compile(rb"#[ \t]*type:.*\b" + name.encode() + rb"\b")
+    return bool(comment.search(tree.lines.text))
+
+
+def _seen_outside(project: Project, path: str, name: str) -> bool:
+    """Tell whether another module takes the imported name from this one."""
+    own = {f"{module}.{name}" for module in project.module_names(path)}
+    table = project.files
+    for other, facts in table.items():
+        for patch in facts.patches:
+            if any(
+                patch.target == each or patch.target.startswith(each + ".")
+                for each in own
+            ):
+                return True
+        if other == path or path not in project.imports(other):
+            continue
+        for binding in facts.bindings:
+            if binding.kind == f.STAR and not project.files[path].exported:
+                return True
+            if binding.kind == f.FROM and binding.target.endswith(f":{name}"):
+                return True
+        for use in (*facts.calls, *facts.references):
+            if f".{name}" in use.name:
+                parts = use.name.split(".")
+                for size in range(2, len(parts) + 1):
+                    if parts[size - 1] != name:
+                        continue
+                    owner = ".".join(parts[: size - 1])
+                    owners = project.answers(other, use.scope, owner)
+                    if any(f"{each.name}.{name}" in own for each in owners):
+                        return True
+    return False
+
+
+def _drop(
+    tree: Tree, node: ast.Import | ast.ImportFrom, alias: ast.alias
+) -> list[Edit]:
+    lines = tree.lines
+    end_line = node.end_lineno or node.lineno
+    start, end = tree.span(node)
+    whole = lines.span(node.lineno, end_line)
+    around = lines.text[whole[0] : start] + lines.text[end : whole[1]]
+    if len(node.names) > 1:
+        return _drop_alias(tree, node, alias)
+    if around.strip() or b"#" in lines.text[start:end]:
+        return []
+    if not _leaves_a_body(tree, node):
+        return []
+    last = whole[1]
+    before = lines.line(node.lineno - 1).strip() if node.lineno > 1 else b""
+    if not before and end_line < len(lines.starts):
+        following = lines.span(end_line + 1, end_line + 1)
+        if following[1] > following[0] and not lines.text[slice(*following)].strip():
+            last = following[1]  # else two blank lines would meet
+    return [Edit(whole[0], last, b"")]
+
+
+def _leaves_a_body(tree: Tree, node: ast.stmt) -> bool:
+    for parent in ast.walk(tree.module):
+        for _, value in ast.iter_fields(parent):
+            if isinstance(value, list) and any(each is node for each in value):
+                return len(value) > 1
+    return False
+
+
+def _drop_alias(
+    tree: Tree, node: ast.Import | ast.ImportFrom, alias: ast.alias
+) -> list[Edit]:
+    position = next(i for i, each in enumerate(node.names) if each is alias)
+    start, end = _alias_span(tree, alias)
+    if position + 1 < len(node.names):
+        end = _alias_span(tree, node.names[position + 1])[0]
+    else:
+        start = _alias_span(tree, node.names[position - 1])[1]
+    if b"#" in tree.lines.text[start:end]:
+        return []
+    return [Edit(start, end, b"")]
+
+
+def _alias_span(tree: Tree, alias: ast.alias) -> tuple[int, int]:
+    return (
+        tree.lines.offset(alias.lineno, alias.col_offset),
+        tree.lines.offset(alias.end_lineno or alias.lineno, alias.end_col_offset or 0),
+    )

@@ -1,0 +1,117 @@
+"""Stage 6a, judge: sites -> findings, each with its fix or with its refusal."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from asyncfix.codemod import Codemod, Context, Names, Plan, Site
+from asyncfix.guards import ask
+from asyncfix.imports import name_for
+from asyncfix.link import Project
+from asyncfix.model import Doubt, Finding, Level, Settings
+from asyncfix.tree import Tree
+
+_OFF = re.compile(rb"#.*?\basyncfix:\s*off\b(?:\[([^\]]*)\])?")
+_NOQA = re.compile(rb"#.*?\bnoqa\b(?::\s*([A-Z]+[0-9]+(?:[,\s]+[A-Z]+[0-9]+)*))?", re.I)
+
+
+class Judgement(NamedTuple):
+    """A finding, and what it takes to fix it where its level allows."""
+
+    finding: Finding
+    codemod: Codemod
+    context: Context
+    names: Names
+    missing: tuple[str, ...]
+    """The modules of `names` that the file must import first."""
+
+
+def judge(
+    project: Project,
+    settings: Settings,
+    found: Iterable[tuple[Codemod, Site]],
+    trees: Callable[[str], Tree],
+) -> tuple[list[Judgement], int]:
+    """Judge the sites of one file; gives the judgements, and how many are off.
+
+    Raises LookupError where the tree has no such site (a bug of ours, which
+    the caller turns into a problem of that file).
+    """
+    judgements = []
+    suppressed = 0
+    for codemod, site in found:
+        context = Context(project, settings, site, trees)
+        plan = codemod.judge(context)
+        if plan is None:
+            continue
+        if _is_off(codemod, context):
+            suppressed += 1
+            continue
+        judgements.append(_weigh(codemod, context, plan))
+    return judgements, suppressed
+
+
+def _weigh(codemod: Codemod, context: Context, plan: Plan) -> Judgement:
+    """Ask the guards: names first, then the codemod's own doubts, then the rest."""
+    context.needs = plan.needs
+    naming = [guard for guard in codemod.guards if guard in ("N1", "N2")]
+    others = [guard for guard in codemod.guards if guard not in naming]
+    doubts: list[Doubt] = ask(context, naming) or list(plan.doubts)
+    if not any(doubt.level is Level.MANUAL for doubt in doubts):
+        doubts += ask(context, others)
+    refusal = next((each for each in doubts if each.level is Level.MANUAL), None)
+    stated = f"{plan.message}; {plan.change}" if plan.change else plan.message
+    level, guard, message, advice = plan.level, None, stated, ""
+    if refusal is not None:
+        level, guard = Level.MANUAL, refusal.guard
+        message = f"{plan.message}. Not changed: {refusal.reason}"
+        advice = f"{refusal.advice} (by hand: {plan.by_hand})"
+    elif doubts:
+        level, guard = Level.UNSAFE, doubts[0].guard
+        reasons = "; ".join(doubt.reason for doubt in doubts)
+        message = f"{stated}. Not proven: {reasons}"
+        advice = f"{doubts[0].advice}; --unsafe makes the change as it is"
+    local: dict[str, str] = {}
+    missing = []
+    if refusal is None:
+        for need, module in context.modules().items():
+            name = name_for(context, module)
+            if name is None:  # only for a codemod that does not ask guard N3
+                raise LookupError(f"no free name for {module}")
+            local[need] = name.local
+            if name.missing:
+                missing.append(module)
+    node, lines = context.node, context.tree.lines
+    finding = Finding(
+        context.site.path,
+        node.lineno,
+        lines.column(node.lineno, node.col_offset),
+        codemod.name,
+        level,
+        guard,
+        message,
+        advice,
+        lines.line(node.lineno).decode("utf-8", "replace").strip(),
+    )
+    names = Names(local, context.framework)
+    return Judgement(finding, codemod, context, names, tuple(missing))
+
+
+def _is_off(codemod: Codemod, context: Context) -> bool:
+    """Tell whether a comment on the statement's own lines silences the finding."""
+    node, lines = context.node, context.tree.lines
+    for number in range(node.lineno, (node.end_lineno or node.lineno) + 1):
+        line = lines.line(number)
+        if b"#" not in line:
+            continue
+        if off := _OFF.search(line):
+            names = re.split(r"[,\s]+", (off[1] or b"").decode("utf-8", "replace"))
+            if not off[1] or codemod.name in names:
+                return True
+        if noqa := _NOQA.search(line):
+            codes = re.split(r"[,\s]+", (noqa[1] or b"").decode("ascii").upper())
+            if not noqa[1] or set(codes) & set(codemod.noqa):
+                return True
+    return False

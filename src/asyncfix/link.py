@@ -1,0 +1,398 @@
+"""Stage 4, link: the facts of all files -> the project.
+
+The project answers questions that no file can answer alone: what a name
+means, who imports whom, who calls a function. Every answer is worked out when
+it is first asked for. Unknown stays unknown: no answer is better than a wrong
+one, and two possible answers are no answer.
+"""
+
+from __future__ import annotations
+
+import builtins
+import os
+import sys
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from asyncfix import facts as f
+
+_BUILTINS = frozenset(vars(builtins))
+
+
+class Answer(NamedTuple):
+    """One thing that a name may mean.
+
+    `source` is `import`, `local` (anything assigned), `builtin`, `class` (seen
+    only in the class body) or `star` (some `import *` may bring it).
+    `name` is the qualified name, empty where it is not known.
+    """
+
+    name: str
+    source: str
+    line: int
+
+
+class Project:
+    """All files linked. Paths are the keys that the scan was given."""
+
+    def __init__(self, files: Iterable[f.Facts], root: str) -> None:
+        self.files = {facts.path: facts for facts in files}
+        self.root = os.path.abspath(root)
+        self._by_place = {os.path.abspath(path): path for path in self.files}
+        self._modules: dict[str, list[str]] = defaultdict(list)
+        self._names: dict[str, str] = {}
+        self._answers: dict[tuple[str, int, str], tuple[Answer, ...]] = {}
+        self._tables: dict[str, dict[tuple[int, str], list[f.Binding]]] = {}
+        self._imports: dict[str, frozenset[str]] = {}
+        self._importers: dict[str, set[str]] | None = None
+        self._renames: set[tuple[str, str]] | None = None
+        self._calls: dict[str, list[tuple[str, f.Use]]] | None = None
+        packages = {
+            os.path.dirname(place)
+            for place in self._by_place
+            if os.path.basename(place) == "__init__.py"
+        }
+        for place, path in self._by_place.items():
+            names = self._module_names(place, packages)
+            self._names[path] = names[0]
+            for name in dict.fromkeys(names):
+                self._modules[name].append(path)
+
+    def _module_names(self, place: str, packages: set[str]) -> list[str]:
+        """Give the names a file can be imported by, the likeliest first."""
+        folder, file = os.path.split(place)
+        stem = file.removesuffix(".py")
+        parts = [] if stem == "__init__" else [stem]
+        while folder in packages:
+            folder, last = os.path.split(folder)
+            parts.insert(0, last)
+        names = [".".join(parts) or stem]
+        outer = os.path.relpath(folder, self.root).split(os.sep)
+        if outer == ["."] or outer[0] == "..":
+            return names
+        names.append(".".join([*outer, *parts]))
+        if outer[0] in ("src", "lib") and len(outer) > 1:
+            names.append(".".join([*outer[1:], *parts]))
+        return names
+
+    def module_name(self, path: str) -> str:
+        """Give the likeliest dotted name of a file's module."""
+        return self._names[path]
+
+    def module_names(self, path: str) -> frozenset[str]:
+        """Give every dotted name that imports this file."""
+        return frozenset(name for name, paths in self._modules.items() if path in paths)
+
+    def shadows(self, module: str) -> str | None:
+        """Give the file of the project that is imported as `module`, if any."""
+        paths = self._modules.get(module, ())
+        tops = [path for path in paths if self._names[path] == module]
+        return tops[0] if tops else None
+
+    # -- what a name means --------------------------------------------------
+
+    def table(self, path: str) -> dict[tuple[int, str], list[f.Binding]]:
+        """Give the bindings of a file by scope and name."""
+        table = self._tables.get(path)
+        if table is None:
+            table = defaultdict(list)
+            for binding in self.files[path].bindings:
+                table[binding.scope, binding.name].append(binding)
+            table.default_factory = None
+            self._tables[path] = table
+        return table
+
+    def visible(self, path: str, scope: int, name: str) -> list[f.Binding]:
+        """Give the bindings of the scope that a name is looked up in."""
+        scopes, table = self.files[path].scopes, self.table(path)
+        inner = scope
+        while scope >= 0:
+            if scope == inner or scopes[scope].kind != f.CLASS:
+                found = table.get((scope, name))
+                if found:
+                    return found
+            scope = scopes[scope].parent
+        return []
+
+    def answers(self, path: str, scope: int, name: str) -> tuple[Answer, ...]:
+        """Give everything a dotted name in a scope may mean, sorted."""
+        key = path, scope, name
+        known = self._answers.get(key)
+        if known is None:
+            self._answers[key] = ()  # a name that leads back to itself: unknown
+            known = self._answers[key] = tuple(sorted(set(self._answer(*key))))
+        return known
+
+    def qualified_name(self, path: str, scope: int, name: str) -> str | None:
+        """Give the one qualified name of an imported or built-in object."""
+        answers = self.answers(path, scope, name)
+        names = {answer.name for answer in answers}
+        if len(names) == 1 and all(a.source in ("import", "builtin") for a in answers):
+            return names.pop() or None
+        return None
+
+    def _answer(self, path: str, scope: int, name: str) -> Iterator[Answer]:
+        root, dot, rest = name.partition(".")
+        if root == "?":
+            return
+        rest = dot + rest
+        found = self.visible(path, scope, root)
+        for binding in found:
+            yield from self._follow(path, binding, rest)
+        module_level = not found or found[0].scope == 0
+        if module_level:
+            after = max((binding.line for binding in found), default=0)
+            yield from self._from_stars(path, root, rest, after)
+        if not found:
+            yield from self._otherwise(path, scope, root, rest)
+
+    def _follow(self, path: str, binding: f.Binding, rest: str) -> Iterator[Answer]:
+        line = binding.line
+        if binding.kind == f.IMPORT:
+            yield from self.expand(binding.target + rest, line)
+        elif binding.kind == f.FROM:
+            module, _, name = binding.target.partition(":")
+            yield from self._member(path, module, name + rest, line)
+        elif binding.kind == f.ALIAS:
+            target = binding.target + rest
+            for answer in self.answers(path, binding.scope, target):
+                yield Answer(answer.name, "local", line)
+        elif binding.kind in (f.DEF, f.CLASSDEF):
+            qualified = self.qualify(path, binding.scope, binding.name)
+            yield Answer(qualified + rest, "local", line)
+        else:
+            yield Answer("", "local", line)
+
+    def _from_stars(
+        self, path: str, root: str, rest: str, after: int
+    ) -> Iterator[Answer]:
+        for star in self.table(path).get((0, "*"), ()):
+            if star.line <= after or root.startswith("_"):
+                continue
+            inside = self._project_modules(path, star.target)
+            for module in inside:
+                exported = self.files[module].exported
+                if exported and root not in exported:
+                    continue
+                if (0, root) in self.table(module) or (0, "*") in self.table(module):
+                    for answer in self.answers(module, 0, root + rest):
+                        yield Answer(answer.name, answer.source, star.line)
+            if not inside:
+                name = f"{star.target}.{root}{rest}" if not after else ""
+                yield Answer(name, "star", star.line)
+
+    def _otherwise(
+        self, path: str, scope: int, root: str, rest: str
+    ) -> Iterator[Answer]:
+        scopes, table = self.files[path].scopes, self.table(path)
+        while scope >= 0:
+            if scopes[scope].kind == f.CLASS:
+                for binding in table.get((scope, root), ()):
+                    for answer in self._follow(path, binding, rest):
+                        yield Answer(answer.name, "class", binding.line)
+                    return
+            scope = scopes[scope].parent
+        if root in _BUILTINS and not table.get((0, "*")):
+            yield Answer(f"builtins.{root}{rest}", "builtin", 0)
+
+    def expand(self, name: str, line: int) -> Iterator[Answer]:
+        """Follow an absolute dotted name through the project's re-exports."""
+        parts = name.split(".")
+        if parts[0] in sys.builtin_module_names:
+            # Found before sys.path is looked at: no file can shadow it.
+            yield Answer(name, "import", line)
+            return
+        for size in range(len(parts), 0, -1):
+            paths = self._modules.get(".".join(parts[:size]))
+            if paths:
+                rest = ".".join(parts[size:])
+                for path in paths:
+                    yield from self._in_module(path, rest, name, line)
+                return
+        yield Answer(name, "import", line)
+
+    def _in_module(
+        self, path: str, rest: str, name: str, line: int
+    ) -> Iterator[Answer]:
+        if not rest:
+            yield Answer(name, "import", line)
+            return
+        root = rest.partition(".")[0]
+        table = self.table(path)
+        if (0, root) not in table and (0, "*") not in table:
+            yield Answer(name, "import", line)  # set from outside, or not at all
+            return
+        for answer in self.answers(path, 0, rest):
+            if answer.source == "local" and answer.name.startswith(
+                self._names[path] + "."
+            ):
+                yield Answer(answer.name, "import", line)
+            else:
+                yield Answer(answer.name, answer.source, line)
+
+    def _member(self, path: str, module: str, name: str, line: int) -> Iterator[Answer]:
+        """Follow `from module import name`."""
+        if not module.startswith("."):
+            yield from self.expand(f"{module}.{name}", line)
+            return
+        root, _, rest = name.partition(".")
+        packages = self._project_modules(path, module)
+        for package in packages:
+            if (0, root) in self.table(package):
+                yield from self._in_module(package, name, name, line)
+                return
+        for submodule in self._project_modules(path, _join(module, root)):
+            yield from self._in_module(submodule, rest, name, line)
+            return
+        for package in packages:
+            yield from self._in_module(package, name, name, line)
+            return
+        yield Answer(f"{module}.{name}", "import", line)
+
+    def _project_modules(self, path: str, module: str) -> list[str]:
+        """Give the files that a module name means in a file, at most one each."""
+        if not module.startswith("."):
+            return list(self._modules.get(module, ()))
+        name = module.lstrip(".")
+        folder = os.path.dirname(os.path.abspath(path))
+        for _ in range(len(module) - len(name) - 1):
+            folder = os.path.dirname(folder)
+        place = os.path.join(folder, *name.split(".")) if name else folder
+        for candidate in (os.path.join(place, "__init__.py"), place + ".py"):
+            if candidate in self._by_place:
+                return [self._by_place[candidate]]
+        return []
+
+    def qualify(self, path: str, scope: int, name: str) -> str:
+        """Give the qualified name of something defined in a scope."""
+        parts = [name]
+        scopes = self.files[path].scopes
+        while scope > 0:
+            if scopes[scope].name:
+                parts.insert(0, scopes[scope].name)
+            scope = scopes[scope].parent
+        return ".".join([self._names[path], *parts])
+
+    def spellings(self, names: Iterable[str]) -> frozenset[str]:
+        """Give every last name under which these qualified names may appear.
+
+        A superset, found from imports and aliases alone: a use with another
+        last name cannot mean any of them.
+        """
+        if self._renames is None:
+            self._renames = set()
+            for facts in self.files.values():
+                for binding in facts.bindings:
+                    if binding.kind in (f.FROM, f.ALIAS):
+                        last = binding.target.rpartition(":")[2].rpartition(".")[2]
+                        if last != binding.name:
+                            self._renames.add((last, binding.name))
+        found = {name.rpartition(".")[2] for name in names}
+        while more := {new for old, new in self._renames if old in found} - found:
+            found |= more
+        return frozenset(found)
+
+    # -- who imports, who calls ---------------------------------------------
+
+    def imports(self, path: str) -> frozenset[str]:
+        """Give the project's files that a file imports, wherever it does so."""
+        known = self._imports.get(path)
+        if known is None:
+            found: set[str] = set()
+            for binding in self.files[path].bindings:
+                if binding.kind == f.IMPORT:
+                    parts = binding.target.split(".")
+                    for size in range(1, len(parts) + 1):
+                        found.update(self._modules.get(".".join(parts[:size]), ()))
+                elif binding.kind in (f.FROM, f.STAR):
+                    module, _, name = binding.target.partition(":")
+                    found.update(self._project_modules(path, module))
+                    found.update(self._project_modules(path, _join(module, name)))
+                    if not module.startswith("."):
+                        parts = module.split(".")
+                        for size in range(1, len(parts)):
+                            found.update(self._modules.get(".".join(parts[:size]), ()))
+            known = self._imports[path] = frozenset(found - {path})
+        return known
+
+    def importers(self, path: str) -> frozenset[str]:
+        """Give the project's files that import a file themselves."""
+        if self._importers is None:
+            self._importers = defaultdict(set)
+            for importer in self.files:
+                for imported in self.imports(importer):
+                    self._importers[imported].add(importer)
+        return frozenset(self._importers.get(path, ()))
+
+    def reached_by(self, path: str) -> frozenset[str]:
+        """Give the files that import a file, directly or through others."""
+        reached: set[str] = set()
+        todo = [path]
+        while todo:
+            fresh = self.importers(todo.pop()) - reached
+            reached |= fresh
+            todo.extend(fresh)
+        return frozenset(reached)
+
+    def libraries(self, path: str) -> dict[str, f.Binding]:
+        """Give the modules from outside the project that a file imports."""
+        found: dict[str, f.Binding] = {}
+        for binding in self.files[path].bindings:
+            if binding.kind in (f.IMPORT, f.FROM, f.STAR):
+                module = binding.target.partition(":")[0]
+                if module and not module.startswith("."):
+                    found.setdefault(module, binding)
+        return found
+
+    def called_as(self, last: str) -> list[tuple[str, f.Use]]:
+        """Give every call whose last name is `last`, with its file."""
+        if self._calls is None:
+            self._calls = defaultdict(list)
+            for path, facts in self.files.items():
+                for use in facts.calls:
+                    self._calls[use.name.rpartition(".")[2]].append((path, use))
+        return self._calls.get(last, [])
+
+    def callers(self, path: str, scope: int) -> list[tuple[str, f.Use]]:
+        """Give the calls that mean the function whose scope this is.
+
+        Module-level functions are found through imports; methods through
+        `self.name()` in the same class. A call through an unknown receiver is
+        not found: ask `called_as` where missing one would do harm.
+        """
+        function = self.files[path].scopes[scope]
+        owner = function.parent
+        wanted = self.qualify(path, owner, function.name)
+        found = []
+        for caller, use in self.called_as(function.name):
+            root = use.name.partition(".")[0]
+            if root in ("self", "cls"):
+                if caller == path and use.name == f"{root}.{function.name}":
+                    if self.enclosing(path, use.scope, (f.CLASS,)) == owner:
+                        found.append((caller, use))
+            elif any(
+                a.name == wanted for a in self.answers(caller, use.scope, use.name)
+            ):
+                found.append((caller, use))
+        return found
+
+    def enclosing(self, path: str, scope: int, kinds: tuple[int, ...]) -> int:
+        """Give the nearest scope of these kinds, itself included, or -1."""
+        scopes = self.files[path].scopes
+        while scope >= 0 and scopes[scope].kind not in kinds:
+            scope = scopes[scope].parent
+        return scope
+
+    def coroutine_around(self, path: str, scope: int) -> int:
+        """Give the nearest `async def` that lexically holds a scope, or -1."""
+        scopes = self.files[path].scopes
+        while scope >= 0:
+            if scopes[scope].kind == f.FUNCTION and scopes[scope].is_async:
+                return scope
+            scope = scopes[scope].parent
+        return -1
+
+
+def _join(module: str, name: str) -> str:
+    return module + name if module.endswith(".") else f"{module}.{name}"

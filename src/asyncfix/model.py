@@ -1,0 +1,125 @@
+"""The values that travel between the stages. Imports nothing of ours.
+
+Everything here is frozen: what one stage says cannot be changed by the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+
+
+class AsyncfixError(Exception):
+    """Wrong usage or configuration: the run cannot start. Exit code 2."""
+
+
+class Level(str, Enum):
+    """How sure a fix is, which decides who applies it."""
+
+    SAFE = "safe"
+    INTENT = "intent"
+    UNSAFE = "unsafe"
+    MANUAL = "manual"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """A file that could not be read, parsed, proven or written."""
+
+    path: str
+    line: int
+    message: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Finding:
+    """One site of an anti-pattern, with what can be done about it.
+
+    `line` and `col` count from 1, `col` in characters. `guard` is the id of
+    the guard that held the fix back, None where nothing did. `advice` is what
+    to write by hand, empty where a fix is offered at that level.
+    """
+
+    path: str
+    line: int
+    col: int
+    codemod: str
+    level: Level
+    guard: str | None
+    message: str
+    advice: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A guard's answer when it does not hold: how bad, why, and what to do."""
+
+    guard: str
+    level: Level
+    reason: str
+    advice: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The proven new bytes of one file, and the findings they cure."""
+
+    path: Path
+    shown: str
+    old: bytes
+    new: bytes
+    origin: tuple[int | None, ...]
+    """For each line of `new`, the index of the same line in `old`, or None."""
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the person asked for, from the command line and `pyproject.toml`."""
+
+    paths: tuple[Path, ...] = (Path(),)
+    root: Path = Path()
+    unsafe: bool = False
+    safe_only: bool = False
+    select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    include_generated: bool = False
+    target: tuple[int, int] = (3, 9)
+    """The oldest Python the analysed code must run on; unknown is 3.9."""
+    line_length: int = 88
+    jobs: int = 1
+
+    def applies(self, level: Level) -> bool:
+        """Tell whether a fix of this level is made in this run."""
+        if level is Level.SAFE:
+            return True
+        if level is Level.INTENT:
+            return not self.safe_only
+        return level is Level.UNSAFE and self.unsafe
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one run found and would change; nothing is written yet."""
+
+    findings: tuple[Finding, ...] = ()
+    changes: tuple[Change, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    notes: tuple[str, ...] = ()
+    gathered: int = 0
+    skipped: Mapping[str, int] = field(default_factory=dict)
+    """Reason -> number of gathered files left out for it."""
+    failed: frozenset[str] = frozenset()
+    """Shown paths of files that could not be read, parsed or proven."""
+    suppressed: int = 0
+
+    @property
+    def unchanged(self) -> int:
+        """Count the files that are neither changed, skipped nor failed."""
+        rest = self.gathered - sum(self.skipped.values()) - len(self.failed)
+        return rest - len(self.changes)

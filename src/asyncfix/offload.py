@@ -1,0 +1,69 @@
+"""Is a call that stands in a coroutine run somewhere else? Then it blocks nobody.
+
+People hand work to threads and processes under many names (`to_thread`,
+`run_in_executor`, `hass.async_add_executor_job`, `sync_to_async`, pools).
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+
+from asyncfix.codemod import Context
+from asyncfix.tree import dotted
+
+_OFFLOADER = re.compile(
+    r"thread|executor|process|submit|sync_to_async|run_sync|pool|offload|blocking",
+    re.IGNORECASE,
+)
+
+
+def runs_elsewhere(context: Context) -> bool:
+    """Tell whether the site's code is handed to a thread, pool or process."""
+    node: ast.AST = context.node
+    if context.site.kind == "value" and _handed_over(context, node):
+        return True
+    for above, below in context.within():
+        if above is context.function:
+            return False
+        if isinstance(above, ast.Lambda) and below is above.body:
+            if _handed_over(context, above) or _name_handed_over(context, above):
+                return True
+        if isinstance(above, ast.FunctionDef) and below in above.body:
+            names = [
+                dotted(each.func if isinstance(each, ast.Call) else each) or ""
+                for each in above.decorator_list
+            ]
+            if any(_OFFLOADER.search(name) for name in names):
+                return True
+            if _uses_handed_over(context, above.name):
+                return True
+    return False
+
+
+def _handed_over(context: Context, node: ast.AST) -> bool:
+    """Tell whether an expression is an argument of a call that offloads it."""
+    for above, below in context.tree.ancestors(node):
+        if isinstance(above, ast.Call) and below is not above.func:
+            if _OFFLOADER.search(context.tree.text(above.func)):
+                return True
+        elif not isinstance(above, (ast.keyword, ast.Starred, ast.Tuple, ast.List)):
+            return False
+    return False
+
+
+def _name_handed_over(context: Context, node: ast.Lambda) -> bool:
+    above = context.tree.parent(node)
+    if isinstance(above, ast.Assign) and isinstance(above.targets[0], ast.Name):
+        return _uses_handed_over(context, above.targets[0].id)
+    return False
+
+
+def _uses_handed_over(context: Context, name: str) -> bool:
+    return any(
+        isinstance(node, ast.Name)
+        and node.id == name
+        and isinstance(node.ctx, ast.Load)
+        and _handed_over(context, node)
+        for node in ast.walk(context.function)
+    )

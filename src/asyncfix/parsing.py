@@ -1,0 +1,126 @@
+"""CPython's `ast` of a file, also where a statement is newer than CPython.
+
+A statement that the running interpreter rejects but LibCST parses is called
+opaque: it is blanked out, byte positions kept, so that the rest is seen.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import warnings
+
+from asyncfix.facts import Opaque
+from asyncfix.model import Problem
+
+_MOST_OPAQUE = 200
+_MOST_TRIES = 12
+_CONTINUES = (b"elif", b"else", b"except", b"finally", b")", b"]", b"}", b"#")
+_BINDS = re.compile(
+    rb"\b(?:def|class|type|import|as|global)\s+(\w+)|\b(\w+)\s*(?::=|=(?!=)|,|:)"
+)
+_WORD = re.compile(rb"[^\W\d]\w*")
+_TYPE_PARAMETERS = re.compile(
+    rb"^(\s*(?:async\s+)?(?:def|class)\s+\w+)\[(?:[^\[\]]|\[[^\[\]]*\])*\]",
+    re.MULTILINE,
+)
+_TYPE_STATEMENT = re.compile(rb"^([ \t]*)type\s+(?=\w+\s*=)", re.MULTILINE)
+_PYTHON_2 = re.compile(rb"""^\s*(?:print\s+["'\w]|exec\s+["']|raise\s+\w+\s*,)""")
+
+
+def parse(
+    shown: str, text: bytes
+) -> tuple[ast.Module, bytes, tuple[Opaque, ...]] | Problem:
+    """Parse UTF-8 text; give the tree, the text it is of, and what is opaque.
+
+    Gives a Problem with the line where neither CPython nor, for the statement
+    in question, LibCST can parse it. Never raises, never warns.
+    """
+    opaque: list[Opaque] = []
+    while True:
+        tree = _parse_plain(text)
+        if isinstance(tree, ast.Module):
+            return tree, text, tuple(opaque)
+        line, message = tree
+        blanked = None
+        if line and len(opaque) < _MOST_OPAQUE:
+            blanked = _blank_statement(text, line)
+        if blanked is None:
+            return _refused(shown, text, line, message)
+        text, found = blanked
+        opaque.append(found)
+
+
+def _parse_plain(text: bytes) -> ast.Module | tuple[int, str]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            # As text, so that a coding line of the original says nothing.
+            return ast.parse(text.decode("utf-8", "surrogatepass"))
+        except SyntaxError as error:
+            return error.lineno or 1, error.msg
+        except (RecursionError, MemoryError):
+            return 0, "is nested too deeply for Python's parser"
+        except (ValueError, UnicodeError, OverflowError, SystemError) as error:
+            return 0, f"Python's parser refuses it: {error}"
+
+
+def _refused(shown: str, text: bytes, line: int, message: str) -> Problem:
+    lines = text.split(b"\n")
+    hint = "nothing in this file was looked at; mend it or exclude it"
+    if 0 < line <= len(lines) and _PYTHON_2.match(lines[line - 1]):
+        hint = "this looks like Python 2: convert it first, or exclude it"
+    return Problem(shown, max(line, 1), f"does not parse: {message}", hint)
+
+
+def _blank_statement(text: bytes, line: int) -> tuple[bytes, Opaque] | None:
+    """Blank the top-level statement round a syntax error, if LibCST takes it."""
+    lines = text.splitlines(keepends=True)
+    starts = [
+        number
+        for number, content in enumerate(lines)
+        if content[:1].strip() and not content.startswith(_CONTINUES)
+    ]
+    before = [number for number in starts if number < line][-_MOST_TRIES:]
+    after = [*[number for number in starts if number >= line][:3], len(lines)]
+    for first in reversed(before):
+        for end in after:
+            statement = b"".join(lines[first:end])
+            if not _is_newer_syntax(statement):
+                continue
+            ends = [content[len(content.rstrip(b"\r\n")) :] for content in lines]
+            blank = b"pass" + b"".join(ends[first:end])
+            changed = b"".join(lines[:first]) + blank + b"".join(lines[end:])
+            parsed = _parse_plain(changed)
+            if isinstance(parsed, tuple) and first < parsed[0] <= end:
+                continue
+            names = {a or b for a, b in _BINDS.findall(statement)}
+            return changed, Opaque(
+                first + 1,
+                end,
+                tuple(sorted(name.decode("utf-8", "replace") for name in names)),
+                tuple(
+                    sorted(
+                        word.decode("utf-8", "replace")
+                        for word in set(_WORD.findall(statement))
+                    )
+                ),
+            )
+    return None
+
+
+def _is_newer_syntax(statement: bytes) -> bool:
+    """Tell newer syntax from a mistake; the cheap answer (PEP 695) first."""
+    older = _TYPE_STATEMENT.sub(rb"\1", _TYPE_PARAMETERS.sub(rb"\1", statement))
+    if older != statement and isinstance(_parse_plain(older), ast.Module):
+        return True
+
+    import libcst
+
+    try:
+        libcst.parse_module(statement.decode("utf-8", "surrogatepass"))
+    except Exception:
+        # LibCST's native parser raises more than ParserSyntaxError on hostile
+        # input (RecursionError, PanicException); any of them means no.
+        return False
+    return True

@@ -1,0 +1,126 @@
+"""Stage 7, prove: may this new text be written in place of the old one?
+
+What must hold: the old text compiled and the new one does; outside the edits
+the syntax tree is the same, and so are the bytes of every line that the edits
+do not touch. `ast.parse` is no proof: it takes `await` outside a coroutine.
+"""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from collections.abc import Sequence
+
+from asyncfix.edits import Edit, spans_after, split_lines
+from asyncfix.model import Problem
+from asyncfix.parsing import parse
+from asyncfix.source import Source
+from asyncfix.tree import Tree
+
+_HINT = "nothing was written to this file; please report a bug with it"
+
+
+def prove(
+    old: Source, new_text: bytes, edits: Sequence[Edit], origin: Sequence[int | None]
+) -> bytes | Problem:
+    """Give the new bytes of a file if they are proven, else a Problem.
+
+    Where a statement is newer than the running Python, it is left out of the
+    compilation on both sides, byte for byte the same.
+    """
+    before, after = parse(old.shown, old.text), parse(old.shown, new_text)
+    if isinstance(before, Problem):
+        return before
+    if isinstance(after, Problem):
+        return Problem(old.shown, after.line, f"the fix {after.message}", _HINT)
+    old_tree, old_blanked, old_opaque = before
+    new_tree, new_blanked, new_opaque = after
+    refusal = _compiles(old.shown, old_blanked)
+    if refusal is not None:
+        hint = "Python itself refuses this file; mend it first"
+        return Problem(old.shown, refusal[0], f"does not compile: {refusal[1]}", hint)
+    refusal = _compiles(old.shown, new_blanked)
+    if refusal is not None:
+        message = f"the fix would break this file: {refusal[1]}"
+        return Problem(old.shown, refusal[0], message, _HINT)
+    if [each.words for each in old_opaque] != [each.words for each in new_opaque]:
+        return Problem(old.shown, 1, "the fix touches newer syntax", _HINT)
+    try:
+        same = _outline(old_tree, old_blanked, [(e.start, e.end) for e in edits]) == (
+            _outline(new_tree, new_blanked, spans_after(edits))
+        )
+    except RecursionError:
+        return Problem(old.shown, 1, "is nested too deeply to prove a fix", _HINT)
+    if not same:
+        message = "the fix would change code outside of itself"
+        return Problem(old.shown, 1, message, _HINT)
+    return _bytes(old, new_text, origin)
+
+
+def _bytes(
+    old: Source, new_text: bytes, origin: Sequence[int | None]
+) -> bytes | Problem:
+    try:
+        data = old.encode(new_text)
+        unchanged = old.encode(old.text) == old.data
+    except UnicodeError as error:
+        return Problem(old.shown, 1, f"cannot be encoded: {error}", "save it as UTF-8")
+    if not unchanged:
+        return Problem(
+            old.shown,
+            1,
+            f"does not survive decoding and encoding as {old.encoding}",
+            "save it as UTF-8",
+        )
+    before, after = split_lines(old.data), split_lines(data)
+    for line, source in zip(after, origin, strict=True):
+        if source is not None and before[source] != line:
+            return Problem(old.shown, source + 1, "the fix would change a line", _HINT)
+    return data
+
+
+def _compiles(shown: str, text: bytes) -> tuple[int, str] | None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            source = text.decode("utf-8", "surrogatepass")
+            compile(source, shown, "exec", dont_inherit=True)
+        except SyntaxError as error:
+            return error.lineno or 1, error.msg
+        except (RecursionError, MemoryError, ValueError, OverflowError) as error:
+            return 1, str(error) or type(error).__name__
+    return None
+
+
+def _outline(module: ast.Module, text: bytes, spans: Sequence[tuple[int, int]]) -> str:
+    """Dump a tree with everything inside the spans taken out."""
+    tree = Tree(module, text)
+
+    def inside(node: ast.AST) -> bool:
+        start, end = tree.span(node)
+        return any(first <= start and end <= last for first, last in spans)
+
+    def import_of(node: ast.AST) -> bool:
+        if not isinstance(node, (ast.Import, ast.ImportFrom)):
+            return False
+        start, end = tree.span(node)
+        return any(start < last and first <= end for first, last in spans) and any(
+            start <= first <= end or first <= start < last for first, last in spans
+        )
+
+    todo: list[ast.AST] = [module]
+    while todo:
+        node = todo.pop()
+        for field, value in ast.iter_fields(node):
+            if isinstance(value, list):
+                kept = [each for each in value if not import_of(each)]
+                for position, each in enumerate(kept):
+                    if isinstance(each, ast.expr) and inside(each):
+                        kept[position] = ast.Constant("fixed")
+                setattr(node, field, kept)
+                todo.extend(each for each in kept if isinstance(each, ast.AST))
+            elif isinstance(value, ast.expr) and inside(value):
+                setattr(node, field, ast.Constant("fixed"))
+            elif isinstance(value, ast.AST):
+                todo.append(value)
+    return ast.dump(module)

@@ -1,0 +1,69 @@
+"""The codemods that are installed: every pack in the entry-point group.
+
+A pack is a package; each of its modules may define codemods. Modules whose
+name starts with an underscore are shared help and are not looked at.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from importlib import import_module
+from importlib.metadata import entry_points
+
+from asyncfix.codemod import Codemod
+from asyncfix.model import AsyncfixError
+
+GROUP = "asyncfix.codemods"
+
+
+def installed() -> tuple[Codemod, ...]:
+    """Give one instance of every installed codemod, sorted by name.
+
+    Raises AsyncfixError where there is none, where a pack cannot be imported,
+    or where two codemods have one name.
+    """
+    found: dict[str, Codemod] = {}
+    for entry in sorted(entry_points(group=GROUP), key=lambda each: each.name):
+        try:
+            codemods = in_pack(entry.value)
+        except ImportError as error:
+            raise AsyncfixError(
+                f"the codemod pack {entry.name!r} ({entry.value}) cannot be "
+                f"imported: {error}; reinstall it or uninstall it"
+            ) from error
+        for codemod in codemods:
+            if codemod.name in found:
+                raise AsyncfixError(
+                    f"two packs define the codemod {codemod.name!r}: "
+                    f"{type(found[codemod.name]).__module__} and "
+                    f"{type(codemod).__module__}"
+                )
+            found[codemod.name] = codemod
+    if not found:
+        raise AsyncfixError(
+            "no codemod is installed: run `pip install asyncfix-codemod`, "
+            "or `pip install -e .` in a checkout"
+        )
+    return tuple(found[name] for name in sorted(found))
+
+
+def in_pack(package: str) -> list[Codemod]:
+    """Give the codemods that a package's modules define.
+
+    Raises ImportError where the package or one of its modules cannot be.
+    """
+    pack = import_module(package)
+    codemods = []
+    for module_info in pkgutil.iter_modules(pack.__path__):
+        if module_info.name.startswith("_"):
+            continue
+        module = import_module(f"{package}.{module_info.name}")
+        for value in vars(module).values():
+            if (
+                isinstance(value, type)
+                and issubclass(value, Codemod)
+                and value.__module__ == module.__name__
+                and "name" in vars(value)
+            ):
+                codemods.append(value())
+    return codemods

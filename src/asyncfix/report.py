@@ -1,0 +1,93 @@
+"""Words for people and for programs: findings, problems, the summary."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from dataclasses import asdict
+
+import click
+
+from asyncfix.model import Finding, Level, Problem, Result
+
+_COLOURS = {
+    Level.SAFE: "green",
+    Level.INTENT: "green",
+    Level.UNSAFE: "yellow",
+    Level.MANUAL: "red",
+}
+# Control characters of a hostile file name or source line stay visible text.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def clean(text: str) -> str:
+    """Give text that cannot steer a terminal."""
+    printable = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", printable)
+
+
+def finding(found: Finding, verb: str = "") -> str:
+    """Give a finding as text: where, what, the source line, what to do."""
+    guard = f" {found.guard}" if found.guard else ""
+    level = click.style(f"[{found.level.value}{guard}]", fg=_COLOURS[found.level])
+    where = click.style(f"{found.path}:{found.line}:{found.col}", bold=True)
+    head = f"{where}: {verb}{found.codemod} {level} {clean(found.message)}"
+    lines = [head, f"    {clean(found.source)}"]
+    if found.advice:
+        lines.append(f"    -> {clean(found.advice)}")
+    return "\n".join(lines)
+
+
+def problem(found: Problem) -> str:
+    """Give a problem as text: where, what, and what to do."""
+    where = click.style(f"{clean(found.path)}:{found.line}", bold=True)
+    text = f"{where}: {click.style('error', fg='red')}: {clean(found.message)}"
+    return f"{text}\n    -> {clean(found.hint)}" if found.hint else text
+
+
+def summary(result: Result, applied: int | None, changed: int) -> str:
+    """Give the closing lines: every gathered file in one count, and what next.
+
+    `applied` is the number of fixes written, None where nothing was asked to be.
+    """
+    levels = Counter(each.level for each in result.findings)
+    parts = [f"{levels[level]} {level.value}" for level in Level if levels[level]]
+    skipped = [f"{count} {reason}" for reason, count in result.skipped.items()]
+    count = sum(result.skipped.values())
+    unchanged = result.gathered - count - len(result.failed) - changed
+    word = "changed" if applied is not None else "to change"
+    lines = [
+        f"{_number(result.gathered, 'file')}: {changed} {word}, {unchanged} unchanged, "
+        f"{count} skipped{_listed(skipped)}, {len(result.failed)} failed",
+        f"{_number(len(result.findings), 'finding')}{_listed(parts)}"
+        + (f", {applied} fixed" if applied is not None else "")
+        + (f", {result.suppressed} silenced by comments" if result.suppressed else ""),
+    ]
+    if applied is None and changed:
+        lines.append("`--diff` shows the changes, `--apply` makes them.")
+    return "\n".join(lines)
+
+
+def as_json(result: Result, version: str) -> str:
+    """Give findings, problems and counts as one JSON document."""
+    document = {
+        "version": version,
+        "findings": [asdict(each) for each in result.findings],
+        "problems": [asdict(each) for each in result.problems],
+        "files": {
+            "changed": len(result.changes),
+            "unchanged": result.unchanged,
+            "skipped": dict(result.skipped),
+            "failed": len(result.failed),
+        },
+    }
+    return json.dumps(document, indent=2)
+
+
+def _number(count: int, word: str) -> str:
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+
+
+def _listed(parts: list[str]) -> str:
+    return f" ({', '.join(parts)})" if parts else ""

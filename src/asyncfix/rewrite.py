@@ -1,0 +1,131 @@
+"""Stage 6b, rewrite: the fixes of one file -> edits of its bytes.
+
+The only stage that holds a LibCST tree, and only of a slice: the source of
+the site's own node. Its bytes outside that node therefore cannot change.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from asyncfix import imports
+from asyncfix.edits import Edit
+from asyncfix.judge import Judgement
+from asyncfix.link import Project
+from asyncfix.model import Finding
+from asyncfix.tree import Tree
+
+_DEEPEST = 200
+
+
+class RewriteError(Exception):
+    """A site that cannot be rewritten; says why. Costs its file, not the run."""
+
+    def __init__(self, line: int, message: str) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+class Rewritten(NamedTuple):
+    """The edits of one pass over one file, sorted, and what they fix."""
+
+    edits: tuple[Edit, ...]
+    findings: tuple[Finding, ...]
+
+
+def rewrite(
+    project: Project, tree: Tree, path: str, chosen: Sequence[Judgement]
+) -> Rewritten:
+    """Turn fixes into edits; one that overlaps another waits for the next pass.
+
+    Raises RewriteError where LibCST cannot parse a site or give it back.
+    """
+    edits: list[Edit] = []
+    made: list[Judgement] = []
+    end = -1
+    order = sorted(chosen, key=lambda each: tree.span(each.context.node))
+    for judgement in order:
+        span = tree.span(judgement.context.node)
+        if span[0] < end:
+            continue
+        end = span[1]
+        edits.append(Edit(*span, _new_code(tree, judgement)))
+        made.append(judgement)
+    edits += _imports(project, tree, path, made)
+    edits.sort(key=lambda edit: (edit.start, edit.end))
+    return Rewritten(tuple(edits), tuple(each.finding for each in made))
+
+
+def _new_code(tree: Tree, judgement: Judgement) -> bytes:
+    import libcst as cst
+
+    node = judgement.context.node
+    start, end = tree.span(node)
+    old = tree.lines.text[start:end].decode("utf-8")
+    if _depth(node) > _DEEPEST:
+        raise RewriteError(node.lineno, "the call is nested too deeply for LibCST")
+    try:
+        # In parentheses, so that line breaks inside stay what they are.
+        slice_ = cst.parse_expression(f"({old})")
+    except cst.ParserSyntaxError as error:
+        raise RewriteError(node.lineno, "LibCST cannot parse this call") from error
+    bare = slice_.with_changes(lpar=slice_.lpar[1:], rpar=slice_.rpar[:-1])
+    module = cst.Module([])
+    if not isinstance(bare, cst.Call) or module.code_for_node(bare) != old:
+        raise RewriteError(node.lineno, "LibCST does not give this call back unchanged")
+    new = judgement.codemod.rewrite(bare, judgement.names)
+    code = module.code_for_node(new)
+    if isinstance(new, cst.Await) and _binds_tighter(tree, node):
+        code = f"({code})"
+    return code.encode("utf-8")
+
+
+def _binds_tighter(tree: Tree, node: ast.AST) -> bool:
+    """Tell whether `await x` needs parentheses here: `(await x).y`, `(await x)[0]`."""
+    above = tree.parent(node)
+    if isinstance(above, (ast.Attribute, ast.Subscript)):
+        tighter = above.value is node
+    else:
+        tighter = isinstance(above, ast.Call) and above.func is node
+    after = tree.lines.text[tree.span(node)[1] :].lstrip()
+    return tighter and not after.startswith(b")")
+
+
+def _depth(node: ast.AST) -> int:
+    deepest, todo = 0, [(node, 1)]
+    while todo:
+        each, depth = todo.pop()
+        deepest = max(deepest, depth)
+        todo.extend((child, depth + 1) for child in ast.iter_child_nodes(each))
+    return deepest
+
+
+def _imports(
+    project: Project, tree: Tree, path: str, made: Sequence[Judgement]
+) -> list[Edit]:
+    """Give the edits of the imports that the fixes need and leave behind."""
+    added: dict[str, Edit] = {}
+    by_name: dict[tuple[str, int], set[ast.AST]] = {}
+    for judgement in made:
+        site = judgement.context.site
+        for need, module in judgement.context.modules().items():
+            if module in judgement.missing:
+                near = site.wanted.partition(".")[0]
+                if need != module:
+                    near = module  # a third-party library has its own block
+                local = judgement.names[need]
+                added[module] = imports.addition(tree, module, local, near)
+        root = site.use.name.partition(".")[0]
+        seen = project.visible(path, site.use.scope, root)
+        if seen:
+            key = root, seen[0].scope
+            by_name.setdefault(key, set()).add(judgement.context.node)
+    dropped: list[Edit] = []
+    for (name, _), nodes in sorted(by_name.items(), key=lambda item: item[0]):
+        scope = next(
+            each.context.site.use.scope for each in made if each.context.node in nodes
+        )
+        dropped += imports.removal(tree, project, path, name, nodes, scope)
+    return [*added.values(), *dropped]

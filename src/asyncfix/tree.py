@@ -1,0 +1,131 @@
+"""The `ast` of one file, with the ways up and the bytes of every node."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from typing import TypeVar
+
+from asyncfix.source import Lines
+
+NodeT = TypeVar("NodeT", bound=ast.AST)
+
+FunctionNode = (
+    ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+)  # what `isinstance` takes since 3.10
+
+
+class Tree:
+    """A parsed file. `lines.text` is the text the positions speak of."""
+
+    def __init__(self, module: ast.Module, text: bytes) -> None:
+        self.module = module
+        self.lines = Lines(text)
+        self._parents: dict[ast.AST, ast.AST] = {}
+        self._mapped: set[ast.AST] = set()
+
+    def find(
+        self, kind: type[NodeT], start: tuple[int, int], end: tuple[int, int]
+    ) -> NodeT:
+        """Give the node of a kind at a place (line, byte column).
+
+        Raises LookupError where there is none: facts and tree disagree.
+        """
+        for statement in self.module.body:
+            first = getattr(statement, "decorator_list", None) or [statement]
+            last = statement.end_lineno or statement.lineno
+            if first[0].lineno <= start[0] <= last:
+                self._map(statement)
+                for node in ast.walk(statement):
+                    if isinstance(node, kind) and _place(node) == (start, end):
+                        return node
+        raise LookupError(f"no {kind.__name__} at {start}")
+
+    def _map(self, statement: ast.AST) -> None:
+        if statement in self._mapped:
+            return
+        self._mapped.add(statement)
+        self._parents[statement] = self.module
+        for node in ast.walk(statement):
+            for child in ast.iter_child_nodes(node):
+                self._parents[child] = node
+
+    def parent(self, node: ast.AST) -> ast.AST:
+        """Give the node round a node that `find` has led to."""
+        return self._parents[node]
+
+    def ancestors(self, node: ast.AST) -> Iterator[tuple[ast.AST, ast.AST]]:
+        """Go up from a node: pairs of (parent, the child one came from)."""
+        while node is not self.module:
+            above = self._parents[node]
+            yield above, node
+            node = above
+
+    def statement(self, node: ast.AST) -> ast.stmt:
+        """Give the innermost statement that holds a node."""
+        while not isinstance(node, ast.stmt):
+            node = self._parents[node]
+        return node
+
+    def block(self, statement: ast.stmt) -> list[ast.stmt]:
+        """Give the list of statements that a statement stands in."""
+        above = self._parents[statement]
+        for _, value in ast.iter_fields(above):
+            if isinstance(value, list) and any(item is statement for item in value):
+                return value
+        return [statement]
+
+    def after(self, statement: ast.stmt) -> list[ast.stmt]:
+        """Give the statements that follow in the same block."""
+        block = self.block(statement)
+        position = next(i for i, item in enumerate(block) if item is statement)
+        return block[position + 1 :]
+
+    def span(self, node: ast.AST) -> tuple[int, int]:
+        """Give the byte offsets of a node, its own parentheses left out."""
+        (line, col), (end_line, end_col) = _place(node)
+        return self.lines.offset(line, col), self.lines.offset(end_line, end_col)
+
+    def text(self, node: ast.AST) -> str:
+        """Give a node's source on one line, shortened for a message."""
+        start, end = self.span(node)
+        words = " ".join(self.lines.text[start:end].decode("utf-8", "replace").split())
+        return words if len(words) <= 60 else words[:57] + "..."
+
+
+def _place(node: ast.AST) -> tuple[tuple[int, int], tuple[int, int]]:
+    if not isinstance(node, (ast.expr, ast.stmt, ast.excepthandler, ast.pattern)):
+        return (0, 0), (0, 0)
+    end_line, end_col = node.end_lineno or node.lineno, node.end_col_offset or 0
+    return (node.lineno, node.col_offset), (end_line, end_col)
+
+
+def dotted(node: ast.AST | None) -> str | None:
+    """Give `a.b.c` for a chain of names and attributes, else None."""
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    if not isinstance(node, ast.Name):
+        return None
+    return ".".join([node.id, *reversed(parts)])
+
+
+def walk_function(function: ast.AST, *, own: bool = True) -> Iterator[ast.AST]:
+    """Walk what a function itself runs: nested functions are left out.
+
+    Their decorators, defaults and class bodies are run by it and are walked.
+    """
+    todo: list[ast.AST] = list(getattr(function, "body", [])) if own else [function]
+    while todo:
+        node = todo.pop()
+        yield node
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            todo.extend(node.decorator_list)
+            todo.extend(node.args.defaults)
+            todo.extend(each for each in node.args.kw_defaults if each)
+        elif isinstance(node, ast.Lambda):
+            todo.extend(node.args.defaults)
+            todo.extend(each for each in node.args.kw_defaults if each)
+        else:
+            todo.extend(ast.iter_child_nodes(node))
