@@ -67,7 +67,7 @@ class BlockingSleep(Codemod):
             change = f"{context.function.name} had no await: its callers wait now, too"
         paused = " ".join(context.tree.text(each) for each in context.call.args)
         return Plan(
-            f"{context.spelled}() stops every task of the event loop",
+            f"{context.spelled}() stops every task of the event loop{_when(context)}",
             by_hand=f"await asyncio.sleep({paused})",
             change=change,
             needs=("asyncio",),
@@ -78,6 +78,16 @@ class BlockingSleep(Codemod):
         """Give `await asyncio.sleep(x)`; the argument stays as it is written."""
         sleep = cst.Attribute(cst.Name(names["asyncio"]), cst.Name("sleep"))
         return cst.Await(node.with_changes(func=sleep))
+
+
+def _when(context: Context) -> str:
+    """Say when a sleep in a nested sync function stops the loop."""
+    for above, below in context.within():
+        if isinstance(above, ast.FunctionDef) and below in above.body:
+            return f" if {above.name} is called on it"
+        if isinstance(above, ast.Lambda) and below is above.body:
+            return " if the lambda is called on it"
+    return ""
 
 
 def _as_value(context: Context) -> Plan | None:
@@ -177,6 +187,16 @@ def _already_awaited(context: Context) -> tuple[Doubt, ...]:
     )
 
 
+def _names_around(context: Context) -> str:
+    """Give the names of all functions and classes round the site."""
+    names = [
+        above.name
+        for above, _ in context.tree.ancestors(context.node)
+        if isinstance(above, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
+    ]
+    return " ".join(names).lower()
+
+
 def _on_purpose(context: Context) -> tuple[Doubt, ...]:
     """Find test code that blocks the loop because that is what it tests."""
     if not context.in_tests():
@@ -188,7 +208,7 @@ def _on_purpose(context: Context) -> tuple[Doubt, ...]:
     start, end = context.tree.span(context.function)
     if (
         re.search(rb"(?i)block", comments)
-        or "block" in context.function.name.lower()
+        or "block" in _names_around(context)
         or b"slow_callback_duration" in lines.text[start:end]
     ):
         return (

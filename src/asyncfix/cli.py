@@ -135,6 +135,7 @@ def _settings(paths: tuple[Path, ...], options: dict[str, Any]) -> Settings:
         exclude=(*found.exclude, *options["exclude"]),
         include_generated=options["include_generated"] or found.include_generated,
         target=target,
+        line_length=found.line_length,
         jobs=options["jobs"] or os.cpu_count() or 1,
     )
 
@@ -177,9 +178,11 @@ def _deliver(result: Result, settings: Settings, options: dict[str, Any]) -> int
     _print_findings(result, written, remaining, options)
     for found in problems:
         click.echo(report.problem(found), err=True)
+    if result.unseen:
+        click.echo(f"error: {report.newer_syntax(result.unseen)}", err=True)
     if not options["quiet"]:
         _print_summary(result, written, problems, options)
-    if problems:
+    if problems or result.unseen:
         return 2
     if options["diff"] and not options["write"]:
         return 1 if options["check"] and result.findings else 0

@@ -35,6 +35,8 @@ class Configuration(NamedTuple):
     safe_only: bool = False
     include_generated: bool = False
     target: tuple[int, int] | None = None
+    line_length: int = 88
+    """Of [tool.black], else of [tool.ruff], else black's own."""
 
 
 def load(root: Path) -> Configuration:
@@ -74,7 +76,18 @@ def load(root: Path) -> Configuration:
         safe_only=flags["safe-only"],
         include_generated=flags["include-generated"],
         target=_target(file, table, document),
+        line_length=_line_length(tool if isinstance(tool, dict) else {}),
     )
+
+
+def _line_length(tool: Mapping[str, Any]) -> int:
+    """Give the project's line length; other tools' mistakes are not ours to tell."""
+    for name in ("black", "ruff"):
+        table = tool.get(name)
+        length = table.get("line-length") if isinstance(table, dict) else None
+        if isinstance(length, int) and 20 <= length <= 1000:
+            return length
+    return 88
 
 
 def _strings(file: Path, table: Mapping[str, Any], key: str) -> tuple[str, ...]:

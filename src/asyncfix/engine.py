@@ -56,9 +56,8 @@ def run(
     else:
         generated = set()
     targets = [path for path in gathered.files if path in facts.keys() - generated]
-    notes = gathered.notes + _newer(facts[path] for path in targets)
-    partly = [path for path in targets if facts[path].opaque]
-    problems += [_unseen(facts[path]) for path in partly]
+    notes = list(gathered.notes)
+    unseen = [_unseen(facts[path]) for path in targets if facts[path].opaque]
 
     project = Project(facts.values(), str(settings.root))
     with_sites = [path for path in targets if any(sites(project, path, chosen))]
@@ -80,32 +79,18 @@ def run(
     work = _Work(settings, chosen, project, targets)
     work.until_stable(with_sites, progress)
     problems += work.problems
-    failed = {problem.path for problem in problems} - set(partly) | {
-        problem.path for problem in work.problems
-    }
+    failed = {problem.path for problem in problems}
     return Result(
         findings=tuple(sorted(work.findings)),
         changes=tuple(work.changes(failed)),
         problems=tuple(sorted(set(problems))),
+        unseen=tuple(unseen),
         notes=tuple(notes),
         gathered=total + sum(gathered.skipped.values()),
         skipped={reason: count for reason, count in sorted(skipped.items()) if count},
         failed=frozenset(failed),
         suppressed=work.suppressed,
     )
-
-
-def _newer(facts: Iterable[Facts]) -> list[str]:
-    count = sum(1 for each in facts if each.opaque)
-    if not count:
-        return []
-    import sys
-
-    mine = ".".join(map(str, sys.version_info[:2]))
-    return [
-        f"{count} files hold syntax newer than Python {mine}, on which asyncfix "
-        "runs: those statements were not looked at; run it on a newer Python"
-    ]
 
 
 def _unseen(facts: Facts) -> Problem:
@@ -207,7 +192,9 @@ class _Work:
     def _rewrite(self, path: str, chosen: list[Judgement], number: int) -> bool:
         source, tree = self.source(path), self.tree(path)
         try:
-            edits, fixed = rewrite(self.project, tree, path, chosen)
+            edits, fixed = rewrite(
+                self.project, tree, path, chosen, self.settings.line_length
+            )
         except RewriteError as error:
             self._fail(path, error.line, str(error))
             return False

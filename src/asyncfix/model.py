@@ -110,6 +110,8 @@ class Result:
     findings: tuple[Finding, ...] = ()
     changes: tuple[Change, ...] = ()
     problems: tuple[Problem, ...] = ()
+    unseen: tuple[Problem, ...] = ()
+    """Statements newer than the running Python: the rest of their file was seen."""
     notes: tuple[str, ...] = ()
     gathered: int = 0
     skipped: Mapping[str, int] = field(default_factory=dict)

@@ -88,8 +88,8 @@ def _blank_statement(text: bytes, line: int) -> tuple[bytes, Opaque] | None:
             statement = b"".join(lines[first:end])
             if not _is_newer_syntax(statement):
                 continue
-            ends = [content[len(content.rstrip(b"\r\n")) :] for content in lines]
-            blank = b"pass" + b"".join(ends[first:end])
+            # Of the same length, so that every other offset stays true.
+            blank = b"0" + re.sub(rb"[^\r\n]", b" ", statement)[1:]
             changed = b"".join(lines[:first]) + blank + b"".join(lines[end:])
             parsed = _parse_plain(changed)
             if isinstance(parsed, tuple) and first < parsed[0] <= end:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict
 
 import click
@@ -46,6 +48,18 @@ def problem(found: Problem) -> str:
     return f"{text}\n    -> {clean(found.hint)}" if found.hint else text
 
 
+def newer_syntax(unseen: Sequence[Problem]) -> str:
+    """Say in one note how many files hold syntax that this Python cannot parse."""
+    mine = ".".join(map(str, sys.version_info[:2]))
+    first = unseen[0]
+    return (
+        f"{_number(len(unseen), 'file')} with statements newer than Python {mine}, "
+        f"which asyncfix runs on, the first at {clean(first.path)}:{first.line}: "
+        "those statements were not looked at, the rest was; run asyncfix on a "
+        "newer Python"
+    )
+
+
 def summary(result: Result, applied: int | None, changed: int) -> str:
     """Give the closing lines: every gathered file in one count, and what next.
 
@@ -74,7 +88,7 @@ def as_json(result: Result, version: str) -> str:
     document = {
         "version": version,
         "findings": [asdict(each) for each in result.findings],
-        "problems": [asdict(each) for each in result.problems],
+        "problems": [asdict(each) for each in (*result.problems, *result.unseen)],
         "files": {
             "changed": len(result.changes),
             "unchanged": result.unchanged,

@@ -10,8 +10,8 @@ import ast
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from asyncfix import imports
-from asyncfix.edits import Edit
+from asyncfix import imports, style
+from asyncfix.edits import Edit, apply
 from asyncfix.judge import Judgement
 from asyncfix.link import Project
 from asyncfix.model import Finding
@@ -36,9 +36,15 @@ class Rewritten(NamedTuple):
 
 
 def rewrite(
-    project: Project, tree: Tree, path: str, chosen: Sequence[Judgement]
+    project: Project,
+    tree: Tree,
+    path: str,
+    chosen: Sequence[Judgement],
+    line_length: int,
 ) -> Rewritten:
     """Turn fixes into edits; one that overlaps another waits for the next pass.
+
+    A statement that grows beyond `line_length` columns is laid out by black.
 
     Raises RewriteError where LibCST cannot parse a site or give it back.
     """
@@ -53,6 +59,7 @@ def rewrite(
         end = span[1]
         edits.append(Edit(*span, _new_code(tree, judgement)))
         made.append(judgement)
+    edits = _laid_out(tree, made, edits, line_length)
     edits += _imports(project, tree, path, made)
     edits.sort(key=lambda edit: (edit.start, edit.end))
     return Rewritten(tuple(edits), tuple(each.finding for each in made))
@@ -80,6 +87,32 @@ def _new_code(tree: Tree, judgement: Judgement) -> bytes:
     if isinstance(new, cst.Await) and _binds_tighter(tree, node):
         code = f"({code})"
     return code.encode("utf-8")
+
+
+def _laid_out(
+    tree: Tree, made: Sequence[Judgement], edits: Sequence[Edit], line_length: int
+) -> list[Edit]:
+    """Give the edits, those of a statement that grew too long made into one."""
+    groups: dict[ast.stmt, list[Edit]] = {}
+    for judgement, edit in zip(made, edits, strict=True):
+        statement = tree.statement(judgement.context.node)
+        groups.setdefault(statement, []).append(edit)
+    result: list[Edit] = []
+    for statement, group in groups.items():
+        start, end = tree.span(statement)
+        lines = tree.lines
+        indent = start - lines.span(statement.lineno, statement.lineno)[0]
+        alone = not lines.text[start - indent : start].strip()
+        if hasattr(statement, "body") or not alone:
+            result += group
+            continue
+        old = lines.text[start:end]
+        moved = [Edit(e.start - start, e.end - start, e.new) for e in group]
+        new = style.laid_out(
+            old.decode("utf-8"), apply(old, moved).decode("utf-8"), indent, line_length
+        )
+        result += group if new is None else [Edit(start, end, new.encode("utf-8"))]
+    return result
 
 
 def _binds_tighter(tree: Tree, node: ast.AST) -> bool:

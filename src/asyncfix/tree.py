@@ -10,10 +10,6 @@ from asyncfix.source import Lines
 
 NodeT = TypeVar("NodeT", bound=ast.AST)
 
-FunctionNode = (
-    ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
-)  # what `isinstance` takes since 3.10
-
 
 class Tree:
     """A parsed file. `lines.text` is the text the positions speak of."""

@@ -36,7 +36,7 @@ _Work = tuple[int, int, list[ast.AST]]
 def _child_fields() -> dict[type[ast.AST], tuple[str, ...]]:
     names = {
         "ctx", "op", "ops", "kind", "type_comment", "conversion", "simple",
-        "lineno", "id", "attr", "arg", "name", "names", "module", "level",
+        "lineno", "id", "attr", "arg", "name", "names", "module", "level", "kwd_attrs",
     }  # fmt: skip
     table: dict[type[ast.AST], tuple[str, ...]] = {}
     for node_type in vars(ast).values():

@@ -6,6 +6,7 @@ https://docs.python.org/3/reference/expressions.html#await-expression
 from __future__ import annotations
 
 import ast
+import sys
 
 from asyncfix.codemod import Context
 from asyncfix.model import Doubt, Level
@@ -22,6 +23,14 @@ def await_may_stand_here(context: Context) -> Doubt | None:
     for above, below in context.within():
         if above is context.function:
             break
+        if isinstance(above, ast.JoinedStr) and not _is_where_it_says(context):
+            mine = ".".join(map(str, sys.version_info[:2]))
+            return Doubt(
+                "S1",
+                Level.MANUAL,
+                f"its place in the f-string is not exact on Python {mine}",
+                "run asyncfix on Python 3.12 or newer, or await before the string",
+            )
         if isinstance(above, ast.GeneratorExp) and not _outside(above, below, context):
             return _refuse("a generator expression", _instead(above, context))
         if isinstance(above, _COMPREHENSIONS) and not _outside(above, below, context):
@@ -51,6 +60,21 @@ def await_may_stand_here(context: Context) -> Doubt | None:
             "write the outer one as a loop, or set requires-python to >=3.11",
         )
     return None
+
+
+def _is_where_it_says(context: Context) -> bool:
+    """Tell whether the bytes at the site's place are the site's code.
+
+    Before Python 3.12 the positions of code in f-strings were approximate:
+    https://docs.python.org/3/whatsnew/3.12.html#pep-701-syntactic-formalization-of-f-strings
+    """
+    start, end = context.tree.span(context.node)
+    text = context.tree.lines.text[start:end].decode("utf-8", "replace")
+    try:
+        found = ast.parse(f"({text})", mode="eval").body
+    except SyntaxError:
+        return False
+    return ast.dump(found) == ast.dump(context.node)
 
 
 def _outside(node: ast.AST, below: ast.AST, context: Context) -> bool:

@@ -1,0 +1,1 @@
+"""A small weather service: polls stations, retries, keeps what it has read."""

@@ -1,0 +1,73 @@
+"""What the documents and the example say is run."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from asyncfix import GUARDS, NEW_AWAIT, Level, Settings
+from asyncfix.deliver import write
+from asyncfix.engine import run
+from asyncfix.registry import in_pack
+
+ROOT = Path(__file__).resolve().parent.parent
+CODEMODS = {codemod.name: codemod for codemod in in_pack("asyncfix_codemods")}
+
+
+def guard_example(guard: str) -> str:
+    """Give the example in a guard's section of docs/guards.md."""
+    page = (ROOT / "docs" / "guards.md").read_text("utf-8")
+    section = page.partition(f"\n### {guard}\n")[2].partition("\n### ")[0]
+    blocks = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+    assert len(blocks) == 1, f"docs/guards.md: {guard} needs one example"
+    assert isinstance(blocks[0], str)
+    return blocks[0]
+
+
+@pytest.mark.parametrize("guard", GUARDS)
+def test_every_guard_has_an_example(guard: str) -> None:
+    compile(guard_example(guard), f"docs/guards.md, {guard}", "exec")
+
+
+@pytest.mark.parametrize("guard", NEW_AWAIT)
+def test_the_guard_does_not_hold_in_its_example(
+    guard: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    example = guard_example(guard)
+    Path(tmp_path, "example.py").write_text(example, "utf-8")
+    if beside := re.match(r"# beside this file: (\S+)", example):
+        Path(tmp_path, beside[1]).touch()
+    monkeypatch.chdir(tmp_path)
+    result = run(Settings(), [CODEMODS["blocking-sleep"]])
+    assert not result.problems
+    found = [(each.guard, each.level) for each in result.findings]
+    reported = guard.removesuffix("-callers")
+    assert found in ([(reported, Level.MANUAL)], [(reported, Level.UNSAFE)])
+
+
+def test_the_example_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(
+        ROOT / "examples" / "weather",
+        tmp_path / "weather",
+        ignore=shutil.ignore_patterns("__pycache__"),
+    )
+    monkeypatch.chdir(tmp_path)
+    result = run(Settings(), CODEMODS.values())
+    assert not result.problems
+    fixed = {each.path for each in result.findings if each.level is Level.SAFE}
+    held = {each.guard for each in result.findings if each.level is Level.MANUAL}
+    assert fixed >= {"weather/poller.py", "weather/retry.py"}
+    assert held >= {"A1", "A3"}
+    assert [failure for change in result.changes if (failure := write(change))] == []
+    again = run(Settings(), CODEMODS.values())
+    assert not again.changes and not again.problems
+    done = subprocess.run(
+        [sys.executable, "-m", "weather"], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("9 readings of 3 stations in ")
