@@ -27,13 +27,13 @@ PIECES = (
 )  # fmt: skip
 LINES = (b"a\n", b"b\n", b"c\r\n", b"\n", b"\xff\n", b"d\re\n")
 FEW = settings(
-    max_examples=150,
+    max_examples=80,
     deadline=None,
     derandomize=True,
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-MANY = settings(max_examples=600, deadline=None, derandomize=True, database=None)
+MANY = settings(max_examples=250, deadline=None, derandomize=True, database=None)
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def joined(pieces: tuple[bytes, ...], most: int) -> st.SearchStrategy[bytes]:
 @st.composite
 def edited(draw: st.DrawFn) -> Edited:
     pieces = draw(st.sampled_from((PIECES, LINES)))
-    text = draw(joined(pieces, 40))
+    text = draw(joined(pieces, 24))
     places = st.integers(0, len(text))
     if draw(st.booleans()):  # edits of whole lines, as imports make them
         starts = [0]
@@ -121,7 +121,9 @@ def test_a_moved_line_is_the_same_line_and_none_is_lost(case: Edited) -> None:
     new = split_lines(apply(case.text, case.edits))
     origin = moved_lines(case.text, case.edits)
     assert len(origin) == len(new)
-    mapped = [(line, source) for line, source in enumerate(origin) if source is not None]
+    mapped = [
+        (line, source) for line, source in enumerate(origin) if source is not None
+    ]
     assert [source for _, source in mapped] == sorted({s for _, s in mapped})
     for line, source in mapped:
         assert new[line] == old[source]

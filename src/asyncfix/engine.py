@@ -123,6 +123,7 @@ class _Work:
         self.suppressed = 0
         self._old: dict[str, Source] = {}
         self._now: dict[str, Source] = {}
+        self._next: dict[str, Source] = {}
         self._origin: dict[str, list[int | None]] = {}
         self._fixed: dict[str, list[Finding]] = {}
         self._trees: dict[str, Tree] = {}
@@ -211,8 +212,8 @@ class _Work:
             else [None if line is None else before[line] for line in moved]
         )
         self._note(path, fixed, number, before)
-        self._now[path] = Source(path, proven, text, source.encoding, source.bom)
-        del self._trees[path]
+        # Only the next pass sees it: this one goes by the facts it has.
+        self._next[path] = Source(path, proven, text, source.encoding, source.bom)
         return True
 
     def _note(
@@ -242,6 +243,8 @@ class _Work:
 
     def _relink(self, changed: Sequence[str]) -> None:
         facts = dict(self.project.files)
+        self._now.update(self._next)
+        self._trees.clear()
         for path in changed:
             scanned = scan(path, self._now[path].data)
             if isinstance(scanned, Problem):

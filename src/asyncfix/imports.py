@@ -205,16 +205,20 @@ def removal(
     name: str,
     fixed: set[ast.AST],
     site_scope: int,
+    added: set[int],
 ) -> list[Edit]:
     """Give the edits that drop the import of `name`, none if it must stay.
 
-    `fixed` holds the nodes that go away. The import stays where it is used,
+    `fixed` holds the nodes that go away, `added` where imports are put in. The import stays where it is used,
     exported, seen by another module, commented, or not simply one import.
     """
     bindings = project.visible(path, site_scope, name)
     if len(bindings) != 1 or bindings[0].flags:
         return []
     binding = bindings[0]
+    module = binding.target.partition(":")[0]
+    if binding.kind == f.ALIAS or project.resolve(path, module):
+        return []  # a module of the project may do something when imported
     facts = project.files[path]
     if name in facts.exported or any(name in each.words for each in facts.opaque):
         return []
@@ -229,7 +233,7 @@ def removal(
         ):
             for alias in node.names:
                 if (alias.asname or alias.name.partition(".")[0]) == name:
-                    return _drop(tree, node, alias)
+                    return _drop(tree, node, alias, added)
     return []
 
 
@@ -298,7 +302,7 @@ def _seen_outside(project: Project, path: str, name: str) -> bool:
 
 
 def _drop(
-    tree: Tree, node: ast.Import | ast.ImportFrom, alias: ast.alias
+    tree: Tree, node: ast.Import | ast.ImportFrom, alias: ast.alias, added: set[int]
 ) -> list[Edit]:
     lines = tree.lines
     end_line = node.end_lineno or node.lineno
@@ -313,7 +317,8 @@ def _drop(
         return []
     last = whole[1]
     before = lines.line(node.lineno - 1).strip() if node.lineno > 1 else b""
-    if not before and end_line < len(lines.starts):
+    replaced = not added.isdisjoint(whole)
+    if not before and not replaced and end_line < len(lines.starts):
         following = lines.span(end_line + 1, end_line + 1)
         if following[1] > following[0] and not lines.text[slice(*following)].strip():
             last = following[1]  # else two blank lines would meet

@@ -9,13 +9,13 @@ one, and two possible answers are no answer.
 from __future__ import annotations
 
 import builtins
-import os
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from asyncfix import facts as f
+from asyncfix.modules import Modules, join
 
 _BUILTINS = frozenset(vars(builtins))
 
@@ -33,62 +33,15 @@ class Answer(NamedTuple):
     line: int
 
 
-class Project:
+class Project(Modules):
     """All files linked. Paths are the keys that the scan was given."""
 
     def __init__(self, files: Iterable[f.Facts], root: str) -> None:
-        self.files = {facts.path: facts for facts in files}
-        self.root = os.path.abspath(root)
-        self._by_place = {os.path.abspath(path): path for path in self.files}
-        self._modules: dict[str, list[str]] = defaultdict(list)
-        self._names: dict[str, str] = {}
+        super().__init__(files, root)
         self._answers: dict[tuple[str, int, str], tuple[Answer, ...]] = {}
         self._tables: dict[str, dict[tuple[int, str], list[f.Binding]]] = {}
-        self._imports: dict[str, frozenset[str]] = {}
-        self._importers: dict[str, set[str]] | None = None
         self._renames: set[tuple[str, str]] | None = None
         self._calls: dict[str, list[tuple[str, f.Use]]] | None = None
-        packages = {
-            os.path.dirname(place)
-            for place in self._by_place
-            if os.path.basename(place) == "__init__.py"
-        }
-        for place, path in self._by_place.items():
-            names = self._module_names(place, packages)
-            self._names[path] = names[0]
-            for name in dict.fromkeys(names):
-                self._modules[name].append(path)
-
-    def _module_names(self, place: str, packages: set[str]) -> list[str]:
-        """Give the names a file can be imported by, the likeliest first."""
-        folder, file = os.path.split(place)
-        stem = file.removesuffix(".py")
-        parts = [] if stem == "__init__" else [stem]
-        while folder in packages:
-            folder, last = os.path.split(folder)
-            parts.insert(0, last)
-        names = [".".join(parts) or stem]
-        outer = os.path.relpath(folder, self.root).split(os.sep)
-        if outer == ["."] or outer[0] == "..":
-            return names
-        names.append(".".join([*outer, *parts]))
-        if outer[0] in ("src", "lib") and len(outer) > 1:
-            names.append(".".join([*outer[1:], *parts]))
-        return names
-
-    def module_name(self, path: str) -> str:
-        """Give the likeliest dotted name of a file's module."""
-        return self._names[path]
-
-    def module_names(self, path: str) -> frozenset[str]:
-        """Give every dotted name that imports this file."""
-        return frozenset(name for name, paths in self._modules.items() if path in paths)
-
-    def shadows(self, module: str) -> str | None:
-        """Give the file of the project that is imported as `module`, if any."""
-        paths = self._modules.get(module, ())
-        tops = [path for path in paths if self._names[path] == module]
-        return tops[0] if tops else None
 
     # -- what a name means --------------------------------------------------
 
@@ -150,7 +103,7 @@ class Project:
     def _follow(self, path: str, binding: f.Binding, rest: str) -> Iterator[Answer]:
         line = binding.line
         if binding.kind == f.IMPORT:
-            yield from self.expand(binding.target + rest, line)
+            yield from self.expand(path, binding.target + rest, line)
         elif binding.kind == f.FROM:
             module, _, name = binding.target.partition(":")
             yield from self._member(path, module, name + rest, line)
@@ -170,7 +123,7 @@ class Project:
         for star in self.table(path).get((0, "*"), ()):
             if star.line <= after or root.startswith("_"):
                 continue
-            inside = self._project_modules(path, star.target)
+            inside = self.resolve(path, star.target)
             for module in inside:
                 exported = self.files[module].exported
                 if exported and root not in exported:
@@ -196,7 +149,7 @@ class Project:
         if root in _BUILTINS and not table.get((0, "*")):
             yield Answer(f"builtins.{root}{rest}", "builtin", 0)
 
-    def expand(self, name: str, line: int) -> Iterator[Answer]:
+    def expand(self, importer: str, name: str, line: int) -> Iterator[Answer]:
         """Follow an absolute dotted name through the project's re-exports."""
         parts = name.split(".")
         if parts[0] in sys.builtin_module_names:
@@ -204,7 +157,7 @@ class Project:
             yield Answer(name, "import", line)
             return
         for size in range(len(parts), 0, -1):
-            paths = self._modules.get(".".join(parts[:size]))
+            paths = self.found(".".join(parts[:size]), importer)
             if paths:
                 rest = ".".join(parts[size:])
                 for path in paths:
@@ -234,35 +187,21 @@ class Project:
     def _member(self, path: str, module: str, name: str, line: int) -> Iterator[Answer]:
         """Follow `from module import name`."""
         if not module.startswith("."):
-            yield from self.expand(f"{module}.{name}", line)
+            yield from self.expand(path, f"{module}.{name}", line)
             return
         root, _, rest = name.partition(".")
-        packages = self._project_modules(path, module)
+        packages = self.resolve(path, module)
         for package in packages:
             if (0, root) in self.table(package):
                 yield from self._in_module(package, name, name, line)
                 return
-        for submodule in self._project_modules(path, _join(module, root)):
+        for submodule in self.resolve(path, join(module, root)):
             yield from self._in_module(submodule, rest, name, line)
             return
         for package in packages:
             yield from self._in_module(package, name, name, line)
             return
         yield Answer(f"{module}.{name}", "import", line)
-
-    def _project_modules(self, path: str, module: str) -> list[str]:
-        """Give the files that a module name means in a file, at most one each."""
-        if not module.startswith("."):
-            return list(self._modules.get(module, ()))
-        name = module.lstrip(".")
-        folder = os.path.dirname(os.path.abspath(path))
-        for _ in range(len(module) - len(name) - 1):
-            folder = os.path.dirname(folder)
-        place = os.path.join(folder, *name.split(".")) if name else folder
-        for candidate in (os.path.join(place, "__init__.py"), place + ".py"):
-            if candidate in self._by_place:
-                return [self._by_place[candidate]]
-        return []
 
     def qualify(self, path: str, scope: int, name: str) -> str:
         """Give the qualified name of something defined in a scope."""
@@ -293,47 +232,7 @@ class Project:
             found |= more
         return frozenset(found)
 
-    # -- who imports, who calls ---------------------------------------------
-
-    def imports(self, path: str) -> frozenset[str]:
-        """Give the project's files that a file imports, wherever it does so."""
-        known = self._imports.get(path)
-        if known is None:
-            found: set[str] = set()
-            for binding in self.files[path].bindings:
-                if binding.kind == f.IMPORT:
-                    parts = binding.target.split(".")
-                    for size in range(1, len(parts) + 1):
-                        found.update(self._modules.get(".".join(parts[:size]), ()))
-                elif binding.kind in (f.FROM, f.STAR):
-                    module, _, name = binding.target.partition(":")
-                    found.update(self._project_modules(path, module))
-                    found.update(self._project_modules(path, _join(module, name)))
-                    if not module.startswith("."):
-                        parts = module.split(".")
-                        for size in range(1, len(parts)):
-                            found.update(self._modules.get(".".join(parts[:size]), ()))
-            known = self._imports[path] = frozenset(found - {path})
-        return known
-
-    def importers(self, path: str) -> frozenset[str]:
-        """Give the project's files that import a file themselves."""
-        if self._importers is None:
-            self._importers = defaultdict(set)
-            for importer in self.files:
-                for imported in self.imports(importer):
-                    self._importers[imported].add(importer)
-        return frozenset(self._importers.get(path, ()))
-
-    def reached_by(self, path: str) -> frozenset[str]:
-        """Give the files that import a file, directly or through others."""
-        reached: set[str] = set()
-        todo = [path]
-        while todo:
-            fresh = self.importers(todo.pop()) - reached
-            reached |= fresh
-            todo.extend(fresh)
-        return frozenset(reached)
+    # -- who calls ---------------------------------------------
 
     def libraries(self, path: str) -> dict[str, f.Binding]:
         """Give the modules from outside the project that a file imports."""
@@ -392,7 +291,3 @@ class Project:
                 return scope
             scope = scopes[scope].parent
         return -1
-
-
-def _join(module: str, name: str) -> str:
-    return module + name if module.endswith(".") else f"{module}.{name}"

@@ -156,9 +156,10 @@ def _imports(
             key = root, seen[0].scope
             by_name.setdefault(key, set()).add(judgement.context.node)
     dropped: list[Edit] = []
+    places = {edit.start for edit in added.values()}
     for (name, _), nodes in sorted(by_name.items(), key=lambda item: item[0]):
         scope = next(
             each.context.site.use.scope for each in made if each.context.node in nodes
         )
-        dropped += imports.removal(tree, project, path, name, nodes, scope)
+        dropped += imports.removal(tree, project, path, name, nodes, scope, places)
     return [*added.values(), *dropped]

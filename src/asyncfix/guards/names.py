@@ -72,7 +72,7 @@ def no_capture(context: Context) -> Doubt | None:
 def can_name_the_cure(context: Context) -> Doubt | None:
     """N3: the modules the new code needs have a usable name at the site."""
     for module in context.modules().values():
-        shadow = context.project.shadows(module)
+        shadow = context.project.shadows(module, context.site.path)
         if shadow is not None:
             return Doubt(
                 "N3",

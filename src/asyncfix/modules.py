@@ -1,0 +1,145 @@
+"""Which file is which module, and which file imports which.
+
+The first half of the link stage: it knows files and module names, and nothing
+of what stands in them but their imports.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Iterable
+
+from asyncfix import facts as f
+
+
+class Modules:
+    """The files of a project as modules. Paths are the keys of the scan."""
+
+    def __init__(self, files: Iterable[f.Facts], root: str) -> None:
+        self.files = {facts.path: facts for facts in files}
+        self.root = os.path.abspath(root)
+        self._by_place = {os.path.abspath(path): path for path in self.files}
+        self._modules: dict[str, list[str]] = defaultdict(list)
+        self._names: dict[str, str] = {}
+        self._bases: dict[str, str] = {}
+        self._imports: dict[str, frozenset[str]] = {}
+        self._importers: dict[str, set[str]] | None = None
+        packages = {
+            os.path.dirname(place)
+            for place in self._by_place
+            if os.path.basename(place) == "__init__.py"
+        }
+        for place, path in self._by_place.items():
+            names = self._module_names(place, packages, path)
+            self._names[path] = names[0]
+            for name in dict.fromkeys(names):
+                self._modules[name].append(path)
+
+    def _module_names(self, place: str, packages: set[str], path: str) -> list[str]:
+        """Give the names a file can be imported by, the likeliest first."""
+        folder, file = os.path.split(place)
+        stem = file.removesuffix(".py")
+        parts = [] if stem == "__init__" else [stem]
+        while folder in packages:
+            folder, last = os.path.split(folder)
+            parts.insert(0, last)
+        self._bases[path] = folder
+        names = [".".join(parts) or stem]
+        outer = os.path.relpath(folder, self.root).split(os.sep)
+        if outer == ["."] or outer[0] == "..":
+            return names
+        names.append(".".join([*outer, *parts]))
+        if outer[0] in ("src", "lib") and len(outer) > 1:
+            names.append(".".join([*outer[1:], *parts]))
+        return names
+
+    def module_name(self, path: str) -> str:
+        """Give the likeliest dotted name of a file's module."""
+        return self._names[path]
+
+    def module_names(self, path: str) -> frozenset[str]:
+        """Give every dotted name that imports this file."""
+        return frozenset(name for name, paths in self._modules.items() if path in paths)
+
+    def shadows(self, module: str, path: str) -> str | None:
+        """Give the file that `import module` finds from `path` in the project.
+
+        Only a file beside the importer's top package, or in the project's root
+        or its src folder, can hide a module of the standard library.
+        """
+        near = {self._bases[path], self.root, os.path.join(self.root, "src")}
+        for other in self._modules.get(module, ()):
+            if self._names[other] == module and self._bases[other] in near:
+                return other
+        return None
+
+    def found(self, module: str, path: str) -> list[str]:
+        """Give the files that `module` may mean, imported from `path`.
+
+        Of several, those beside the importer's own top package come first.
+        """
+        paths = self._modules.get(module, [])
+        if len(paths) > 1:
+            base = self._bases[path]
+            return [each for each in paths if self._bases[each] == base] or paths
+        return paths
+
+    def resolve(self, path: str, module: str) -> list[str]:
+        """Give the files that a module name means in a file, at most one each."""
+        if not module.startswith("."):
+            return list(self.found(module, path))
+        name = module.lstrip(".")
+        folder = os.path.dirname(os.path.abspath(path))
+        for _ in range(len(module) - len(name) - 1):
+            folder = os.path.dirname(folder)
+        place = os.path.join(folder, *name.split(".")) if name else folder
+        for candidate in (os.path.join(place, "__init__.py"), place + ".py"):
+            if candidate in self._by_place:
+                return [self._by_place[candidate]]
+        return []
+
+    def imports(self, path: str) -> frozenset[str]:
+        """Give the project's files that a file imports, wherever it does so."""
+        known = self._imports.get(path)
+        if known is None:
+            found: set[str] = set()
+            for binding in self.files[path].bindings:
+                if binding.kind == f.IMPORT:
+                    parts = binding.target.split(".")
+                    for size in range(1, len(parts) + 1):
+                        found.update(self.found(".".join(parts[:size]), path))
+                elif binding.kind in (f.FROM, f.STAR):
+                    module, _, name = binding.target.partition(":")
+                    found.update(self.resolve(path, module))
+                    found.update(self.resolve(path, join(module, name)))
+                    if not module.startswith("."):
+                        parts = module.split(".")
+                        for size in range(1, len(parts)):
+                            found.update(self.found(".".join(parts[:size]), path))
+            known = self._imports[path] = frozenset(found - {path})
+        return known
+
+    def importers(self, path: str) -> frozenset[str]:
+        """Give the project's files that import a file themselves."""
+        if self._importers is None:
+            self._importers = defaultdict(set)
+            for importer in self.files:
+                for imported in self.imports(importer):
+                    self._importers[imported].add(importer)
+        return frozenset(self._importers.get(path, ()))
+
+    def reached_by(self, path: str) -> frozenset[str]:
+        """Give the files that import a file, directly or through others."""
+        reached: set[str] = set()
+        todo = [path]
+        while todo:
+            fresh = self.importers(todo.pop()) - reached
+            reached |= fresh
+            todo.extend(fresh)
+        return frozenset(reached)
+
+
+def join(module: str, name: str) -> str:
+    """Join a module, perhaps only dots, and a name in it."""
+    return module + name if module.endswith(".") else f"{module}.{name}"
