@@ -83,7 +83,7 @@ BYTES = {
     ),
     "tabs": _both(lambda text: text.replace(b"    ", b"\t")),
     "form_feed": _both(lambda text: text.replace(b"\nasync", b"\n\x0casync")),
-    "form_feed_first": _both(lambda text: b"\x0c" + text),
+    "form_feed_first": _both(lambda text: b'\x0c"""Poll."""\n\n' + text),
     "no_newline_at_end": _both(lambda text: text.rstrip(b"\n")),
     "blank_lines_at_end": _both(lambda text: text + b"\n  \n\t\n"),
     "lone_cr": _both(lambda text: text.replace(b"\n", b"\r")),
@@ -111,12 +111,12 @@ def test_bytes_are_kept(name: str) -> None:
 # -- the harness itself -------------------------------------------------------
 
 
-def _case(before: bytes, after: bytes, **more: object) -> testing.Case:
+def _case(before: bytes, after_: bytes, **more: object) -> testing.Case:
     values: dict[str, object] = {
         "name": "case",
         "folder": Path("fixtures"),
         "before": {"case.py": before},
-        "after": {"case.py": after},
+        "after": {"case.py": after_},
         "findings": None,
         "verdict": None,
         "flags": "",

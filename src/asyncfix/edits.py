@@ -54,12 +54,21 @@ def moved_lines(text: bytes, edits: Sequence[Edit]) -> list[int | None]:
         starts[-1] += 1  # so that the end of the text is inside its last line
     origin: list[int | None] = []
     at = 0
-    for first, last, group in _regions(text, starts, edits):
+    regions = _regions(text, starts, edits)
+    while regions:
+        first, last, group = regions.pop(0)
+        while True:
+            begin, end = starts[first], min(starts[last], len(text))
+            moved = [Edit(e.start - begin, e.end - begin, e.new) for e in group]
+            new = apply(text[begin:end], moved)
+            if not new or new.endswith(b"\n") or last == len(lines):
+                break
+            last += 1  # its last line lost its end: the next line joins it
+            while regions and regions[0][0] < last:
+                _, behind, more = regions.pop(0)
+                last, group = max(last, behind), group + more
         origin += range(at, first)
-        begin, end = starts[first], min(starts[last], len(text))
-        moved = [Edit(e.start - begin, e.end - begin, e.new) for e in group]
-        new = split_lines(apply(text[begin:end], moved))
-        origin += _matched(lines[first:last], new, first)
+        origin += _matched(lines[first:last], split_lines(new), first)
         at = last
     return [*origin, *range(at, len(lines))]
 

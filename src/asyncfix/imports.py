@@ -313,24 +313,27 @@ def _drop(
         return _drop_alias(tree, node, alias)
     if around.strip() or b"#" in lines.text[start:end]:
         return []
-    if not _leaves_a_body(tree, node):
+    block = _block_of(tree, node)
+    if len(block) < 2:
         return []
     last = whole[1]
     before = lines.line(node.lineno - 1).strip() if node.lineno > 1 else b""
+    opens = block[0] is node and block is not tree.module.body
     replaced = not added.isdisjoint(whole)
-    if not before and not replaced and end_line < len(lines.starts):
+    if (opens or not before) and not replaced and end_line < len(lines.starts):
         following = lines.span(end_line + 1, end_line + 1)
         if following[1] > following[0] and not lines.text[slice(*following)].strip():
-            last = following[1]  # else two blank lines would meet
+            last = following[1]  # else a blank line too many would be left
     return [Edit(whole[0], last, b"")]
 
 
-def _leaves_a_body(tree: Tree, node: ast.stmt) -> bool:
+def _block_of(tree: Tree, node: ast.stmt) -> list[ast.stmt]:
+    """Give the list of statements that a statement stands in."""
     for parent in ast.walk(tree.module):
         for _, value in ast.iter_fields(parent):
             if isinstance(value, list) and any(each is node for each in value):
-                return len(value) > 1
-    return False
+                return value
+    return []
 
 
 def _drop_alias(

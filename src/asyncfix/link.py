@@ -109,7 +109,8 @@ class Project(Modules):
             yield from self._member(path, module, name + rest, line)
         elif binding.kind == f.ALIAS:
             target = binding.target + rest
-            for answer in self.answers(path, binding.scope, target):
+            meant = self.answers(path, binding.scope, target)
+            for answer in meant or (Answer("", "local", line),):
                 yield Answer(answer.name, "local", line)
         elif binding.kind in (f.DEF, f.CLASSDEF):
             qualified = self.qualify(path, binding.scope, binding.name)
@@ -186,22 +187,24 @@ class Project(Modules):
 
     def _member(self, path: str, module: str, name: str, line: int) -> Iterator[Answer]:
         """Follow `from module import name`."""
-        if not module.startswith("."):
-            yield from self.expand(path, f"{module}.{name}", line)
-            return
         root, _, rest = name.partition(".")
         packages = self.resolve(path, module)
-        for package in packages:
-            if (0, root) in self.table(package):
-                yield from self._in_module(package, name, name, line)
-                return
-        for submodule in self.resolve(path, join(module, root)):
-            yield from self._in_module(submodule, rest, name, line)
+        if not packages and not module.startswith("."):
+            yield from self.expand(path, f"{module}.{name}", line)
             return
+        submodules = self.resolve(path, join(module, root))
         for package in packages:
-            yield from self._in_module(package, name, name, line)
-            return
-        yield Answer(f"{module}.{name}", "import", line)
+            if (0, root) in self.table(package) or not submodules:
+                yield from self._in_module(package, name, f"{module}.{name}", line)
+            else:
+                for submodule in submodules:
+                    full = f"{module}.{name}"
+                    yield from self._in_module(submodule, rest, full, line)
+        if not packages:
+            for submodule in submodules:
+                yield from self._in_module(submodule, rest, f"{module}.{name}", line)
+            if not submodules:
+                yield Answer(f"{module}.{name}", "import", line)
 
     def qualify(self, path: str, scope: int, name: str) -> str:
         """Give the qualified name of something defined in a scope."""

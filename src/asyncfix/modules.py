@@ -68,21 +68,25 @@ class Modules:
         Only a file beside the importer's top package, or in the project's root
         or its src folder, can hide a module of the standard library.
         """
-        near = {self._bases[path], self.root, os.path.join(self.root, "src")}
+        near = self._near(path)
         for other in self._modules.get(module, ()):
             if self._names[other] == module and self._bases[other] in near:
                 return other
         return None
 
+    def _near(self, path: str) -> set[str]:
+        return {self._bases[path], self.root, os.path.join(self.root, "src")}
+
     def found(self, module: str, path: str) -> list[str]:
         """Give the files that `module` may mean, imported from `path`.
 
-        Of several, those beside the importer's own top package come first.
+        Of several, those beside the importer's own top package count, and those
+        in the project's root or its src folder, which may be on the path, too.
         """
         paths = self._modules.get(module, [])
         if len(paths) > 1:
-            base = self._bases[path]
-            return [each for each in paths if self._bases[each] == base] or paths
+            near = self._near(path)
+            return [each for each in paths if self._bases[each] in near] or paths
         return paths
 
     def resolve(self, path: str, module: str) -> list[str]:

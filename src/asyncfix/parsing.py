@@ -15,6 +15,9 @@ from asyncfix.model import Problem
 
 _MOST_OPAQUE = 200
 _MOST_TRIES = 12
+_DEEPEST_BRACKETS = 80
+_MOST_STEPS = 2000
+_NESTING = re.compile(rb"[()\[\]{}\n+*/%|&^~.-]|\b(?:not|and|or|lambda|await|if)\b")
 _CONTINUES = (b"elif", b"else", b"except", b"finally", b")", b"]", b"}", b"#")
 _BINDS = re.compile(
     rb"\b(?:def|class|type|import|as|global)\s+(\w+)|\b(\w+)\s*(?::=|=(?!=)|,|:)"
@@ -115,6 +118,9 @@ def _is_newer_syntax(statement: bytes) -> bool:
     if older != statement and isinstance(_parse_plain(older), ast.Module):
         return True
 
+    if _is_deep(statement):
+        return False  # LibCST's native parser could crash the process
+
     import libcst
 
     try:
@@ -124,3 +130,26 @@ def _is_newer_syntax(statement: bytes) -> bool:
         # input (RecursionError, PanicException); any of them means no.
         return False
     return True
+
+
+def _is_deep(statement: bytes) -> bool:
+    """Tell whether a statement may nest more deeply than LibCST survives.
+
+    Counts brackets, and the operators and calls that can stand in one
+    expression: on one line, or between the first bracket and its end. Text in
+    strings counts as well, which errs on the side of caution.
+    """
+    depth = steps = 0
+    for match in _NESTING.finditer(statement):
+        token = match[0]
+        if token in b"([{":
+            depth += 1
+        elif token in b")]}":
+            depth = max(depth - 1, 0)
+        elif token == b"\n":
+            steps = steps if depth else 0
+            continue
+        steps += 1
+        if depth > _DEEPEST_BRACKETS or steps > _MOST_STEPS:
+            return True
+    return False

@@ -73,13 +73,15 @@ def _new_code(tree: Tree, judgement: Judgement) -> bytes:
     old = tree.lines.text[start:end].decode("utf-8")
     if _depth(node) > _DEEPEST:
         raise RewriteError(node.lineno, "the call is nested too deeply for LibCST")
+    newline = next((each for each in ("\r\n", "\n", "\r") if each in old), "\n")
+    config = cst.PartialParserConfig(default_newline=newline)
     try:
         # In parentheses, so that line breaks inside stay what they are.
-        slice_ = cst.parse_expression(f"({old})")
+        slice_ = cst.parse_expression(f"({old})", config)
     except cst.ParserSyntaxError as error:
         raise RewriteError(node.lineno, "LibCST cannot parse this call") from error
     bare = slice_.with_changes(lpar=slice_.lpar[1:], rpar=slice_.rpar[:-1])
-    module = cst.Module([])
+    module = cst.Module([], default_newline=newline)
     if not isinstance(bare, cst.Call) or module.code_for_node(bare) != old:
         raise RewriteError(node.lineno, "LibCST does not give this call back unchanged")
     new = judgement.codemod.rewrite(bare, judgement.names)
@@ -108,11 +110,23 @@ def _laid_out(
             continue
         old = lines.text[start:end]
         moved = [Edit(e.start - start, e.end - start, e.new) for e in group]
+        newline = lines.newline(statement.lineno)
         new = style.laid_out(
-            old.decode("utf-8"), apply(old, moved).decode("utf-8"), indent, line_length
+            _with_lf(old, newline),
+            _with_lf(apply(old, moved), newline),
+            indent,
+            line_length,
         )
-        result += group if new is None else [Edit(start, end, new.encode("utf-8"))]
+        result += (
+            group
+            if new is None
+            else [Edit(start, end, new.encode("utf-8").replace(b"\n", newline))]
+        )
     return result
+
+
+def _with_lf(text: bytes, newline: bytes) -> str:
+    return text.replace(newline, b"\n").decode("utf-8")
 
 
 def _binds_tighter(tree: Tree, node: ast.AST) -> bool:

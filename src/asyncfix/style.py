@@ -24,7 +24,7 @@ def laid_out(old: str, new: str, indent: int, line_length: int) -> str | None:
     `old` and `new` start where the statement starts, `indent` columns into its
     line, and end where it ends. The result means the same: trees are compared.
     """
-    if indent % _INDENT or "\t" in new or "\r" in old:
+    if indent % _INDENT or "\t" in new or "\r" in new:
         return None
     if fits(new, indent, line_length) or not fits(old, indent, line_length):
         return None

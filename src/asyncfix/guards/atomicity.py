@@ -196,6 +196,12 @@ def callers_lose_no_update(context: Context) -> Doubt | None:
 def nothing_read_before(context: Context) -> Doubt | None:
     """A4: the expression has read no shared place before the site is reached."""
     places = Places(context.function)
+    rebound = {
+        name
+        for node in ast.walk(context.tree.module)
+        if isinstance(node, ast.Global)
+        for name in node.names
+    }
     for above, below in context.within():
         if isinstance(above, ast.stmt):
             if isinstance(above, ast.AugAssign) and places.place(above.target):
@@ -203,7 +209,9 @@ def nothing_read_before(context: Context) -> Doubt | None:
             break
         for earlier in _earlier(above, below):
             for place, _ in places.reads(earlier):
-                return _read_first(place)
+                # A module's name that nobody rebinds has the same value later.
+                if not place.isidentifier() or place in rebound:
+                    return _read_first(place)
     return None
 
 
@@ -217,6 +225,8 @@ def _earlier(above: ast.AST, below: ast.AST) -> list[ast.AST]:
     if isinstance(above, ast.Dict):
         pairs = zip(above.keys, above.values, strict=True)
         children = [each for pair in pairs for each in pair if each is not None]
+    elif isinstance(above, ast.arguments):
+        children = [*above.defaults, *(each for each in above.kw_defaults if each)]
     if isinstance(above, ast.Call) and dotted(above.func):
         children.remove(above.func)  # a method is looked up, not a value
     position = next((i for i, each in enumerate(children) if each is below), 0)

@@ -32,12 +32,15 @@ class Places:
         self.declared: set[str] = set()
         stores: Counter[str] = Counter()
         given: dict[str, list[ast.expr]] = defaultdict(list)
+        bound: set[str] = set()
         for node in walk_function(function):
             targets: list[ast.expr] = []
             if isinstance(node, (ast.Global, ast.Nonlocal)):
                 self.declared.update(node.names)
             elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
                 stores[node.id] += 1
+            elif name := _bound_otherwise(node):
+                bound.add(name)
             elif isinstance(node, ast.Assign):
                 targets = node.targets
             elif isinstance(node, (ast.AnnAssign, ast.NamedExpr)):
@@ -49,11 +52,14 @@ class Places:
         parameters = {
             each.arg for each in ast.walk(function.args) if isinstance(each, ast.arg)
         }
-        self.locals = (set(stores) | parameters) - self.declared
+        self.locals = (set(stores) | parameters | bound) - self.declared
         self.made: set[str] = set()
         self.aliases: dict[str, ast.expr] = {}
         for name, values in given.items():
-            if name not in self.locals - parameters or len(values) != stores[name]:
+            if (
+                name not in self.locals - parameters - bound
+                or len(values) != stores[name]
+            ):
                 continue
             if all(_is_fresh(value) for value in values):
                 self.made.add(name)
@@ -158,6 +164,23 @@ def _split(place: str) -> tuple[str, str]:
         base, _, key = place.rpartition("[")
         return base, key[:-1]
     return place, "*"
+
+
+def _bound_otherwise(node: ast.AST) -> str | None:
+    """Give the local name that a definition, import, handler or pattern binds."""
+    if isinstance(node, ast.alias):
+        return node.asname or node.name.partition(".")[0]
+    kinds = (
+        ast.FunctionDef,
+        ast.AsyncFunctionDef,
+        ast.ClassDef,
+        ast.ExceptHandler,
+        ast.MatchAs,
+        ast.MatchStar,
+    )
+    if isinstance(node, kinds):
+        return node.name
+    return node.rest if isinstance(node, ast.MatchMapping) else None
 
 
 def _is_fresh(value: ast.expr) -> bool:

@@ -31,6 +31,13 @@ def await_may_stand_here(context: Context) -> Doubt | None:
                 f"its place in the f-string is not exact on Python {mine}",
                 "run asyncfix on Python 3.12 or newer, or await before the string",
             )
+        if isinstance(above, ast.JoinedStr) and _prints_its_code(above, below):
+            return Doubt(
+                "S1",
+                Level.MANUAL,
+                "the f-string prints its own code (`=`), which would be another",
+                "await before the string",
+            )
         if isinstance(above, ast.GeneratorExp) and not _outside(above, below, context):
             return _refuse("a generator expression", _instead(above, context))
         if isinstance(above, _COMPREHENSIONS) and not _outside(above, below, context):
@@ -60,6 +67,23 @@ def await_may_stand_here(context: Context) -> Doubt | None:
             "write the outer one as a loop, or set requires-python to >=3.11",
         )
     return None
+
+
+def _prints_its_code(string: ast.JoinedStr, field: ast.AST) -> bool:
+    """Tell whether a replacement field is of the form `{code=}`.
+
+    CPython's parser puts the code and the `=` into the text before the field.
+    """
+    position = string.values.index(field) if isinstance(field, ast.expr) else 0
+    before = string.values[position - 1] if position else None
+    return (
+        isinstance(before, ast.Constant)
+        and isinstance(before.value, str)
+        and isinstance(field, ast.FormattedValue)
+        and before.value.rstrip().endswith("=")
+        and ast.unparse(field.value).replace(" ", "")
+        in before.value.replace(" ", "").replace('"', "'")
+    )
 
 
 def _is_where_it_says(context: Context) -> bool:

@@ -1,0 +1,101 @@
+"""Each guard by itself: where it holds, and where it does not.
+
+The cases are in guard_cases.txt: a line `GUARD holds` or `GUARD LEVEL` and,
+indented, a program with one `time.sleep`, or the body of a coroutine; a line
+`-- name` starts a further file.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from asyncfix import GUARDS, Codemod, Context, Settings
+from asyncfix.detect import sites
+from asyncfix.guards import ask
+from asyncfix.link import Project
+from asyncfix.parsing import parse
+from asyncfix.scan import scan
+from asyncfix.tree import Tree
+
+CASES = Path(__file__).with_name("guard_cases.txt").read_text("utf-8")
+
+
+class Case(NamedTuple):
+    guard: str
+    verdict: str
+    program: str
+
+
+def _cases() -> list[Case]:
+    parts = re.split(r"^(\S+) (\w+)\n", CASES, flags=re.MULTILINE)[1:]
+    programs = (textwrap.dedent(each).strip() for each in parts[2::3])
+    return [Case(*each) for each in zip(parts[::3], parts[1::3], programs, strict=True)]
+
+
+class Sleeps(Codemod):
+    """Finds what the guards are asked about."""
+
+    name = "sleeps"
+    calls = ("time.sleep",)
+
+
+def _context(program: str) -> Context:
+    """Give the context of the one `time.sleep` in a program's first file."""
+    if "async def" not in program:
+        body = textwrap.indent(program, "    ")
+        program = f"import time\nasync def f(self, rows, log):\n{body}"
+    first, *others = re.split(r"^-- (\S+)\n", program, flags=re.MULTILINE)
+    files = {"app.py": first, **dict(zip(others[::2], others[1::2], strict=True))}
+    facts, trees = [], {}
+    for name, text in files.items():
+        scanned, parsed = scan(name, text.encode()), parse(name, text.encode())
+        assert isinstance(scanned, tuple), scanned
+        assert isinstance(parsed, tuple), parsed
+        facts.append(scanned[0])
+        trees[name] = Tree(parsed[0], parsed[1])
+    project = Project(facts, ".")
+    ((_, site),) = sites(project, "app.py", [Sleeps()])
+    context = Context(project, Settings(), site, trees.__getitem__)
+    context.needs = ("asyncio",)
+    return context
+
+
+@pytest.mark.parametrize("case", _cases(), ids=lambda case: f"{case.guard}-{case[1]}")
+def test_guard(case: Case) -> None:
+    doubt = GUARDS[case.guard](_context(case.program))
+    if case.verdict == "holds":
+        assert doubt is None
+    else:
+        assert doubt is not None
+        assert doubt.level.value == case.verdict
+        assert doubt.guard == case.guard.removesuffix("-callers")
+        assert doubt.reason and doubt.advice
+
+
+def test_every_guard_is_seen_to_hold_and_to_fail() -> None:
+    assert {case.guard for case in _cases()} == set(GUARDS)
+    for guard in GUARDS:
+        verdicts = {case.verdict for case in _cases() if case.guard == guard}
+        assert "holds" in verdicts and len(verdicts) > 1, guard
+
+
+def test_asyncio_or_anyio_is_told_apart() -> None:
+    context = _context("import anyio, time\nasync def f(): time.sleep(1)")
+    GUARDS["E1"](context)
+    assert context.modules() == {"asyncio": "anyio"}
+
+
+def test_target_version_decides_on_nested_comprehensions() -> None:
+    context = _context("print([[time.sleep(1) for cell in row] for row in rows])")
+    context.settings = Settings(target=(3, 11))
+    assert GUARDS["S1"](context) is None
+
+
+def test_first_refusal_ends_the_questions() -> None:
+    context = _context("with lock, other(): self.n += time.sleep(1) or 1")
+    assert [doubt.guard for doubt in ask(context, ("A2", "A1", "A4"))] == ["A2", "A1"]

@@ -1,0 +1,231 @@
+"""Workers: many files, in one process or several, give the same answers."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from asyncfix import workers
+from asyncfix.facts import Facts
+from asyncfix.model import Problem
+from asyncfix.workers import read, scan_chunk, scan_files
+
+TEXTS = {
+    "a.py": b"import time\n\n\nasync def f():\n    time.sleep(1)\n",
+    "b.py": b"x = (\n",
+    "c.py": b"x = '\xff'\n",
+    "d.py": b"",
+    "e.py": b"# coding: latin-1\nx = '\xe9'\n",
+    "f.py": b"type X = int\nf()\n",
+}
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> list[str]:
+    for name, data in TEXTS.items():
+        (tmp_path / name).write_bytes(data)
+    return [str(tmp_path / name) for name in [*sorted(TEXTS), "gone.py"]]
+
+
+@pytest.fixture
+def pool(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """Make every scan worth a pool; give the list of chunks that went out."""
+    monkeypatch.setattr(workers, "WORTH_A_POOL", 0)
+    sent: list[list[str]] = []
+    real = workers._schedule
+
+    def noted(pool: Any, chunk: list[str]) -> Any:
+        sent.append(chunk)
+        return real(pool, chunk)
+
+    monkeypatch.setattr(workers, "_schedule", noted)
+    return sent
+
+
+def kinds(found: list[Facts | Problem]) -> list[str]:
+    return [type(each).__name__ for each in found]
+
+
+def test_answers_come_in_the_order_of_the_paths(paths: list[str]) -> None:
+    found = scan_files(paths, 1)
+    assert [each.path for each in found] == paths
+    assert kinds(found)[:5] == ["Facts", "Problem", "Problem", "Facts", "Facts"]
+    back = scan_files(paths[::-1], 1)
+    assert back == found[::-1]
+
+
+@pytest.mark.parametrize("jobs", [2, 4])
+def test_a_pool_gives_the_same_answers(
+    paths: list[str], pool: list[list[str]], jobs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers, "_CHUNK", 1500)
+    alone = scan_files(paths, 1)
+    assert pool == []
+    ticks: list[int] = []
+    assert scan_files(paths, jobs, ticks.append) == alone
+    assert len(pool) > 1
+    assert sorted(path for chunk in pool for path in chunk) == sorted(paths)
+    assert sum(ticks) == len(paths)
+
+
+def test_a_few_bytes_are_not_worth_a_pool(
+    paths: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers, "_in_pool", None)
+    assert len(scan_files(paths, 8)) == len(paths)
+
+
+def test_nothing_to_scan(pool: list[list[str]]) -> None:
+    assert scan_files([], 1) == []
+    assert scan_files([], 4) == []
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_the_answers_are_plain_values(
+    paths: list[str], pool: list[list[str]], jobs: int
+) -> None:
+    """Facts cross processes: tuples of strings, numbers and bytes, no nodes."""
+    todo: list[Any] = list(scan_files(paths[:2], jobs))
+    while todo:
+        each = todo.pop()
+        if isinstance(each, tuple):
+            todo.extend(each)
+        else:
+            assert isinstance(each, (str, bytes, int, bool, Problem))
+
+
+def replaced_by(
+    monkeypatch: pytest.MonkeyPatch, function: Any, *args: Any, timeout: float = 60
+) -> None:
+    """Let a chunk that holds a poisoned file run something else in its worker."""
+    real = workers._schedule
+
+    def schedule(pool: Any, chunk: list[str]) -> Any:
+        if any("poison" in path for path in chunk):
+            return pool.schedule(function, args=args, timeout=timeout)
+        return real(pool, chunk)
+
+    monkeypatch.setattr(workers, "_schedule", schedule)
+
+
+@pytest.mark.parametrize(
+    ("function", "args", "timeout"),
+    [
+        pytest.param(os.abort, (), 60, id="crash"),
+        pytest.param(os._exit, (0,), 60, id="exit"),
+        pytest.param(time.sleep, (60,), 0.5, id="endless"),
+    ],
+)
+def test_a_bad_file_costs_itself(
+    paths: list[str],
+    tmp_path: Path,
+    pool: list[list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+    function: Any,
+    args: tuple[Any, ...],
+    timeout: float,
+) -> None:
+    poison = str(tmp_path / "poison.py")
+    Path(poison).write_bytes(b"x = 1\n")
+    alone = scan_files(paths, 1)
+    replaced_by(monkeypatch, function, *args, timeout=timeout)
+    found = scan_files([*paths, poison], 2)
+    assert found[:-1] == alone
+    lost = found[-1]
+    assert isinstance(lost, Problem)
+    assert lost.path == poison
+    assert "crashed" in lost.message
+    assert lost.hint
+
+
+def test_a_worker_that_raises_costs_its_file_only(
+    paths: list[str],
+    tmp_path: Path,
+    pool: list[list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    poison = str(tmp_path / "poison.py")
+    Path(poison).write_bytes(b"x = 1\n")
+    alone = scan_files(paths, 1)
+    replaced_by(monkeypatch, int, "a bug of ours")
+    found = scan_files([*paths, poison], 2)
+    assert found[:-1] == alone
+    assert isinstance(found[-1], Problem)
+
+
+def test_a_hostile_file_does_not_end_the_run(tmp_path: Path) -> None:
+    """The texts that crash a parser crash it in this process, pool or not."""
+    import subprocess
+    import sys
+
+    (tmp_path / "good.py").write_bytes(TEXTS["a.py"])
+    (tmp_path / "poison.py").write_text("x = " + "(" * 20_000 + ")" * 20_000)
+    done = subprocess.run(
+        [sys.executable, "-m", "asyncfix", "."],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == 2, (done.returncode, done.stderr[-300:])
+    assert "good.py:5:5: blocking-sleep" in done.stdout
+    assert "poison.py:1: error:" in done.stderr
+
+
+# -- reading ----------------------------------------------------------------
+
+
+def test_a_file_that_cannot_be_read_is_a_problem(
+    paths: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    denied = paths[0]
+    if os.geteuid() == 0:
+        real = open
+
+        def fake(path: Any, *args: Any, **more: Any) -> Any:
+            if path == denied:
+                raise PermissionError(13, "Permission denied", path)
+            return real(path, *args, **more)
+
+        monkeypatch.setattr("builtins.open", fake)
+    else:
+        os.chmod(denied, 0)
+    found = read(denied)
+    assert isinstance(found, Problem)
+    assert "Permission denied" in found.message
+    assert isinstance(scan_chunk(paths)[0], Problem)
+    assert isinstance(scan_chunk(paths)[3], Facts)
+
+
+def test_a_file_that_is_gone_or_no_file_is_a_problem(tmp_path: Path) -> None:
+    for path in (tmp_path / "gone.py", tmp_path):
+        assert isinstance(read(str(path)), Problem)
+
+
+def test_a_file_that_is_too_large_is_not_read(
+    paths: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers, "_LARGEST", 10)
+    found = read(paths[0])
+    assert isinstance(found, Problem)
+    assert "larger" in found.message
+    assert read(paths[3]) == b""
+
+
+def test_collection_of_garbage_is_left_as_it_was(paths: list[str]) -> None:
+    import gc
+
+    assert gc.isenabled()
+    scan_chunk(paths)
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        scan_chunk(paths)
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
