@@ -47,7 +47,6 @@ def refused(folder: Path, text: str | bytes) -> str:
         ("[project]\nrequires-python = '>= 3.9, < 4'", Configuration(target=(3, 9))),
         ("[project]\nrequires-python = '>=3.9,!=3.9.1,<3.13'", Configuration(target=(3, 9))),
         ("[project]\nrequires-python = '<3.13,>=3.11.4'", Configuration(target=(3, 11))),
-        ("[project]\nrequires-python = '>3.9'", Configuration(target=(3, 9))),
         ("[project]\nrequires-python = '<4'", Configuration()),
         ("[project]\nrequires-python = 3", Configuration()),
         ("project = 3", Configuration()),

@@ -11,7 +11,7 @@ import ast
 import inspect
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeVar
 
 from asyncfix.facts import Facts, Use
 from asyncfix.link import Answer, Project
@@ -20,6 +20,16 @@ from asyncfix.tree import Tree, dotted
 
 if TYPE_CHECKING:
     import libcst as cst
+
+Result = TypeVar("Result")
+
+
+class SiteError(Exception):
+    """A site that cannot be judged or rewritten; costs its file, not the run."""
+
+    def __init__(self, line: int, message: str) -> None:
+        super().__init__(message)
+        self.line = line
 
 
 class Site(NamedTuple):
@@ -205,3 +215,22 @@ def by_names(codemods: Iterable[Codemod], settings: Settings) -> tuple[Codemod, 
             raise AsyncfixError(f"no codemod is called {name!r} (there is: {known})")
     chosen = settings.select or tuple(every)
     return tuple(every[n] for n in sorted(chosen) if n not in settings.ignore)
+
+
+def attempt(
+    codemod: Codemod, line: int, work: Callable[[], Result], what: str
+) -> Result:
+    """Let a codemod work on one site.
+
+    Raises SiteError, which names the codemod, for anything that goes wrong in
+    it: a pack of somebody else must not be able to end the run.
+    """
+    try:
+        return work()
+    except SiteError:
+        raise
+    except Exception as error:
+        kind = type(error).__name__
+        raise SiteError(
+            line, f"{codemod.name} failed to {what} this site: {kind}: {error}"
+        ) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import tempfile
@@ -28,13 +29,13 @@ def write(change: Change) -> Problem | None:
         with os.fdopen(handle, "wb") as file:
             file.write(change.new)
             file.flush()
-            os.fchmod(file.fileno(), stat.S_IMODE(status.st_mode))
             if hasattr(os, "fchown") and os.geteuid() == 0:
                 os.fchown(file.fileno(), status.st_uid, status.st_gid)
+            # After the owner: a change of owner clears the set-id bits.
+            os.fchmod(file.fileno(), stat.S_IMODE(status.st_mode))
             os.fsync(file.fileno())
         os.replace(temporary, target)
         temporary = None
-        _sync_folder(target.parent)
     except OSError as error:
         reason = error.strerror or str(error)
         hint = "the file is as it was; free the cause and run again"
@@ -42,6 +43,8 @@ def write(change: Change) -> Problem | None:
     finally:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        _sync_folder(target.parent)  # some file systems cannot; the file is new
     return None
 
 
@@ -60,7 +63,7 @@ def _refusal(target: Path, change: Change) -> tuple[str, str] | None:
 
 def _sync_folder(folder: Path) -> None:
     if os.name == "nt":
-        return  # folders cannot be opened there; the rename is journalled
+        return
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

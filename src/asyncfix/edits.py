@@ -61,12 +61,16 @@ def moved_lines(text: bytes, edits: Sequence[Edit]) -> list[int | None]:
             begin, end = starts[first], min(starts[last], len(text))
             moved = [Edit(e.start - begin, e.end - begin, e.new) for e in group]
             new = apply(text[begin:end], moved)
-            if not new or new.endswith(b"\n") or last == len(lines):
+            if not new or new.endswith(b"\n"):
                 break
-            last += 1  # its last line lost its end: the next line joins it
-            while regions and regions[0][0] < last:
+            # The last line has lost its end: what follows joins it.
+            if regions and regions[0][0] <= last:
                 _, behind, more = regions.pop(0)
                 last, group = max(last, behind), group + more
+            elif last < len(lines):
+                last += 1
+            else:
+                break
         origin += range(at, first)
         origin += _matched(lines[first:last], split_lines(new), first)
         at = last

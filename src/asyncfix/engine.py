@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from asyncfix import workers
-from asyncfix.codemod import Codemod, by_names
+from asyncfix.codemod import Codemod, SiteError, by_names
 from asyncfix.detect import sites
 from asyncfix.edits import apply, moved_lines
 from asyncfix.facts import Facts
@@ -18,7 +18,7 @@ from asyncfix.link import Project
 from asyncfix.model import Change, Finding, Problem, Result, Settings
 from asyncfix.parsing import parse
 from asyncfix.prove import prove
-from asyncfix.rewrite import RewriteError, rewrite
+from asyncfix.rewrite import rewrite
 from asyncfix.scan import scan
 from asyncfix.source import Source, decode
 from asyncfix.tree import Tree
@@ -179,6 +179,9 @@ class _Work:
         try:
             found = sites(self.project, path, self.codemods)
             judged, off = judge(self.project, self.settings, found, self.tree)
+        except SiteError as error:
+            self._fail(path, error.line, str(error))
+            return False
         except LookupError as error:
             self._fail(path, 1, str(error).strip("'\""))
             return False
@@ -196,7 +199,7 @@ class _Work:
             edits, fixed = rewrite(
                 self.project, tree, path, chosen, self.settings.line_length
             )
-        except RewriteError as error:
+        except SiteError as error:
             self._fail(path, error.line, str(error))
             return False
         text = apply(source.text, edits)

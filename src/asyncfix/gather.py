@@ -177,9 +177,15 @@ def _in_folder(path: Path, gathered: Gathered) -> Iterator[str]:
 def _git(path: Path, *arguments: str) -> bytes | None:
     # No hook or monitor of the repository may run: it may be a hostile one.
     command = ["git", "-C", os.fspath(path), "-c", "core.fsmonitor=false", *arguments]
+    # In a hook, git's own variables name the hook's repository.
+    known = {key: value for key, value in os.environ.items() if key[:4] != "GIT_"}
     try:
         done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, check=False
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+            env=known,
         )
     except OSError:
         return None

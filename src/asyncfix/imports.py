@@ -209,7 +209,7 @@ def removal(
 ) -> list[Edit]:
     """Give the edits that drop the import of `name`, none if it must stay.
 
-    `fixed` holds the nodes that go away, `added` where imports are put in. The import stays where it is used,
+    `fixed` holds the names that go away, `added` where imports are put in. The import stays where it is used,
     exported, seen by another module, commented, or not simply one import.
     """
     bindings = project.visible(path, site_scope, name)
@@ -321,9 +321,15 @@ def _drop(
     opens = block[0] is node and block is not tree.module.body
     replaced = not added.isdisjoint(whole)
     if (opens or not before) and not replaced and end_line < len(lines.starts):
-        following = lines.span(end_line + 1, end_line + 1)
-        if following[1] > following[0] and not lines.text[slice(*following)].strip():
-            last = following[1]  # else a blank line too many would be left
+        # Else a blank line too many would be left; at the file's start, any.
+        at_most = 1 if node.lineno > 1 else len(lines.starts)
+        for number in range(
+            end_line + 1, min(end_line + at_most, len(lines.starts)) + 1
+        ):
+            following = lines.span(number, number)
+            if following[1] == following[0] or lines.line(number).strip():
+                break
+            last = following[1]
     return [Edit(whole[0], last, b"")]
 
 

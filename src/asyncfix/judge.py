@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import NamedTuple
 
-from asyncfix.codemod import Codemod, Context, Names, Plan, Site
+from asyncfix.codemod import Codemod, Context, Names, Plan, Site, SiteError, attempt
 from asyncfix.guards import ask
 from asyncfix.imports import name_for
 from asyncfix.link import Project
@@ -36,20 +37,22 @@ def judge(
 ) -> tuple[list[Judgement], int]:
     """Judge the sites of one file; gives the judgements, and how many are off.
 
-    Raises LookupError where the tree has no such site (a bug of ours, which
-    the caller turns into a problem of that file).
+    Raises LookupError where a file is not what it was, and SiteError where a
+    codemod or a guard fails; the caller turns both into a problem of that file.
     """
     judgements = []
     suppressed = 0
     for codemod, site in found:
         context = Context(project, settings, site, trees)
-        plan = codemod.judge(context)
+        line = site.use.line
+        plan = attempt(codemod, line, partial(codemod.judge, context), "judge")
         if plan is None:
             continue
         if _is_off(codemod, context):
             suppressed += 1
             continue
-        judgements.append(_weigh(codemod, context, plan))
+        weigh = partial(_weigh, codemod, context, plan)
+        judgements.append(attempt(codemod, line, weigh, "judge"))
     return judgements, suppressed
 
 
@@ -79,7 +82,7 @@ def _weigh(codemod: Codemod, context: Context, plan: Plan) -> Judgement:
         for need, module in context.modules().items():
             name = name_for(context, module)
             if name is None:  # only for a codemod that does not ask guard N3
-                raise LookupError(f"no free name for {module}")
+                raise SiteError(context.node.lineno, f"no free name for {module}")
             local[need] = name.local
             if name.missing:
                 missing.append(module)

@@ -17,6 +17,8 @@ from typing import NamedTuple
 from asyncfix import facts as f
 from asyncfix.modules import Modules, join
 
+# Through more names than this, nothing is known any more.
+_LONGEST_CHAIN = 60
 _BUILTINS = frozenset(vars(builtins))
 
 
@@ -42,6 +44,7 @@ class Project(Modules):
         self._tables: dict[str, dict[tuple[int, str], list[f.Binding]]] = {}
         self._renames: set[tuple[str, str]] | None = None
         self._calls: dict[str, list[tuple[str, f.Use]]] | None = None
+        self._depth = 0
 
     # -- what a name means --------------------------------------------------
 
@@ -73,8 +76,12 @@ class Project(Modules):
         key = path, scope, name
         known = self._answers.get(key)
         if known is None:
+            if self._depth == _LONGEST_CHAIN:
+                return (Answer("", "local", 0),)
             self._answers[key] = ()  # a name that leads back to itself: unknown
+            self._depth += 1
             known = self._answers[key] = tuple(sorted(set(self._answer(*key))))
+            self._depth -= 1
         return known
 
     def qualified_name(self, path: str, scope: int, name: str) -> str | None:

@@ -11,7 +11,7 @@ import ast
 import warnings
 from collections.abc import Sequence
 
-from asyncfix.edits import Edit, spans_after, split_lines
+from asyncfix.edits import Edit, apply, spans_after, split_lines
 from asyncfix.model import Problem
 from asyncfix.parsing import parse
 from asyncfix.source import Source
@@ -54,6 +54,8 @@ def prove(
     if not same:
         message = "the fix would change code outside of itself"
         return Problem(old.shown, 1, message, _HINT)
+    if apply(old.text, edits) != new_text:
+        return Problem(old.shown, 1, "the fix would change bytes outside of it", _HINT)
     return _bytes(old, new_text, origin)
 
 
@@ -97,6 +99,8 @@ def _outline(module: ast.Module, text: bytes, spans: Sequence[tuple[int, int]]) 
     tree = Tree(module, text)
 
     def inside(node: ast.AST) -> bool:
+        if not isinstance(getattr(node, "ctx", ast.Load()), ast.Load):
+            return False  # what is assigned stays what it is
         start, end = tree.span(node)
         return any(first <= start and end <= last for first, last in spans)
 

@@ -7,10 +7,12 @@ the site's own node. Its bytes outside that node therefore cannot change.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from asyncfix import imports, style
+from asyncfix.codemod import SiteError, attempt
 from asyncfix.edits import Edit, apply
 from asyncfix.judge import Judgement
 from asyncfix.link import Project
@@ -18,14 +20,6 @@ from asyncfix.model import Finding
 from asyncfix.tree import Tree
 
 _DEEPEST = 200
-
-
-class RewriteError(Exception):
-    """A site that cannot be rewritten; says why. Costs its file, not the run."""
-
-    def __init__(self, line: int, message: str) -> None:
-        super().__init__(message)
-        self.line = line
 
 
 class Rewritten(NamedTuple):
@@ -46,7 +40,7 @@ def rewrite(
 
     A statement that grows beyond `line_length` columns is laid out by black.
 
-    Raises RewriteError where LibCST cannot parse a site or give it back.
+    Raises SiteError where LibCST cannot parse a site or give it back.
     """
     edits: list[Edit] = []
     made: list[Judgement] = []
@@ -60,7 +54,7 @@ def rewrite(
         edits.append(Edit(*span, _new_code(tree, judgement)))
         made.append(judgement)
     edits = _laid_out(tree, made, edits, line_length)
-    edits += _imports(project, tree, path, made)
+    edits += _imports(project, tree, path, made, edits)
     edits.sort(key=lambda edit: (edit.start, edit.end))
     return Rewritten(tuple(edits), tuple(each.finding for each in made))
 
@@ -72,20 +66,26 @@ def _new_code(tree: Tree, judgement: Judgement) -> bytes:
     start, end = tree.span(node)
     old = tree.lines.text[start:end].decode("utf-8")
     if _depth(node) > _DEEPEST:
-        raise RewriteError(node.lineno, "the call is nested too deeply for LibCST")
+        raise SiteError(node.lineno, "the call is nested too deeply for LibCST")
     newline = next((each for each in ("\r\n", "\n", "\r") if each in old), "\n")
     config = cst.PartialParserConfig(default_newline=newline)
     try:
         # In parentheses, so that line breaks inside stay what they are.
         slice_ = cst.parse_expression(f"({old})", config)
     except cst.ParserSyntaxError as error:
-        raise RewriteError(node.lineno, "LibCST cannot parse this call") from error
+        raise SiteError(node.lineno, "LibCST cannot parse this call") from error
     bare = slice_.with_changes(lpar=slice_.lpar[1:], rpar=slice_.rpar[:-1])
     module = cst.Module([], default_newline=newline)
     if not isinstance(bare, cst.Call) or module.code_for_node(bare) != old:
-        raise RewriteError(node.lineno, "LibCST does not give this call back unchanged")
-    new = judgement.codemod.rewrite(bare, judgement.names)
-    code = module.code_for_node(new)
+        raise SiteError(node.lineno, "LibCST does not give this call back unchanged")
+
+    def made() -> tuple[cst.BaseExpression, str]:
+        new = judgement.codemod.rewrite(bare, judgement.names)
+        code = module.code_for_node(new)
+        ast.parse(f"({code})")
+        return new, code
+
+    new, code = attempt(judgement.codemod, node.lineno, made, "rewrite")
     if isinstance(new, cst.Await) and _binds_tighter(tree, node):
         code = f"({code})"
     return code.encode("utf-8")
@@ -150,9 +150,14 @@ def _depth(node: ast.AST) -> int:
 
 
 def _imports(
-    project: Project, tree: Tree, path: str, made: Sequence[Judgement]
+    project: Project,
+    tree: Tree,
+    path: str,
+    made: Sequence[Judgement],
+    edits: Sequence[Edit],
 ) -> list[Edit]:
     """Give the edits of the imports that the fixes need and leave behind."""
+    written = b" ".join(edit.new for edit in edits)
     added: dict[str, Edit] = {}
     by_name: dict[tuple[str, int], set[ast.AST]] = {}
     for judgement in made:
@@ -168,12 +173,16 @@ def _imports(
         seen = project.visible(path, site.use.scope, root)
         if seen:
             key = root, seen[0].scope
-            by_name.setdefault(key, set()).add(judgement.context.node)
+            by_name.setdefault(key, set()).add(judgement.context.call.func)
     dropped: list[Edit] = []
     places = {edit.start for edit in added.values()}
     for (name, _), nodes in sorted(by_name.items(), key=lambda item: item[0]):
+        if re.search(rb"(?<!\w)%s(?!\w)" % name.encode("utf-8"), written):
+            continue  # the new code uses it, too
         scope = next(
-            each.context.site.use.scope for each in made if each.context.node in nodes
+            each.context.site.use.scope
+            for each in made
+            if each.context.call.func in nodes
         )
         dropped += imports.removal(tree, project, path, name, nodes, scope, places)
     return [*added.values(), *dropped]

@@ -129,13 +129,11 @@ def _schedule(pool: ProcessPool, chunk: list[str]) -> ProcessFuture[list[Scanned
 
 
 def _answer(future: ProcessFuture[list[Scanned]]) -> list[Scanned] | None:
-    from concurrent.futures import TimeoutError as ScanTimeout
-
-    from pebble import ProcessExpired
-
     try:
         answers: list[Scanned] = future.result()
-    except (ProcessExpired, ScanTimeout, TimeoutError, MemoryError, RecursionError):
+    except Exception:
+        # Whatever a worker died of (crash, time limit, memory, a bug of ours)
+        # is told of the file that it died on, and of no other.
         return None
     return answers
 
@@ -144,7 +142,7 @@ def _lost(path: str) -> Problem:
     return Problem(
         path,
         1,
-        "crashed Python's parser, or took longer than "
+        "crashed its worker, or took longer than "
         f"{_SECONDS_PER_FILE} seconds to scan",
         "nothing in this file was looked at; exclude it or report a bug",
     )

@@ -1,0 +1,186 @@
+"""Fuzz: programs that nobody would write, some with a sleep in a coroutine.
+
+What must hold for any of them: the engine does not crash; without a finding
+the bytes are the same; what it makes compiles; a second run is at rest.
+"""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from pathlib import Path
+
+import hypothesmith
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from asyncfix import engine, registry
+from asyncfix.model import Level, Result, Settings
+
+CODEMODS = registry.installed()
+BOUNDED = settings(
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],  # programs are slow to shrink
+    suppress_health_check=list(HealthCheck),
+)
+
+
+def ran(folder: Path, data: bytes) -> Result:
+    """Run on one file with everything that can be applied; no warning escapes."""
+    file = folder / "x.py"
+    file.write_bytes(data)
+    return engine.run(Settings(paths=(file,), root=folder, unsafe=True), CODEMODS)
+
+
+def check(folder: Path, data: bytes) -> Result:
+    """Run twice and hold the results against what must be."""
+    result = ran(folder, data)
+    assert (folder / "x.py").read_bytes() == data
+    assert result.gathered == 1
+    assert len(result.changes) + len(result.failed) <= 1
+    for change in result.changes:
+        assert change.new != data
+        assert change.findings
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            compile(change.new, "x.py", "exec", dont_inherit=True)
+        again = ran(folder, change.new)
+        assert again.changes == ()
+        assert not again.problems
+    if not result.findings:
+        assert result.changes == ()
+    return result
+
+
+def indented(text: str, by: str = "    ") -> str:
+    return "".join(by + line for line in text.splitlines(keepends=True))
+
+
+@st.composite
+def sleepers(draw: st.DrawFn) -> str:
+    """Give a program with sleeps in, beside and around odd code."""
+    lines = ["import time", "from time import sleep as nap", ""]
+    statement = st.sampled_from(
+        [
+            "time.sleep(1)", "nap(0.5)", "x = time.sleep(n)", "[nap(1), nap(2)]",
+            "[nap(i) for i in y]", "(nap(i) for i in y)", "time.sleep(time.sleep(1))",
+            "lambda: nap(1)", "f'{nap(1)}'", "f'''\n{nap(1)!r:>{time.sleep(2)}}'''",
+            "return time.sleep(1)", "yield nap(1)", "await g(nap(1))", "nap(1).x[0]()",
+            "-nap(1) ** 2", "not time.sleep(1)", "time.sleep(1) if nap(1) else 0",
+            "assert nap(1), time.sleep(1)", "del nap(1)[0]", "nap(1)[0] = time.sleep(1)",
+            "time.sleep(*a, **k)", "time.sleep(secs=1)", "(y := nap(1))", "import time",
+            "time = 1", "nap = print", "global nap", "pass", "raise nap(1) from time.sleep(1)",
+            "time.sleep(\n    1  # why\n    ,\n)", "time . sleep (1)", "(time\n.sleep)(1)",
+            "print(time.sleep(1)); nap(2); x = nap", "time.sleep(1) # noqa", "(nap)(1)",
+            "x = 'é'; nap(1)", "nap(1)or nap(2)", "x = 1if nap(1)else 2", "nap(a)(b)(c)",
+            "to_thread(nap, 1)", "'''\n''' ; nap(1)", "x: nap(1) = time.sleep(1)",
+        ]
+    )  # fmt: skip
+    around = st.sampled_from(
+        [
+            "", "if x:", "while nap(1):", "for i in y:", "async for i in y:", "with x:",
+            "async with x:", "try:", "def h():", "async def h(z=nap(1)):", "class C:",
+            "class C:\n    async def m(self):", "match x:\n    case [nap]:",
+            "@nap(1)\nasync def h():", "with LOCK:", "if (z := nap(1)):",
+        ]
+    )  # fmt: skip
+    for _ in range(draw(st.integers(1, 3))):
+        lines.append("async def f(x, y, n):")
+        for _ in range(draw(st.integers(1, 3))):
+            block, body = draw(around), ""
+            for each in draw(st.lists(statement, min_size=1, max_size=3)):
+                body += each + "\n"
+            if block:
+                depth = "        " if "\n    " in block else "    "
+                body = block + "\n" + indented(body, depth)
+            if block == "try:":
+                body += draw(
+                    st.sampled_from(
+                        ["finally:\n    nap(1)\n", "except E:\n    time.sleep(1)\n"]
+                    )
+                )
+            lines.append(indented(body))
+    text = "\n".join(lines) + "\n"
+    return text.replace("\n", draw(st.sampled_from(["\n", "\n", "\r\n", "\r"])))
+
+
+@settings(BOUNDED, max_examples=120)
+@given(text=sleepers())
+def test_odd_sleepers(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+    check(folder(tmp_path_factory), text.encode())
+
+
+@settings(BOUNDED, max_examples=25)
+@given(text=hypothesmith.from_node())
+def test_programs_from_the_grammar(
+    tmp_path_factory: pytest.TempPathFactory, text: str
+) -> None:
+    check(folder(tmp_path_factory), text.encode("utf-8", "surrogatepass"))
+
+
+@settings(BOUNDED, max_examples=25)
+@given(text=hypothesmith.from_node(), first=st.booleans())
+def test_programs_from_the_grammar_round_a_sleep(
+    tmp_path_factory: pytest.TempPathFactory, text: str, first: bool
+) -> None:
+    """The sleep is found, or something is said, whatever stands beside it."""
+    sleeper = "import time\nasync def f_():\n    time.sleep(1)\n"
+    program = f"{sleeper}{text}\n" if first else f"{text}\n{sleeper}"
+    data = program.encode("utf-8", "surrogatepass")
+    result = check(folder(tmp_path_factory), data)
+    if not parses(data):
+        assert result.problems or result.unseen
+    elif not result.findings:
+        assert result.problems or result.skipped or shadowed(data)
+
+
+def parses(data: bytes) -> bool:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            ast.parse(data)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return False
+    return True
+
+
+def shadowed(data: bytes) -> bool:
+    """Tell whether the program has another word in the matter of `time`."""
+    names = [getattr(node, "id", None) for node in ast.walk(ast.parse(data))]
+    return names.count("time") > 1 or b"import *" in data
+
+
+@settings(BOUNDED, max_examples=150)
+@given(
+    data=st.one_of(
+        st.binary(max_size=60),
+        st.lists(
+            st.sampled_from(
+                [b"async def f():", b"\n", b"\r", b"\r\n", b"    ", b"\t", b"time.sleep(1)",
+                 b"import time", b"(", b")", b"'", b'"""', b"#", b"\\", b";", b"\x0c",
+                 b"\xff", b"\xef\xbb\xbf", b"# coding: latin-1", b"type X = int", b"\0",
+                 b"# coding: utf-16", b"await ", b"lambda: ", b"f'{", b"}'", b"=", b"if x:"]
+            ),
+            max_size=14,
+        ).map(b"".join),
+    )
+)  # fmt: skip
+def test_any_bytes(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
+    check(folder(tmp_path_factory), data)
+
+
+def folder(factory: pytest.TempPathFactory) -> Path:
+    """Give one folder for all examples: a test may not use a fixture for each."""
+    place = factory.getbasetemp() / "fuzz"
+    place.mkdir(exist_ok=True)
+    return place
+
+
+def test_the_fuzz_finds_what_it_looks_for(tmp_path: Path) -> None:
+    text = "import time\nasync def f():\n    time.sleep(1)\n"
+    result = check(tmp_path, text.encode())
+    assert [found.level for found in result.findings] == [Level.SAFE]
+    assert len(result.changes) == 1
