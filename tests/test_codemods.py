@@ -18,7 +18,6 @@ CASES = [case for name in CODEMODS for case in testing.cases(FIXTURES / name)]
 KNOWN_BUGS: dict[str, str] = {
     "blocking-sleep/cancel_swallowed_by_finally": "changed: C1 looks at except only",
     "blocking-sleep/import_of_one_module_twice": "two dropped aliases overlap",
-    "blocking-sleep/sleep_inside_sleep": "the import the inner call needs is dropped",
     "blocking-sleep/test_freezer_fixture": "changed: the fixture is not known",
     "blocking-sleep/test_patches_by_constant": "changed: only literal targets count",
     "blocking-sleep/test_patches_by_keyword": "changed: target= is not looked at",

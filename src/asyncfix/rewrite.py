@@ -177,7 +177,7 @@ def _imports(
     dropped: list[Edit] = []
     places = {edit.start for edit in added.values()}
     for (name, _), nodes in sorted(by_name.items(), key=lambda item: item[0]):
-        if re.search(rb"(?<!\w)%s(?!\w)" % name.encode("utf-8"), written):
+        if re.search(rb"(?<![\w.])%s(?!\w)" % name.encode("utf-8"), written):
             continue  # the new code uses it, too
         scope = next(
             each.context.site.use.scope
