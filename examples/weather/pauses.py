@@ -1,5 +1,7 @@
-"""The one place where the service's pauses come from."""
+"""The one place that says how the service paces itself."""
 
 from time import sleep as pause
 
-__all__ = ["pause"]
+__all__ = ["ROUNDS", "pause"]
+
+ROUNDS = 3

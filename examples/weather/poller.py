@@ -5,12 +5,10 @@ from weather.archive import Archive
 from weather.retry import read_with_retry
 from weather.stations import Station
 
-ROUNDS = 3
-
 
 async def poll(station: Station, archive: Archive) -> None:
     """Read a station a few times and put what it says into the archive."""
-    for _ in range(ROUNDS):
+    for _ in range(pauses.ROUNDS):
         celsius = await read_with_retry(station)
         await archive.add(station.name, celsius)
         # Be gentle with the stations.

@@ -248,14 +248,16 @@ def _print_summary(
     for note in result.notes:
         click.echo(f"note: {report.clean(note)}", err=True)
     if not options["write"]:
-        click.echo(report.summary(result, None, len(result.changes)), err=True)
+        click.echo(
+            report.summary(result, None, len(result.changes), options["diff"]), err=True
+        )
         return
     from dataclasses import replace
 
     lost = {found.path for found in problems} & {c.shown for c in result.changes}
     result = replace(result, failed=result.failed | lost)
     fixes = sum(len(change.findings) for change in written)
-    click.echo(report.summary(result, fixes, len(written)), err=True)
+    click.echo(report.summary(result, fixes, len(written), options["diff"]), err=True)
 
 
 class _progress:

@@ -60,10 +60,11 @@ def newer_syntax(unseen: Sequence[Problem]) -> str:
     )
 
 
-def summary(result: Result, applied: int | None, changed: int) -> str:
+def summary(result: Result, applied: int | None, changed: int, diff: bool) -> str:
     """Give the closing lines: every gathered file in one count, and what next.
 
-    `applied` is the number of fixes written, None where nothing was asked to be.
+    `applied` is the number of fixes written, None where nothing was asked to
+    be; `diff` tells that the changes have been shown.
     """
     levels = Counter(each.level for each in result.findings)
     parts = [f"{levels[level]} {level.value}" for level in Level if levels[level]]
@@ -79,7 +80,8 @@ def summary(result: Result, applied: int | None, changed: int) -> str:
         + (f", {result.suppressed} silenced by comments" if result.suppressed else ""),
     ]
     if applied is None and changed:
-        lines.append("`--diff` shows the changes, `--apply` makes them.")
+        shows = "" if diff else "`--diff` shows the changes, "
+        lines.append(f"{shows}`--apply` makes {'these changes' if diff else 'them'}.")
     return "\n".join(lines)
 
 

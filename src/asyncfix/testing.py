@@ -14,8 +14,10 @@ these forms; `reason.txt` says the same without `# unchanged: `:
     # unchanged: unsafe A2: other tasks would print into the buffer
     # unchanged: no finding: the call runs in a thread
 
-The first lines of a file may also hold `# flags: --unsafe` (of a project: a
-file `flags.txt`), and `# python: 3.12` where its syntax needs that Python.
+The first three lines of a file may also hold `# flags: --unsafe` (for a whole
+project: a file `flags.txt`; the flags are --unsafe, --safe-only and
+--target-version 3.X), and `# python: 3.12` where its syntax, or that of its
+fix, needs that Python. `requires-python` in a project's own file counts, too.
 """
 
 from __future__ import annotations
