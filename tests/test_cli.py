@@ -199,7 +199,10 @@ def test_wrong_usage_is_2_and_says_what(
     [
         ("[tool.asyncfix\n", ("pyproject.toml:1", "TOML")),
         ("[tool.asyncfix]\n\nselekt = []\n", ("pyproject.toml", "'selekt'")),
-        ("[tool.asyncfix]\nunsafe = 1\n", ("pyproject.toml", "unsafe", "true or false")),
+        (
+            "[tool.asyncfix]\nunsafe = 1\n",
+            ("pyproject.toml", "unsafe", "true or false"),
+        ),
         ("[tool.asyncfix]\nselect = ['x']\n", ("'x'", "blocking-sleep")),
         ("[tool.asyncfix]\ntarget-version = 'x'\n", ("pyproject.toml", "'x'")),
         ("[tool.asyncfix]\npaths = ['gone']\n", ("gone",)),
@@ -715,7 +718,15 @@ def test_explain_prints_the_page(run: Run) -> None:
 def test_help_names_every_option_and_the_exit_codes(run: Run, option: str) -> None:
     ran = run(option)
     assert ran.code == 0
-    for word in ("--diff", "--apply", "--jobs", "explain", "rules", "Exit codes", "PATHS"):
+    for word in (
+        "--diff",
+        "--apply",
+        "--jobs",
+        "explain",
+        "rules",
+        "Exit codes",
+        "PATHS",
+    ):
         assert word in ran.text
 
 

@@ -15,16 +15,7 @@ CODEMODS = {codemod.name: codemod for codemod in installed()}
 CASES = [case for name in CODEMODS for case in testing.cases(FIXTURES / name)]
 
 # Cases that say what is right while the engine is still wrong, and what it does.
-KNOWN_BUGS: dict[str, str] = {
-    "blocking-sleep/cancel_swallowed_by_finally": "changed: C1 looks at except only",
-    "blocking-sleep/import_of_one_module_twice": "two dropped aliases overlap",
-    "blocking-sleep/test_freezer_fixture": "changed: the fixture is not known",
-    "blocking-sleep/test_patches_by_constant": "changed: only literal targets count",
-    "blocking-sleep/test_patches_by_keyword": "changed: target= is not looked at",
-    "blocking-sleep/test_patches_in_conftest": "changed: only importers are asked",
-    "blocking-sleep/test_patches_several": "changed: keywords are not looked at",
-    "blocking-sleep/thread_lock_on_exit_stack": "A2 unsafe, where A1 refuses",
-}
+KNOWN_BUGS: dict[str, str] = {}
 
 
 def _parameter(case: testing.Case) -> object:

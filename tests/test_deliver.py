@@ -50,7 +50,9 @@ def test_a_file_is_written(file: Path) -> None:
     assert os.listdir(file.parent) == ["x.py"]
 
 
-@pytest.mark.parametrize("mode", [0o644, 0o755, 0o600, 0o664, 0o700, 0o4755, 0o200 | 0o444])
+@pytest.mark.parametrize(
+    "mode", [0o644, 0o755, 0o600, 0o664, 0o700, 0o4755, 0o200 | 0o444]
+)
 def test_the_mode_is_kept(file: Path, mode: int) -> None:
     file.chmod(mode)
     assert write(change(file)) is None

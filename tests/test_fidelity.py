@@ -136,7 +136,9 @@ def test_not_a_byte_changes_outside_of_the_fix(tmp_path: Path, row: str) -> None
     assert file.read_bytes() == expected
 
 
-IMPORTS = "import os\nimport time\n\n\nasync def f():\n    time.sleep(1)\n    os.getpid()\n"
+IMPORTS = (
+    "import os\nimport time\n\n\nasync def f():\n    time.sleep(1)\n    os.getpid()\n"
+)
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"], ids=ascii)

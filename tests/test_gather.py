@@ -67,7 +67,9 @@ def files(*paths: str, **more: object) -> list[str]:
 
 
 def test_python_files_of_a_folder_sorted(tree: Tree) -> None:
-    tree("b.py", "a/c.py", "a.py", "gui.pyw", "x.txt", "x.pyc", "x.pyi", "x.ipynb", "py")
+    tree(
+        "b.py", "a/c.py", "a.py", "gui.pyw", "x.txt", "x.pyc", "x.pyi", "x.ipynb", "py"
+    )
     assert files() == ["a.py", "a/c.py", "b.py", "gui.pyw"]
 
 
@@ -77,7 +79,9 @@ def test_python_files_of_a_folder_sorted(tree: Tree) -> None:
      "__pycache__", ".mypy_cache", ".eggs", "build", "dist", "_build", "buck-out"],
 )  # fmt: skip
 def test_folders_that_are_nobodys_code_are_left_out(tree: Tree, folder: str) -> None:
-    tree("a.py", f"{folder}/b.py", f"c/{folder}/d.py", f"{folder}.py", f"{folder}s/e.py")
+    tree(
+        "a.py", f"{folder}/b.py", f"c/{folder}/d.py", f"{folder}.py", f"{folder}s/e.py"
+    )
     assert files() == sorted(["a.py", f"{folder}.py", f"{folder}s/e.py"])
 
 

@@ -162,7 +162,10 @@ SURE: dict[str, tuple[str | dict[str, str], str]] = {
     ),
     # Through the project.
     "re-export": (
-        {"main.py": "from c import sleep\nsleep(1)  # <-", "c.py": "from time import *\nfrom time import sleep"},
+        {
+            "main.py": "from c import sleep\nsleep(1)  # <-",
+            "c.py": "from time import *\nfrom time import sleep",
+        },
         "time.sleep",
     ),
     "re-export, renamed": (
@@ -195,7 +198,10 @@ SURE: dict[str, tuple[str | dict[str, str], str]] = {
         "time.sleep",
     ),
     "star import of a module of ours": (
-        {"main.py": "from c import *\nsleep(1)  # <-", "c.py": "from time import sleep"},
+        {
+            "main.py": "from c import *\nsleep(1)  # <-",
+            "c.py": "from time import sleep",
+        },
         "time.sleep",
     ),
     "star import, listed": (
@@ -272,7 +278,10 @@ SURE: dict[str, tuple[str | dict[str, str], str]] = {
     ),
     "a module of a name that is built in": (
         # No file can shadow it: `time` is found before sys.path is looked at.
-        {"main.py": "import time\ntime.sleep(1)  # <-", "time.py": "def sleep(x): pass"},
+        {
+            "main.py": "import time\ntime.sleep(1)  # <-",
+            "time.py": "def sleep(x): pass",
+        },
         "time.sleep",
     ),
     "of two files of one module name, the one beside": (
@@ -687,7 +696,12 @@ def test_the_answer_does_not_depend_on_the_order_of_questions() -> None:
     }
     asked = [
         (f"{ROOT}/{path}", name)
-        for path, names in (("a.py", "xy"), ("b.py", "xy"), ("c.py", "y"), ("d.py", "y"))
+        for path, names in (
+            ("a.py", "xy"),
+            ("b.py", "xy"),
+            ("c.py", "y"),
+            ("d.py", "y"),
+        )
         for name in names
     ]
     project = linked(files)

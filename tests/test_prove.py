@@ -335,9 +335,7 @@ class Crashing(Broken):
         raise ZeroDivisionError("a bug")
 
 
-def ran(
-    folder: Path, codemod: Codemod, text: str = SITE, other: str = SITE
-) -> Result:
+def ran(folder: Path, codemod: Codemod, text: str = SITE, other: str = SITE) -> Result:
     (folder / "x.py").write_text(HEAD + text)
     (folder / "y.py").write_text(HEAD + other)
     return engine.run(Settings(paths=(folder,), root=folder), (codemod,))

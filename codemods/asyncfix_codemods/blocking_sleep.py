@@ -65,6 +65,9 @@ class BlockingSleep(Codemod):
         change = ""
         if not context.facts.scopes[context.site.function].suspends:
             change = f"{context.function.name} had no await: its callers wait now, too"
+        if _polls(context):
+            event = "an asyncio.Event would end the polling"
+            change = f"{change}; {event}" if change else event
         paused = " ".join(context.tree.text(each) for each in context.call.args)
         return Plan(
             f"{context.spelled}() stops every task of the event loop{_when(context)}",
@@ -78,6 +81,17 @@ class BlockingSleep(Codemod):
         """Give `await asyncio.sleep(x)`; the argument stays as it is written."""
         sleep = cst.Attribute(cst.Name(names["asyncio"]), cst.Name("sleep"))
         return cst.Await(node.with_changes(func=sleep))
+
+
+def _polls(context: Context) -> bool:
+    """Tell whether the site is all that a `while` loop does: it polls."""
+    statement = context.tree.statement(context.node)
+    loop = context.tree.parent(statement)
+    return (
+        isinstance(loop, ast.While)
+        and loop.body == [statement]
+        and not isinstance(loop.test, ast.Constant)
+    )
 
 
 def _when(context: Context) -> str:

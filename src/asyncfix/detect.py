@@ -17,7 +17,10 @@ def sites(
     A use is a site if the wanted name is one of the things it may mean: that
     it is the only one is a guard's question.
     """
-    wanted = {name: codemod for codemod in codemods for name in codemod.calls}
+    wanted: dict[str, list[Codemod]] = {}
+    for codemod in codemods:
+        for name in codemod.calls:
+            wanted.setdefault(name, []).append(codemod)
     facts = project.files[path]
     if not wanted or not any(scope.is_async for scope in facts.scopes):
         return
@@ -35,7 +38,7 @@ def sites(
             for answer in project.answers(path, use.scope, use.name):
                 if answer.name in wanted:
                     site = Site(path, use, kind, answer.name, coroutine)
-                    yield wanted[answer.name], site
+                    yield from ((codemod, site) for codemod in wanted[answer.name])
                     break
 
 

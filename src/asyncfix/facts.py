@@ -70,7 +70,8 @@ class Patch(NamedTuple):
     """A place that replaces something by name: tests, mostly.
 
     `target` is the dotted string, or, where `scope` is not -1, a dotted
-    expression of that scope (`monkeypatch.setattr(time, "sleep", ...)`).
+    expression of that scope (`monkeypatch.setattr(time, "sleep", ...)`). Of a
+    string that is put together only the end may be known: `*.time.sleep`.
     """
 
     scope: int

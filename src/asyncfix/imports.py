@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from asyncfix import facts as f
@@ -194,50 +195,80 @@ def _first_import(
         [first.lineno, *(each.lineno for each in getattr(first, "decorator_list", ()))]
     )
     start = tree.lines.span(line, line)[0]
-    gap = newline if blocks and first is blocks[0][0] else newline * 3
+    if blocks and first is blocks[0][0]:
+        gap = newline
+    else:
+        gap = newline * (3 if hasattr(first, "decorator_list") else 2)
     return Edit(start, start, words.encode() + gap)
 
 
-def removal(
+class Leaving(NamedTuple):
+    """A name whose uses, or some of them, go away with the fixes of a pass."""
+
+    name: str
+    scope: int
+    nodes: frozenset[ast.AST]
+
+
+def removals(
     tree: Tree,
     project: Project,
     path: str,
-    name: str,
-    fixed: set[ast.AST],
-    site_scope: int,
+    leaving: Iterable[Leaving],
     added: set[int],
 ) -> list[Edit]:
-    """Give the edits that drop the import of `name`, none if it must stay.
+    """Give the edits that drop imports which the fixes leave without a use.
 
-    `fixed` holds the names that go away, `added` where imports are put in. The import stays where it is used,
-    exported, seen by another module, commented, or not simply one import.
+    `added` holds the places where imports are put in. An import stays where it
+    is used, exported, seen by another module, commented, the only statement of
+    a block, or of a module of the project, which may do something when it is
+    imported.
     """
-    bindings = project.visible(path, site_scope, name)
+    drops: dict[ast.stmt, list[ast.alias]] = {}
+    for each in leaving:
+        found = _import_of(tree, project, path, each)
+        if found is not None:
+            drops.setdefault(found[0], []).append(found[1])
+    edits: list[Edit] = []
+    for node, aliases in drops.items():
+        if not isinstance(node, (ast.Import, ast.ImportFrom)):
+            continue
+        if len(aliases) == len(node.names):
+            edits += _drop(tree, node, added)
+        else:
+            edits += _drop_aliases(tree, node, aliases)
+    return edits
+
+
+def _import_of(
+    tree: Tree, project: Project, path: str, leaving: Leaving
+) -> tuple[ast.stmt, ast.alias] | None:
+    """Give the import that nobody needs any more, None if there is none."""
+    name = leaving.name
+    bindings = project.visible(path, leaving.scope, name)
     if len(bindings) != 1 or bindings[0].flags:
-        return []
+        return None
     binding = bindings[0]
     module = binding.target.partition(":")[0]
     if binding.kind == f.ALIAS or project.resolve(path, module):
-        return []  # a module of the project may do something when imported
+        return None
     facts = project.files[path]
     if name in facts.exported or any(name in each.words for each in facts.opaque):
-        return []
-    if _used(tree, name, fixed) or (
+        return None
+    if _used(tree, name, leaving.nodes) or (
         binding.scope == 0 and _seen_outside(project, path, name)
     ):
-        return []
+        return None
     for node in ast.walk(tree.module):
-        if (
-            isinstance(node, (ast.Import, ast.ImportFrom))
-            and node.lineno == binding.line
-        ):
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
             for alias in node.names:
-                if (alias.asname or alias.name.partition(".")[0]) == name:
-                    return _drop(tree, node, alias, added)
-    return []
+                bound = alias.asname or alias.name.partition(".")[0]
+                if bound == name and node.lineno == binding.line:
+                    return node, alias
+    return None
 
 
-def _used(tree: Tree, name: str, fixed: set[ast.AST]) -> bool:
+def _used(tree: Tree, name: str, fixed: frozenset[ast.AST]) -> bool:
     gone: set[ast.AST] = set()
     for node in fixed:
         gone.update(ast.walk(node))
@@ -301,16 +332,12 @@ def _seen_outside(project: Project, path: str, name: str) -> bool:
     return False
 
 
-def _drop(
-    tree: Tree, node: ast.Import | ast.ImportFrom, alias: ast.alias, added: set[int]
-) -> list[Edit]:
+def _drop(tree: Tree, node: ast.Import | ast.ImportFrom, added: set[int]) -> list[Edit]:
     lines = tree.lines
     end_line = node.end_lineno or node.lineno
     start, end = tree.span(node)
     whole = lines.span(node.lineno, end_line)
     around = lines.text[whole[0] : start] + lines.text[end : whole[1]]
-    if len(node.names) > 1:
-        return _drop_alias(tree, node, alias)
     if around.strip() or b"#" in lines.text[start:end]:
         return []
     block = _block_of(tree, node)
@@ -342,18 +369,24 @@ def _block_of(tree: Tree, node: ast.stmt) -> list[ast.stmt]:
     return []
 
 
-def _drop_alias(
-    tree: Tree, node: ast.Import | ast.ImportFrom, alias: ast.alias
+def _drop_aliases(
+    tree: Tree, node: ast.Import | ast.ImportFrom, aliases: Sequence[ast.alias]
 ) -> list[Edit]:
-    position = next(i for i, each in enumerate(node.names) if each is alias)
-    start, end = _alias_span(tree, alias)
-    if position + 1 < len(node.names):
-        end = _alias_span(tree, node.names[position + 1])[0]
-    else:
-        start = _alias_span(tree, node.names[position - 1])[1]
-    if b"#" in tree.lines.text[start:end]:
+    """Drop some names of an import, each with the comma that goes with it."""
+    spans = [_alias_span(tree, alias) for alias in node.names]
+    gone = [any(alias is each for each in aliases) for alias in node.names]
+    edits = []
+    for position, (start, end) in enumerate(spans):
+        if not gone[position]:
+            continue
+        if not all(gone[position:]):
+            end = spans[position + 1][0]
+        else:
+            start = spans[position - 1][1]
+        edits.append(Edit(start, end, b""))
+    if any(b"#" in tree.lines.text[edit.start : edit.end] for edit in edits):
         return []
-    return [Edit(start, end, b"")]
+    return edits
 
 
 def _alias_span(tree: Tree, alias: ast.alias) -> tuple[int, int]:

@@ -174,15 +174,12 @@ def _imports(
         if seen:
             key = root, seen[0].scope
             by_name.setdefault(key, set()).add(judgement.context.call.func)
-    dropped: list[Edit] = []
     places = {edit.start for edit in added.values()}
-    for (name, _), nodes in sorted(by_name.items(), key=lambda item: item[0]):
-        if re.search(rb"(?<![\w.])%s(?!\w)" % name.encode("utf-8"), written):
-            continue  # the new code uses it, too
-        scope = next(
-            each.context.site.use.scope
-            for each in made
-            if each.context.call.func in nodes
-        )
-        dropped += imports.removal(tree, project, path, name, nodes, scope, places)
+    leaving = [
+        imports.Leaving(name, scope, frozenset(nodes))
+        for (name, scope), nodes in sorted(by_name.items(), key=lambda item: item[0])
+        # The new code may use the name, too.
+        if not re.search(rb"(?<![\w.])%s(?!\w)" % name.encode("utf-8"), written)
+    ]
+    dropped = imports.removals(tree, project, path, leaving, places)
     return [*added.values(), *dropped]

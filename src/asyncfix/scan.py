@@ -36,6 +36,11 @@ def _facts(
     """Give what a walk has learnt, in the order of the file."""
     kinds = (f.IMPORT, f.FROM, f.DEF, f.CLASSDEF, f.ALIAS)
     known = {b.name for b in walk.bindings if b.kind in kinds}
+    walk.patches += [
+        f.Patch(-1, walk.texts[name], line)
+        for name, line in walk.named_targets
+        if name in walk.texts
+    ]
     references = [
         use
         for use in walk.reads

@@ -64,6 +64,9 @@ class Walk:
         self.reads: list[f.Use] = []
         self.patches: list[f.Patch] = []
         self.frozen: list[int] = []
+        # `patch(NAME)`, and the strings that names of the module stand for.
+        self.named_targets: list[tuple[str, int]] = []
+        self.texts: dict[str, str] = {}
         self.driven: list[f.Use] = []
         self.exported: list[str] = []
         self.declared: dict[tuple[int, str], int] = {}
@@ -172,14 +175,35 @@ class Walk:
         self.stack.extend(keyword.value for keyword in node.keywords)
 
     def _patch(self, node: ast.Call) -> None:
-        first = node.args[0] if node.args else None
-        if isinstance(first, ast.Constant) and isinstance(first.value, str):
-            self.patches.append(f.Patch(-1, first.value, node.lineno))
-        elif isinstance(first, (ast.Name, ast.Attribute)) and len(node.args) > 1:
-            second = node.args[1]
-            if isinstance(second, ast.Constant) and isinstance(second.value, str):
-                target = f"{_chain(first, [])}.{second.value}"
-                self.patches.append(f.Patch(self.scope, target, node.lineno))
+        """Note what a call replaces by name, `patch("app.time.sleep")` and kin."""
+        named = {each.arg: each.value for each in node.keywords if each.arg}
+        first = node.args[0] if node.args else named.get("target")
+        second = node.args[1] if len(node.args) > 1 else named.get("name")
+        if first is None:
+            return
+        if _chain(node.func, []).rpartition(".")[2] == "multiple":
+            attributes = list(named)
+        elif isinstance(second, ast.Constant) and isinstance(second.value, str):
+            attributes = [second.value]
+        else:
+            attributes = []
+        target = _text(first)
+        line = node.lineno
+        if target is not None:
+            self._replaced(-1, target, attributes, line)
+        elif isinstance(first, ast.Name) and not attributes:
+            self.named_targets.append((first.id, line))
+        elif isinstance(first, (ast.Name, ast.Attribute)):
+            name = _chain(first, [])
+            if name == "sys.modules":
+                self._replaced(-1, attributes[0], [], line) if attributes else None
+            else:
+                for attribute in attributes:
+                    self._replaced(self.scope, name, [attribute], line)
+
+    def _replaced(self, scope: int, name: str, more: list[str], line: int) -> None:
+        for target in [f"{name}.{each}" for each in more] or [name]:
+            self.patches.append(f.Patch(scope, target, line))
 
     def _export(self, values: Iterable[ast.AST]) -> None:
         for value in values:
@@ -193,12 +217,19 @@ class Walk:
         if isinstance(target, ast.Name) and len(node.targets) == 1:
             if target.id == "__all__" and self.scope == 0:
                 self._export([node.value])
+            text = _text(node.value)
+            if text is not None:
+                self.texts[target.id] = text
             alias = isinstance(node.value, (ast.Name, ast.Attribute))
             name = _chain(node.value, []) if alias else ""
             kind = f.ALIAS if name and not name.startswith("?") else f.ASSIGNED
             self.bind(self.scope, target.id, kind, name, node.lineno, self.flags)
         else:
             self.stack.extend(node.targets)
+            if isinstance(target, ast.Subscript):
+                key = _text(target.slice)
+                if key and _chain(target.value, []) == "sys.modules":
+                    self.patches.append(f.Patch(-1, key, node.lineno))
 
     def annotated(self, node: ast.AnnAssign) -> None:
         self.stack.append(node.annotation)
@@ -253,6 +284,10 @@ class Walk:
             decorators=tuple(_decorator(each) for each in node.decorator_list),
         )
         self._parameters(node.args, inner)
+        if node.name.startswith("test"):
+            # The fixture of pytest-freezer, which freezes the clock.
+            frozen = (a.lineno for a in _arguments(node.args) if a.arg == "freezer")
+            self.frozen.extend(frozen)
         self.work.append((inner, 0, list(node.body)))
 
     def klass(self, node: ast.ClassDef) -> None:
@@ -410,6 +445,20 @@ def _chain(node: ast.AST, stack: list[Any]) -> str:
         parts.append("?")
     parts.reverse()
     return ".".join(parts)
+
+
+def _text(node: ast.AST | None) -> str | None:
+    """Give a string's value; where only its end is known, `*` and that end."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    last: ast.AST | None = None
+    if isinstance(node, ast.JoinedStr) and node.values:
+        last = node.values[-1]
+    elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        last = node.right
+    if isinstance(last, ast.Constant) and isinstance(last.value, str):
+        return f"*{last.value}"
+    return None
 
 
 def _decorator(node: ast.expr) -> str:

@@ -49,6 +49,9 @@ def no_lock_held(context: Context) -> Doubt | None:
                 context, item.context_expr
             ):
                 return _held(node.lineno)
+        for entered in _entered(node):
+            if is_lock(entered) or _is_thread_lock(context, entered):
+                return _held(entered.lineno)
     line = _acquired(context)
     return _held(line) if line else None
 
@@ -135,15 +138,16 @@ def _is_private(context: Context, expression: ast.expr, node: ast.With) -> bool:
     if name in _PRIVATE or name.startswith("tempfile."):
         return True
     if name == _EXIT_STACK:
-        return all(
-            _is_private(context, call.args[0], node)
-            for call in walk_function(node)
-            if isinstance(call, ast.Call)
-            and isinstance(call.func, ast.Attribute)
-            and call.func.attr in ("enter_context", "push", "callback")
-            and call.args
-        )
+        return all(_is_private(context, each, node) for each in _entered(node))
     return False
+
+
+def _entered(node: ast.With) -> Iterator[ast.expr]:
+    """Give what an exit stack in a `with` statement enters or will call."""
+    for call in walk_function(node):
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute):
+            if call.func.attr in ("enter_context", "push", "callback") and call.args:
+                yield call.args[0]
 
 
 def no_update_torn_apart(context: Context) -> Doubt | None:

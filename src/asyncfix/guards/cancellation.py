@@ -30,6 +30,10 @@ def cancel_is_not_swallowed(context: Context) -> Doubt | None:
                 if not _leaves(handler.body):
                     return _swallows(handler.lineno)
                 break
+        if _is_try(above) and below not in getattr(above, "finalbody", ()):
+            for last in getattr(above, "finalbody", ()):
+                if isinstance(last, ast.Continue):
+                    return _swallows(last.lineno)
         if isinstance(above, ast.With) and below in above.body:
             for item in above.items:
                 call = item.context_expr

@@ -48,7 +48,8 @@ def torn_update(
     """Give the first conflict that a suspension at `site` would make."""
     flow = _Flow(Places(function), site)
     flow.block(function.body, {}, _NONE)
-    return min(flow.conflicts, key=lambda found: found.written, default=None)
+    order = sorted(flow.conflicts, key=lambda c: (c.written, c.read, c.place))
+    return order[0] if order else None
 
 
 class _Flow:

@@ -35,8 +35,8 @@ def decorators_are_neutral(context: Context) -> Doubt | None:
 
 def _is_neutral(context: Context, path: str, scope: int, decorator: str) -> bool:
     project = context.project
-    name = project.qualified_name(path, scope, decorator) or ""
-    name = name.removeprefix("builtins.")
+    meant = {answer.name for answer in project.answers(path, scope, decorator)}
+    name = meant.pop().removeprefix("builtins.") if len(meant) == 1 else ""
     if name in _NEUTRAL or name.startswith(_NEUTRAL_STARTS):
         return True
     # A decorator of the project is neutral if what it returns awaits.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from asyncfix import facts as f
 from asyncfix.codemod import Context
 from asyncfix.model import Doubt, Level
@@ -123,12 +125,12 @@ def nobody_patches_it(context: Context) -> Doubt | None:
         for module in project.module_names(site.path)
         for name in (root, callee)
     }
-    around = {*project.reached_by(site.path), site.path}
-    for path in sorted(around):
+    for path in sorted(_around(context)):
         facts = project.files[path]
         for patch in facts.patches:
             if patch.scope < 0:
-                hit = patch.target == wanted or patch.target in own
+                hit = _names(patch.target, {wanted, *own})
+                hit = hit or wanted.startswith(patch.target + ".")
             else:
                 module, _, name = patch.target.rpartition(".")
                 owners = project.answers(path, patch.scope, module)
@@ -151,3 +153,32 @@ def nobody_patches_it(context: Context) -> Doubt | None:
                 "pass real_asyncio=True to freeze_time, or use time_machine",
             )
     return None
+
+
+def _around(context: Context) -> set[str]:
+    """Give the files that may patch what runs in the site's module.
+
+    Its importers, near and far, and every conftest.py that pytest loads for
+    one of them.
+    """
+    project, path = context.project, context.site.path
+    around = {*project.reached_by(path), path}
+    folders: set[str] = set()
+    for each in around:
+        folder = os.path.dirname(os.path.abspath(each))
+        while folder not in folders:
+            folders.add(folder)
+            folder = os.path.dirname(folder)
+    return around | {
+        each
+        for each in project.files
+        if os.path.basename(each) == "conftest.py"
+        and os.path.dirname(os.path.abspath(each)) in folders
+    }
+
+
+def _names(target: str, wanted: set[str]) -> bool:
+    if target.startswith("*"):
+        end = target[1:]
+        return any(f".{each}".endswith(end) for each in wanted) if end else False
+    return target in wanted
