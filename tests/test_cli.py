@@ -12,7 +12,8 @@ import re
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,7 +82,7 @@ def run(here: Path, capsysbinary: pytest.CaptureFixture[bytes]) -> Run:
     return run
 
 
-def made(here: Path, files: dict[str, str | bytes]) -> None:
+def made(here: Path, files: Mapping[str, str | bytes]) -> None:
     for name, content in files.items():
         path = here / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -404,10 +405,10 @@ def test_every_file_is_in_one_count(
     assert total == sum(counts) == len(COUNTED) + 3
     skipped = re.search(r"skipped \((.*?)\)", said)
     assert skipped is not None
-    reasons = dict(
-        (reason, int(count))
+    reasons = {
+        reason: int(count)
         for count, reason in (each.split(" ", 1) for each in skipped[1].split(", "))
-    )
+    }
     assert reasons == {
         "broken link": 1,
         "excluded": 1,
@@ -637,7 +638,7 @@ def test_a_second_apply_changes_nothing(run: Run, here: Path) -> None:
     made(here, PROJECT)
     run("--apply")
     once = tree(here)
-    assert once != PROJECT
+    assert once != {name: text.encode() for name, text in PROJECT.items()}
     ran = run("--apply")
     assert tree(here) == once
     assert " 0 changed" in ran.said
@@ -691,6 +692,36 @@ def test_a_hundred_files_and_one_bad_one(run: Run, here: Path) -> None:
     assert ran.code == 2
     assert "101 files: 100 changed, 0 unchanged, 0 skipped, 1 failed" in ran.said
     assert "bad.py:1: error: does not parse" in ran.said
+
+
+def many(shape: str, count: int) -> str:
+    """Give a file of many sites in one of the shapes that code comes in."""
+    head = "import time\n\nNOW = time.time\n\n\n"
+    if shape == "functions":
+        return head + "\n\n".join(
+            f"async def f{n}():\n    time.sleep(1)\n" for n in range(count)
+        )
+    if shape == "methods":
+        return f"{head}class C:\n" + "\n".join(
+            f"    async def f{n}(self):\n        time.sleep(1)\n" for n in range(count)
+        )
+    return f"{head}async def f():\n" + "    time.sleep(1)\n" * count
+
+
+@pytest.mark.parametrize("shape", ["functions", "methods", "statements"])
+def test_many_sites_in_one_file_take_time_in_proportion(
+    run: Run, here: Path, shape: str
+) -> None:
+    """Four times the sites: four times the time, not sixteen or sixty-four."""
+    taken = []
+    run("--version")
+    for count in (1, 30, 120):
+        made(here, {"a.py": many(shape, count)})
+        start = time.process_time()
+        found = run().text.count("blocking-sleep")
+        taken.append(time.process_time() - start)
+        assert found == count
+    assert taken[2] < 8 * taken[1] + 0.5, taken
 
 
 # -- help, explain, rules ---------------------------------------------------

@@ -140,5 +140,5 @@ def test_versions(text: str, expected: tuple[int, int]) -> None:
     "text", ["", "3", "3.", "2.7", "4.0", "3.1", "3.3", "3.x", "3.11.2", "py", " 3.11"]
 )
 def test_no_versions(text: str) -> None:
-    with pytest.raises(AsyncfixError, match="^here: "):
+    with pytest.raises(AsyncfixError, match=r"^here: "):
         version(text, "here")

@@ -273,7 +273,8 @@ def test_nesting_never_raises() -> None:
         old = "x = f(1)\ny = " + "a + " * depth + "b\n"
         outcome = proven(old, (("f(1)", "g(1)"),))
         if isinstance(outcome, Problem):
-            assert "nested too deeply" in outcome.message
+            words = ("nested too deeply", "recursion")
+            assert any(word in outcome.message for word in words)
             assert depth >= 900
         else:
             assert outcome == old.replace("f(1)", "g(1)").encode()

@@ -251,8 +251,8 @@ HOSTILE = {
     "150 blocks": "".join(" " * n + "if a:\n" for n in range(150)) + " " * 150 + "b",
     "20000 targets": "a = " * 20000 + "1",
     "50000 strings": "x = " + '"a" ' * 50000,
-    "50000 statements": "pass;" * 50000,
-    "a long line": "x = [" + "1, " * 200_000 + "]",
+    "20000 statements": "pass;" * 20000,
+    "a long line": "x = [" + "1, " * 50_000 + "]",
     "f-string": "x = f'" + "{" * 4000 + "1" + "}" * 4000 + "'",
 }  # fmt: skip
 

@@ -12,6 +12,7 @@ Everything heavy is imported where it is used: `--help` costs little.
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from pathlib import Path
@@ -24,7 +25,7 @@ from asyncfix import __version__
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from asyncfix.model import Problem, Result, Settings
+    from asyncfix.model import Finding, Result, Settings
 
 
 class _Door(click.Group):
@@ -94,6 +95,10 @@ def check(paths: tuple[Path, ...], **options: Any) -> None:
     """
     from asyncfix.model import AsyncfixError
 
+    for stream in (sys.stdout, sys.stderr):
+        # A file name or a message that the terminal cannot show is no failure.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         settings = _settings(paths, options)
         from asyncfix import engine, registry
@@ -159,34 +164,40 @@ def _deliver(result: Result, settings: Settings, options: dict[str, Any]) -> int
     """Print and write what was asked for; give the exit code."""
     from asyncfix import report
 
-    problems = list(result.problems)
-    fixed = {found for change in result.changes for found in change.findings}
     if options["diff"]:
         _print_diff(result, settings)
-    written = []
     if options["write"]:
-        from asyncfix.deliver import write
-
-        for change in result.changes:
-            failure = write(change)
-            if failure is None:
-                written.append(change)
-            else:
-                problems.append(failure)
-                fixed -= set(change.findings)
+        result = _written(result)
+    fixed = {found for change in result.changes for found in change.findings}
     remaining = [found for found in result.findings if found not in fixed]
-    _print_findings(result, written, remaining, options)
-    for found in problems:
+    _print_findings(result, remaining, options)
+    for found in result.problems:
         click.echo(report.problem(found), err=True)
     if result.unseen:
         click.echo(f"error: {report.newer_syntax(result.unseen)}", err=True)
     if not options["quiet"]:
-        _print_summary(result, written, problems, options)
-    if problems or result.unseen:
+        _print_summary(result, options)
+    if result.problems or result.unseen:
         return 2
     if options["diff"] and not options["write"]:
         return 1 if options["check"] and result.findings else 0
     return 1 if (remaining if options["write"] else result.findings) else 0
+
+
+def _written(result: Result) -> Result:
+    """Write the changes; gives the result with only those that were written."""
+    from dataclasses import replace
+
+    from asyncfix.deliver import write
+
+    outcomes = [(change, write(change)) for change in result.changes]
+    problems = [problem for _, problem in outcomes if problem is not None]
+    return replace(
+        result,
+        changes=tuple(change for change, problem in outcomes if problem is None),
+        problems=(*result.problems, *problems),
+        failed=result.failed | {problem.path for problem in problems},
+    )
 
 
 def _print_diff(result: Result, settings: Settings) -> None:
@@ -213,7 +224,7 @@ def _patch_name(path: Path, root: Path) -> str:
 
 
 def _print_findings(
-    result: Result, written: list[Any], remaining: list[Any], options: dict[str, Any]
+    result: Result, remaining: list[Finding], options: dict[str, Any]
 ) -> None:
     from asyncfix import report
 
@@ -227,37 +238,19 @@ def _print_findings(
             click.echo(report.finding(found), err=True)
         return
     if options["write"]:
-        for change in written:
+        for change in result.changes:
             for found in change.findings:
                 click.echo(report.finding(found, "fixed "))
-        for found in remaining:
-            click.echo(report.finding(found))
-        return
-    for found in result.findings:
+    for found in remaining if options["write"] else result.findings:
         click.echo(report.finding(found))
 
 
-def _print_summary(
-    result: Result,
-    written: list[Any],
-    problems: list[Problem],
-    options: dict[str, Any],
-) -> None:
+def _print_summary(result: Result, options: dict[str, Any]) -> None:
     from asyncfix import report
 
     for note in result.notes:
         click.echo(f"note: {report.clean(note)}", err=True)
-    if not options["write"]:
-        click.echo(
-            report.summary(result, None, len(result.changes), options["diff"]), err=True
-        )
-        return
-    from dataclasses import replace
-
-    lost = {found.path for found in problems} & {c.shown for c in result.changes}
-    result = replace(result, failed=result.failed | lost)
-    fixes = sum(len(change.findings) for change in written)
-    click.echo(report.summary(result, fixes, len(written), options["diff"]), err=True)
+    click.echo(report.summary(result, options["write"], options["diff"]), err=True)
 
 
 class _progress:

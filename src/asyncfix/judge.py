@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import re
-from collections.abc import Callable, Iterable
+import tokenize
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import NamedTuple
 
@@ -14,8 +16,8 @@ from asyncfix.link import Project
 from asyncfix.model import Doubt, Finding, Level, Settings
 from asyncfix.tree import Tree
 
-_OFF = re.compile(rb"#.*?\basyncfix:\s*off\b(?:\[([^\]]*)\])?")
-_NOQA = re.compile(rb"#.*?\bnoqa\b(?::\s*([A-Z]+[0-9]+(?:[,\s]+[A-Z]+[0-9]+)*))?", re.I)
+_OFF = re.compile(r"#.*?\basyncfix:\s*off\b(?:\[([^\]]*)\])?")
+_NOQA = re.compile(r"#.*?\bnoqa\b(?::\s*([A-Z]+[0-9]+(?:[,\s]+[A-Z]+[0-9]+)*))?", re.I)
 
 
 class Judgement(NamedTuple):
@@ -103,18 +105,33 @@ def _weigh(codemod: Codemod, context: Context, plan: Plan) -> Judgement:
 
 
 def _is_off(codemod: Codemod, context: Context) -> bool:
-    """Tell whether a comment on the statement's own lines silences the finding."""
+    """Tell whether a comment on the lines of the site silences the finding."""
     node, lines = context.node, context.tree.lines
-    for number in range(node.lineno, (node.end_lineno or node.lineno) + 1):
-        line = lines.line(number)
-        if b"#" not in line:
+    first = context.tree.statement(node).lineno
+    last = node.end_lineno or node.lineno
+    start, end = lines.span(first, last)
+    if b"#" not in lines.text[start:end]:
+        return False
+    for number, comment in _comments(lines.text[start:end]):
+        if first + number - 1 < node.lineno:
             continue
-        if off := _OFF.search(line):
-            names = re.split(r"[,\s]+", (off[1] or b"").decode("utf-8", "replace"))
+        if off := _OFF.search(comment):
+            names = re.split(r"[,\s]+", off[1] or "")
             if not off[1] or codemod.name in names:
                 return True
-        if noqa := _NOQA.search(line):
-            codes = re.split(r"[,\s]+", (noqa[1] or b"").decode("ascii").upper())
+        if noqa := _NOQA.search(comment):
+            codes = re.split(r"[,\s]+", (noqa[1] or "").upper())
             if not noqa[1] or set(codes) & set(codemod.noqa):
                 return True
     return False
+
+
+def _comments(text: bytes) -> Iterator[tuple[int, str]]:
+    """Give the comments of some whole lines, with their line counted from 1."""
+    readline = io.BytesIO(text.lstrip(b" \t\f")).readline
+    try:
+        for token in tokenize.tokenize(readline):
+            if token.type == tokenize.COMMENT:
+                yield token.start[0], token.string
+    except (tokenize.TokenError, SyntaxError):
+        return  # the statement goes on below these lines

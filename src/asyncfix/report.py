@@ -33,7 +33,7 @@ def finding(found: Finding, verb: str = "") -> str:
     """Give a finding as text: where, what, the source line, what to do."""
     guard = f" {found.guard}" if found.guard else ""
     level = click.style(f"[{found.level.value}{guard}]", fg=_COLOURS[found.level])
-    where = click.style(f"{found.path}:{found.line}:{found.col}", bold=True)
+    where = click.style(f"{clean(found.path)}:{found.line}:{found.col}", bold=True)
     head = f"{where}: {verb}{found.codemod} {level} {clean(found.message)}"
     lines = [head, f"    {clean(found.source)}"]
     if found.advice:
@@ -60,26 +60,27 @@ def newer_syntax(unseen: Sequence[Problem]) -> str:
     )
 
 
-def summary(result: Result, applied: int | None, changed: int, diff: bool) -> str:
+def summary(result: Result, written: bool, diff: bool) -> str:
     """Give the closing lines: every gathered file in one count, and what next.
 
-    `applied` is the number of fixes written, None where nothing was asked to
-    be; `diff` tells that the changes have been shown.
+    `written` tells that the changes have been made, `diff` that they were shown.
     """
     levels = Counter(each.level for each in result.findings)
     parts = [f"{levels[level]} {level.value}" for level in Level if levels[level]]
     skipped = [f"{count} {reason}" for reason, count in result.skipped.items()]
-    count = sum(result.skipped.values())
-    unchanged = result.gathered - count - len(result.failed) - changed
-    word = "changed" if applied is not None else "to change"
+    changed = len(result.changes)
+    fixed = sum(len(change.findings) for change in result.changes)
     lines = [
-        f"{_number(result.gathered, 'file')}: {changed} {word}, {unchanged} unchanged, "
-        f"{count} skipped{_listed(skipped)}, {len(result.failed)} failed",
+        f"{_number(result.gathered, 'file')}: "
+        f"{changed} {'changed' if written else 'to change'}, "
+        f"{result.unchanged} unchanged, "
+        f"{sum(result.skipped.values())} skipped{_listed(skipped)}, "
+        f"{len(result.failed)} failed",
         f"{_number(len(result.findings), 'finding')}{_listed(parts)}"
-        + (f", {applied} fixed" if applied is not None else "")
+        + (f", {fixed} fixed" if written else "")
         + (f", {result.suppressed} silenced by comments" if result.suppressed else ""),
     ]
-    if applied is None and changed:
+    if changed and not written:
         shows = "" if diff else "`--diff` shows the changes, "
         lines.append(f"{shows}`--apply` makes {'these changes' if diff else 'them'}.")
     return "\n".join(lines)

@@ -8,7 +8,7 @@ from asyncfix import facts as f
 from asyncfix.model import Problem
 from asyncfix.parsing import parse
 from asyncfix.source import Source, decode
-from asyncfix.walk import Walk, position
+from asyncfix.walk import Walk
 
 _GENERATED = re.compile(rb"(?m)^\s*#.*(?:@generated\b|\bDO NOT (?:EDIT|MODIFY)\b)")
 
@@ -54,16 +54,20 @@ def _facts(
             for index, scope in enumerate(walk.scopes)
         ),
         tuple(_settled(walk)),
-        tuple(sorted(walk.calls, key=position)),
-        tuple(sorted(references, key=position)),
+        tuple(sorted(walk.calls, key=_place)),
+        tuple(sorted(references, key=_place)),
         tuple(sorted(walk.patches, key=lambda patch: patch.line)),
         tuple(sorted(walk.frozen)),
-        tuple(sorted(walk.driven, key=position)),
+        tuple(sorted(walk.driven, key=_place)),
         tuple(sorted(set(walk.exported))),
         opaque,
         bool(_GENERATED.search(source.text[:1024])),
         source.text.count(b"\n") + 1,
     )
+
+
+def _place(use: f.Use) -> tuple[int, int, int, int, int]:
+    return use.line, use.col, use.end_line, use.end_col, use.scope
 
 
 def _settled(walk: Walk) -> list[f.Binding]:

@@ -12,6 +12,15 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from asyncfix import facts as f
+from asyncfix.nodes import (
+    PATCHERS,
+    chain,
+    decorator,
+    is_true,
+    parameters,
+    replaced,
+    text,
+)
 
 _LEAVES = (
     ast.expr_context,
@@ -25,10 +34,6 @@ _LEAVES = (
     ast.Continue,
     ast.type_ignore,
 )
-_PATCHERS = frozenset(
-    ("patch", "object", "dict", "multiple", "setattr", "delattr", "setitem")
-)
-
 # A walk still to do: a scope, the flags of its place, and its nodes.
 _Work = tuple[int, int, list[ast.AST]]
 
@@ -143,7 +148,7 @@ class Walk:
             self.bind(self.scope, node.id, f.ASSIGNED, "", node.lineno, self.flags)
 
     def attribute(self, node: ast.Attribute) -> None:
-        name = _chain(node, self.stack)
+        name = chain(node, self.stack)
         if isinstance(node.ctx, ast.Load):
             self.reads.append(_use(self.scope, name, node))
         elif not name.startswith(("self.", "cls.", "?")):
@@ -151,14 +156,14 @@ class Walk:
             self.patches.append(f.Patch(self.scope, name, node.lineno))
 
     def call(self, node: ast.Call) -> None:
-        name = _chain(node.func, self.stack)
+        name = chain(node.func, self.stack)
         use = _use(self.scope, name, node)
         self.calls.append(use)
         last = name.rpartition(".")[2]
-        if last in _PATCHERS:
+        if last in PATCHERS:
             self._patch(node)
         elif last in ("freeze_time", "freezegun"):
-            if not any(_is_true(keyword, "real_asyncio") for keyword in node.keywords):
+            if not any(is_true(keyword, "real_asyncio") for keyword in node.keywords):
                 self.frozen.append(node.lineno)
         elif (
             last == "send"
@@ -168,42 +173,20 @@ class Walk:
             driver = node.func.value
             if isinstance(node.args[0], ast.Constant) and node.args[0].value is None:
                 driven = driver.func if isinstance(driver, ast.Call) else driver
-                self.driven.append(_use(self.scope, _chain(driven, []), node))
+                self.driven.append(_use(self.scope, chain(driven, []), node))
         elif name == "__all__.extend" or name == "__all__.append":
             self._export(node.args)
         self.stack.extend(node.args)
         self.stack.extend(keyword.value for keyword in node.keywords)
 
     def _patch(self, node: ast.Call) -> None:
-        """Note what a call replaces by name, `patch("app.time.sleep")` and kin."""
-        named = {each.arg: each.value for each in node.keywords if each.arg}
-        first = node.args[0] if node.args else named.get("target")
-        second = node.args[1] if len(node.args) > 1 else named.get("name")
-        if first is None:
-            return
-        if _chain(node.func, []).rpartition(".")[2] == "multiple":
-            attributes = list(named)
-        elif isinstance(second, ast.Constant) and isinstance(second.value, str):
-            attributes = [second.value]
-        else:
-            attributes = []
-        target = _text(first)
-        line = node.lineno
-        if target is not None:
-            self._replaced(-1, target, attributes, line)
-        elif isinstance(first, ast.Name) and not attributes:
-            self.named_targets.append((first.id, line))
-        elif isinstance(first, (ast.Name, ast.Attribute)):
-            name = _chain(first, [])
-            if name == "sys.modules":
-                self._replaced(-1, attributes[0], [], line) if attributes else None
-            else:
-                for attribute in attributes:
-                    self._replaced(self.scope, name, [attribute], line)
-
-    def _replaced(self, scope: int, name: str, more: list[str], line: int) -> None:
-        for target in [f"{name}.{each}" for each in more] or [name]:
-            self.patches.append(f.Patch(scope, target, line))
+        for absolute, target in replaced(node):
+            self.patches.append(
+                f.Patch(-1 if absolute else self.scope, target, node.lineno)
+            )
+        first = node.args[0] if node.args else None
+        if isinstance(first, ast.Name) and len(node.args) == 1:
+            self.named_targets.append((first.id, node.lineno))
 
     def _export(self, values: Iterable[ast.AST]) -> None:
         for value in values:
@@ -217,18 +200,18 @@ class Walk:
         if isinstance(target, ast.Name) and len(node.targets) == 1:
             if target.id == "__all__" and self.scope == 0:
                 self._export([node.value])
-            text = _text(node.value)
-            if text is not None:
-                self.texts[target.id] = text
+            value = text(node.value)
+            if value is not None:
+                self.texts[target.id] = value
             alias = isinstance(node.value, (ast.Name, ast.Attribute))
-            name = _chain(node.value, []) if alias else ""
+            name = chain(node.value, []) if alias else ""
             kind = f.ALIAS if name and not name.startswith("?") else f.ASSIGNED
             self.bind(self.scope, target.id, kind, name, node.lineno, self.flags)
         else:
             self.stack.extend(node.targets)
             if isinstance(target, ast.Subscript):
-                key = _text(target.slice)
-                if key and _chain(target.value, []) == "sys.modules":
+                key = text(target.slice)
+                if key and chain(target.value, []) == "sys.modules":
                     self.patches.append(f.Patch(-1, key, node.lineno))
 
     def annotated(self, node: ast.AnnAssign) -> None:
@@ -281,12 +264,12 @@ class Walk:
             self._type_parameters(node),
             node,
             is_async=isinstance(node, ast.AsyncFunctionDef),
-            decorators=tuple(_decorator(each) for each in node.decorator_list),
+            decorators=tuple(decorator(each) for each in node.decorator_list),
         )
         self._parameters(node.args, inner)
         if node.name.startswith("test"):
             # The fixture of pytest-freezer, which freezes the clock.
-            frozen = (a.lineno for a in _arguments(node.args) if a.arg == "freezer")
+            frozen = (a.lineno for a in parameters(node.args) if a.arg == "freezer")
             self.frozen.extend(frozen)
         self.work.append((inner, 0, list(node.body)))
 
@@ -300,8 +283,8 @@ class Walk:
             node.name,
             self._type_parameters(node),
             node,
-            decorators=tuple(_decorator(each) for each in node.decorator_list),
-            bases=tuple(_chain(base, []) for base in node.bases),
+            decorators=tuple(decorator(each) for each in node.decorator_list),
+            bases=tuple(chain(base, []) for base in node.bases),
         )
         self.work.append((inner, 0, list(node.body)))
 
@@ -325,12 +308,12 @@ class Walk:
         """Walk what belongs to the scope around: defaults and annotations."""
         self.stack.extend(arguments.defaults)
         self.stack.extend(each for each in arguments.kw_defaults if each is not None)
-        for argument in _arguments(arguments):
+        for argument in parameters(arguments):
             if argument.annotation is not None:
                 self.stack.append(argument.annotation)
 
     def _parameters(self, arguments: ast.arguments, scope: int) -> None:
-        for argument in _arguments(arguments):
+        for argument in parameters(arguments):
             self.bind(scope, argument.arg, f.PARAMETER, "", argument.lineno, 0)
 
     def comprehension(self, node: Any) -> None:
@@ -365,7 +348,7 @@ class Walk:
 
     def branch(self, node: ast.If) -> None:
         self.stack.append(node.test)
-        typing_only = _chain(node.test, []).rpartition(".")[2] == "TYPE_CHECKING"
+        typing_only = chain(node.test, []).rpartition(".")[2] == "TYPE_CHECKING"
         inner = f.TYPE_CHECKING | f.CONDITIONAL if typing_only else f.CONDITIONAL
         self.blocks.append((self.scope, self.flags | inner, list(node.body)))
         if node.orelse:
@@ -423,57 +406,6 @@ class Walk:
 def _use(scope: int, name: str, node: Any) -> f.Use:
     return f.Use(
         scope, name, node.lineno, node.col_offset, node.end_lineno, node.end_col_offset
-    )
-
-
-def position(use: f.Use) -> tuple[int, int, int, int, int]:
-    return use.line, use.col, use.end_line, use.end_col, use.scope
-
-
-def _chain(node: ast.AST, stack: list[Any]) -> str:
-    """Give a dotted name; what its root hides, if no name, goes on the stack."""
-    if isinstance(node, ast.Name):
-        return node.id
-    parts: list[str] = []
-    while isinstance(node, ast.Attribute):
-        parts.append(node.attr)
-        node = node.value
-    if isinstance(node, ast.Name):
-        parts.append(node.id)
-    else:
-        stack.append(node)
-        parts.append("?")
-    parts.reverse()
-    return ".".join(parts)
-
-
-def _text(node: ast.AST | None) -> str | None:
-    """Give a string's value; where only its end is known, `*` and that end."""
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        return node.value
-    last: ast.AST | None = None
-    if isinstance(node, ast.JoinedStr) and node.values:
-        last = node.values[-1]
-    elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
-        last = node.right
-    if isinstance(last, ast.Constant) and isinstance(last.value, str):
-        return f"*{last.value}"
-    return None
-
-
-def _decorator(node: ast.expr) -> str:
-    return _chain(node.func if isinstance(node, ast.Call) else node, [])
-
-
-def _arguments(arguments: ast.arguments) -> list[ast.arg]:
-    every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
-    return every + [each for each in (arguments.vararg, arguments.kwarg) if each]
-
-
-def _is_true(keyword: ast.keyword, name: str) -> bool:
-    value = keyword.value
-    return (
-        keyword.arg == name and isinstance(value, ast.Constant) and value.value is True
     )
 
 

@@ -1,0 +1,89 @@
+"""What single `ast` nodes say: dotted names, strings, parameters, patches."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from typing import Any
+
+PATCHERS = frozenset(
+    ("patch", "object", "dict", "multiple", "setattr", "delattr", "setitem")
+)
+
+
+def chain(node: ast.AST, stack: list[Any]) -> str:
+    """Give a dotted name; what its root hides, if no name, goes on the stack."""
+    if isinstance(node, ast.Name):
+        return node.id
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    if isinstance(node, ast.Name):
+        parts.append(node.id)
+    else:
+        stack.append(node)
+        parts.append("?")
+    parts.reverse()
+    return ".".join(parts)
+
+
+def text(node: ast.AST | None) -> str | None:
+    """Give a string's value; where only its end is known, `*` and that end."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    last: ast.AST | None = None
+    if isinstance(node, ast.JoinedStr) and node.values:
+        last = node.values[-1]
+    elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        last = node.right
+    if isinstance(last, ast.Constant) and isinstance(last.value, str):
+        return f"*{last.value}"
+    return None
+
+
+def decorator(node: ast.expr) -> str:
+    """Give a decorator's dotted name, without its arguments."""
+    return chain(node.func if isinstance(node, ast.Call) else node, [])
+
+
+def parameters(arguments: ast.arguments) -> list[ast.arg]:
+    """Give every parameter of a function."""
+    every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+    return every + [each for each in (arguments.vararg, arguments.kwarg) if each]
+
+
+def is_true(keyword: ast.keyword, name: str) -> bool:
+    """Tell whether an argument is `name=True`."""
+    value = keyword.value
+    return (
+        keyword.arg == name and isinstance(value, ast.Constant) and value.value is True
+    )
+
+
+def replaced(node: ast.Call) -> Iterator[tuple[bool, str]]:
+    """Give what a call replaces by name: `patch("app.time.sleep")` and its kin.
+
+    Pairs of a flag and a target: an absolute dotted name, or one to be looked
+    up where the call stands (`monkeypatch.setattr(time, "sleep", ...)`).
+    """
+    named = {each.arg: each.value for each in node.keywords if each.arg}
+    first = node.args[0] if node.args else named.get("target")
+    second = node.args[1] if len(node.args) > 1 else named.get("name")
+    if first is None:
+        return
+    attributes: list[str] = []
+    if chain(node.func, []).rpartition(".")[2] == "multiple":
+        attributes = list(named)
+    elif isinstance(second, ast.Constant) and isinstance(second.value, str):
+        attributes = [second.value]
+    target = text(first)
+    if target is not None:
+        yield from ((True, f"{target}.{each}") for each in attributes)
+        if not attributes:
+            yield True, target
+    elif isinstance(first, (ast.Name, ast.Attribute)):
+        name = chain(first, [])
+        modules = name == "sys.modules"
+        for each in attributes:
+            yield modules, each if modules else f"{name}.{each}"
