@@ -204,6 +204,12 @@ class _Work:
             return False
         text = apply(source.text, edits)
         moved = moved_lines(source.text, edits)
+        if source.bom:
+            # The BOM is part of whichever line is the first.
+            moved = [
+                line if (line == 0) == (position == 0) else None
+                for position, line in enumerate(moved)
+            ]
         proven = prove(source, text, edits, moved)
         if isinstance(proven, Problem):
             self._fail(path, proven.line, proven.message, proven.hint)

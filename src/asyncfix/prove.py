@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import warnings
+from bisect import bisect_right
 from collections.abc import Sequence
 
 from asyncfix.edits import Edit, apply, spans_after, split_lines
@@ -97,12 +98,14 @@ def _compiles(shown: str, text: bytes) -> tuple[int, str] | None:
 def _outline(module: ast.Module, text: bytes, spans: Sequence[tuple[int, int]]) -> str:
     """Dump a tree with everything inside the spans taken out."""
     tree = Tree(module, text)
+    starts = [first for first, _ in spans]
 
     def inside(node: ast.AST) -> bool:
         if not isinstance(getattr(node, "ctx", ast.Load()), ast.Load):
             return False  # what is assigned stays what it is
         start, end = tree.span(node)
-        return any(first <= start and end <= last for first, last in spans)
+        position = bisect_right(starts, start) - 1
+        return position >= 0 and end <= spans[position][1]
 
     def import_of(node: ast.AST) -> bool:
         if not isinstance(node, (ast.Import, ast.ImportFrom)):

@@ -20,6 +20,8 @@ from asyncfix.model import Finding
 from asyncfix.tree import Tree
 
 _DEEPEST = 200
+# What an expression must not gain: it would change the function around it.
+_STEALTHY = (ast.Yield, ast.YieldFrom, ast.NamedExpr)
 
 
 class Rewritten(NamedTuple):
@@ -82,13 +84,19 @@ def _new_code(tree: Tree, judgement: Judgement) -> bytes:
     def made() -> tuple[cst.BaseExpression, str]:
         new = judgement.codemod.rewrite(bare, judgement.names)
         code = module.code_for_node(new)
-        ast.parse(f"({code})")
+        parsed = ast.parse(f"({code})")
+        if _count(parsed) > _count(node):
+            raise ValueError("the new code yields or assigns")
         return new, code
 
     new, code = attempt(judgement.codemod, node.lineno, made, "rewrite")
     if isinstance(new, cst.Await) and _binds_tighter(tree, node):
         code = f"({code})"
     return code.encode("utf-8")
+
+
+def _count(node: ast.AST) -> int:
+    return sum(isinstance(each, _STEALTHY) for each in ast.walk(node))
 
 
 def _laid_out(

@@ -128,9 +128,10 @@ class Lines:
 
     def newline(self, number: int) -> bytes:
         """Give the line end of a line, or that of its nearest neighbour."""
-        order = sorted(range(1, len(self.starts) + 1), key=lambda n: abs(n - number))
-        for candidate in order[:64]:
-            first, last = self.span(candidate, candidate)
-            if match := _NEWLINE.search(self.text, first, last):
-                return match.group()
+        for distance in range(64):
+            for candidate in (number - distance, number + distance):
+                if 1 <= candidate <= len(self.starts):
+                    first, last = self.span(candidate, candidate)
+                    if match := _NEWLINE.search(self.text, first, last):
+                        return match.group()
         return b"\n"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
-from typing import TypeVar
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 from asyncfix.source import Lines
 
 NodeT = TypeVar("NodeT", bound=ast.AST)
+Known = TypeVar("Known")
+_Place = tuple[tuple[int, int], tuple[int, int]]
 
 
 class Tree:
@@ -18,7 +20,9 @@ class Tree:
         self.module = module
         self.lines = Lines(text)
         self._parents: dict[ast.AST, ast.AST] = {}
+        self._places: dict[_Place, list[ast.AST]] = {}
         self._mapped: set[ast.AST] = set()
+        self._known: dict[tuple[object, ...], Any] = {}
 
     def find(
         self, kind: type[NodeT], start: tuple[int, int], end: tuple[int, int]
@@ -32,9 +36,9 @@ class Tree:
             last = statement.end_lineno or statement.lineno
             if first[0].lineno <= start[0] <= last:
                 self._map(statement)
-                for node in ast.walk(statement):
-                    if isinstance(node, kind) and _place(node) == (start, end):
-                        return node
+        for node in self._places.get((start, end), ()):
+            if isinstance(node, kind):
+                return node
         raise LookupError(f"no {kind.__name__} at {start}")
 
     def _map(self, statement: ast.AST) -> None:
@@ -43,8 +47,17 @@ class Tree:
         self._mapped.add(statement)
         self._parents[statement] = self.module
         for node in ast.walk(statement):
+            if isinstance(node, ast.expr):
+                self._places.setdefault(_place(node), []).append(node)
             for child in ast.iter_child_nodes(node):
                 self._parents[child] = node
+
+    def once(self, key: tuple[object, ...], work: Callable[[], Known]) -> Known:
+        """Give what `work` gives, worked out the first time for this tree."""
+        if key not in self._known:
+            self._known[key] = work()
+        found: Known = self._known[key]
+        return found
 
     def parent(self, node: ast.AST) -> ast.AST:
         """Give the node round a node that `find` has led to."""
@@ -89,7 +102,7 @@ class Tree:
         return words if len(words) <= 60 else words[:57] + "..."
 
 
-def _place(node: ast.AST) -> tuple[tuple[int, int], tuple[int, int]]:
+def _place(node: ast.AST) -> _Place:
     if not isinstance(node, (ast.expr, ast.stmt, ast.excepthandler, ast.pattern)):
         return (0, 0), (0, 0)
     end_line, end_col = node.end_lineno or node.lineno, node.end_col_offset or 0

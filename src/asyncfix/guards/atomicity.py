@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import partial
 
 from asyncfix.codemod import Context
 from asyncfix.guards.flow import torn_update
@@ -73,25 +74,29 @@ def _is_thread_lock(context: Context, expression: ast.expr) -> bool:
     name = dotted(expression)
     if name is None:
         return False
+    return name in context.tree.once(("locks",), partial(_lock_names, context))
+
+
+def _lock_names(context: Context) -> frozenset[str]:
+    """Give the names and attributes that are given a thread lock in this file."""
+    found: set[str] = set()
     for node in ast.walk(context.tree.module):
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
-            if any(dotted(target) == name for target in node.targets):
-                made = context.qualified_name(node.value.func) or ""
-                if _THREAD_TYPES.match(made):
-                    return True
-    return False
+            made = context.qualified_name(node.value.func) or ""
+            if _THREAD_TYPES.match(made):
+                found.update(dotted(target) or "" for target in node.targets)
+    return frozenset(found - {""})
 
 
 def _acquired(context: Context) -> int:
     """Give the line of an acquire that is not released before the site."""
     held: dict[str, int] = {}
     at = context.node.lineno
-    calls = [
-        node
-        for node in walk_function(context.function)
-        if isinstance(node, ast.Call) and node.lineno <= at
-    ]
-    for call in sorted(calls, key=lambda node: (node.lineno, node.col_offset)):
+    function = context.function
+    calls = context.tree.once(("locking", function), partial(_locking, function))
+    for call in calls:
+        if call.lineno > at:
+            break
         if _FILE_LOCKS.match(context.qualified_name(call.func) or ""):
             name = context.tree.text(call.args[0]) if call.args else "file"
             unlocks = any("LOCK_UN" in context.tree.text(each) for each in call.args)
@@ -106,6 +111,18 @@ def _acquired(context: Context) -> int:
                     name = context.tree.text(owner)
                     _take(held, name, call.lineno, call.func.attr == "acquire")
     return min(held.values(), default=0)
+
+
+def _locking(function: ast.AsyncFunctionDef) -> list[ast.Call]:
+    """Give a function's calls that may take or release a lock, in their order."""
+    names = ("acquire", "release", "flock", "lockf", "locking")
+    calls = [
+        node
+        for node in walk_function(function)
+        if isinstance(node, ast.Call)
+        and getattr(node.func, "attr", getattr(node.func, "id", "")) in names
+    ]
+    return sorted(calls, key=lambda node: (node.lineno, node.col_offset))
 
 
 def _take(held: dict[str, int], name: str, line: int, taken: bool) -> None:
@@ -152,7 +169,7 @@ def _entered(node: ast.With) -> Iterator[ast.expr]:
 
 def no_update_torn_apart(context: Context) -> Doubt | None:
     """A3: no value read before the site decides a write to its place after it."""
-    found = torn_update(context.function, context.node)
+    found = torn_update(context.tree, context.function, context.node)
     if found is None:
         return None
     return Doubt(
@@ -182,7 +199,7 @@ def callers_lose_no_update(context: Context) -> Doubt | None:
         call = tree.find(ast.Call, start, end)
         for above, _ in tree.ancestors(call):
             if isinstance(above, ast.AsyncFunctionDef):
-                found = torn_update(above, call)
+                found = torn_update(tree, above, call)
                 if found is not None:
                     return Doubt(
                         "A3",
@@ -199,13 +216,9 @@ def callers_lose_no_update(context: Context) -> Doubt | None:
 
 def nothing_read_before(context: Context) -> Doubt | None:
     """A4: the expression has read no shared place before the site is reached."""
-    places = Places(context.function)
-    rebound = {
-        name
-        for node in ast.walk(context.tree.module)
-        if isinstance(node, ast.Global)
-        for name in node.names
-    }
+    function = context.function
+    places = context.tree.once(("places", function), partial(Places, function))
+    rebound = context.tree.once(("globals",), partial(_rebound, context.tree.module))
     for above, below in context.within():
         if isinstance(above, ast.stmt):
             if isinstance(above, ast.AugAssign) and places.place(above.target):
@@ -217,6 +230,16 @@ def nothing_read_before(context: Context) -> Doubt | None:
                 if not place.isidentifier() or place in rebound:
                     return _read_first(place)
     return None
+
+
+def _rebound(module: ast.Module) -> frozenset[str]:
+    """Give the module's names that some function declares global."""
+    return frozenset(
+        name
+        for node in ast.walk(module)
+        if isinstance(node, ast.Global)
+        for name in node.names
+    )
 
 
 def _earlier(above: ast.AST, below: ast.AST) -> list[ast.AST]:

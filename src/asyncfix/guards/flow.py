@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from asyncfix.guards.locks import is_lock
 from asyncfix.guards.places import Places, conflict
-from asyncfix.tree import walk_function
+from asyncfix.tree import Tree, walk_function
 
 _ENDS = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 
@@ -43,26 +44,29 @@ _NONE: _Reads = frozenset()
 
 
 def torn_update(
-    function: ast.AsyncFunctionDef | ast.FunctionDef, site: ast.AST
+    tree: Tree, function: ast.AsyncFunctionDef, site: ast.AST
 ) -> Conflict | None:
     """Give the first conflict that a suspension at `site` would make."""
-    flow = _Flow(Places(function), site)
+    places = tree.once(("places", function), partial(Places, function))
+    if not places.has_writes:
+        return None
+    around = {above for above, _ in tree.ancestors(site)} | {site}
+    flow = _Flow(places, site, around)
     flow.block(function.body, {}, _NONE)
     order = sorted(flow.conflicts, key=lambda c: (c.written, c.read, c.place))
     return order[0] if order else None
 
 
 class _Flow:
-    def __init__(self, places: Places, site: ast.AST) -> None:
+    def __init__(self, places: Places, site: ast.AST, around: set[ast.AST]) -> None:
         self.places = places
         self.site = site
+        self.around = around
         self.locks: frozenset[int] = frozenset()
         self.conflicts: list[Conflict] = []
 
     def holds_site(self, node: ast.AST | None) -> bool:
-        if node is None:
-            return False
-        return any(each is self.site for each in walk_function(node, own=False))
+        return node in self.around
 
     def reads(self, node: ast.AST | None, known: _Locals) -> _Reads:
         """Give what an expression depends on: places, and locals' places."""

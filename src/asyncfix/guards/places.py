@@ -66,6 +66,10 @@ class Places:
             elif len(values) == 1 and isinstance(values[0], (ast.Attribute, ast.Name)):
                 self.aliases[name] = values[0]
 
+        self.has_writes = any(
+            True for node in walk_function(function) for _ in self.writes(node)
+        )
+
     def place(self, node: ast.AST, depth: int = 0) -> str | None:
         """Give the shared place an expression stands for, or None."""
         if isinstance(node, ast.Attribute):
