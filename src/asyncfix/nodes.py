@@ -11,6 +11,41 @@ PATCHERS = frozenset(
 )
 
 
+_LEAVES = (
+    ast.expr_context,
+    ast.operator,
+    ast.unaryop,
+    ast.boolop,
+    ast.cmpop,
+    ast.Constant,
+    ast.Pass,
+    ast.Break,
+    ast.Continue,
+    ast.type_ignore,
+)
+
+
+def _child_fields() -> dict[type[ast.AST], tuple[str, ...]]:
+    names = {
+        "ctx", "op", "ops", "kind", "type_comment", "conversion", "simple",
+        "lineno", "id", "attr", "arg", "name", "names", "module", "level", "kwd_attrs",
+    }  # fmt: skip
+    table: dict[type[ast.AST], tuple[str, ...]] = {}
+    for node_type in vars(ast).values():
+        if isinstance(node_type, type) and issubclass(node_type, ast.AST):
+            if issubclass(node_type, _LEAVES):
+                table[node_type] = ()
+            else:
+                table[node_type] = tuple(
+                    field for field in node_type._fields if field not in names
+                )
+    return table
+
+
+# For each node type, the fields that hold nodes to walk.
+CHILDREN = _child_fields()
+
+
 def chain(node: ast.AST, stack: list[Any]) -> str:
     """Give a dotted name; what its root hides, if no name, goes on the stack."""
     if isinstance(node, ast.Name):

@@ -13,6 +13,7 @@ from typing import Any
 
 from asyncfix import facts as f
 from asyncfix.nodes import (
+    CHILDREN,
     PATCHERS,
     chain,
     decorator,
@@ -22,40 +23,8 @@ from asyncfix.nodes import (
     text,
 )
 
-_LEAVES = (
-    ast.expr_context,
-    ast.operator,
-    ast.unaryop,
-    ast.boolop,
-    ast.cmpop,
-    ast.Constant,
-    ast.Pass,
-    ast.Break,
-    ast.Continue,
-    ast.type_ignore,
-)
 # A walk still to do: a scope, the flags of its place, and its nodes.
 _Work = tuple[int, int, list[ast.AST]]
-
-
-def _child_fields() -> dict[type[ast.AST], tuple[str, ...]]:
-    names = {
-        "ctx", "op", "ops", "kind", "type_comment", "conversion", "simple",
-        "lineno", "id", "attr", "arg", "name", "names", "module", "level", "kwd_attrs",
-    }  # fmt: skip
-    table: dict[type[ast.AST], tuple[str, ...]] = {}
-    for node_type in vars(ast).values():
-        if isinstance(node_type, type) and issubclass(node_type, ast.AST):
-            if issubclass(node_type, _LEAVES):
-                table[node_type] = ()
-            else:
-                table[node_type] = tuple(
-                    field for field in node_type._fields if field not in names
-                )
-    return table
-
-
-_CHILDREN = _child_fields()
 
 
 class Walk:
@@ -132,7 +101,7 @@ class Walk:
                 if handler is not None:
                     handler(self, node)
                     continue
-                for name in _CHILDREN[type(node)]:
+                for name in CHILDREN[type(node)]:
                     child = getattr(node, name, None)
                     if child is None:
                         continue
@@ -359,7 +328,7 @@ class Walk:
     def block(self, node: Any) -> None:
         """Walk a compound statement whose parts may not run, or not first."""
         nodes: list[ast.AST] = []
-        for name in _CHILDREN[type(node)]:
+        for name in CHILDREN[type(node)]:
             child = getattr(node, name, None)
             if isinstance(child, list):
                 nodes.extend(child)
