@@ -1,8 +1,27 @@
-"""The options of the test run."""
+"""The options of the test run, and the fixtures that several files share.
+
+Test files cannot import one another here; what they share, they ask for. The
+names of its types they may import `if TYPE_CHECKING`.
+"""
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import textwrap
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
 import pytest
+
+from asyncfix import cli
+from asyncfix.facts import Facts, Use
+from asyncfix.link import Answer, Project
+from asyncfix.model import Problem
+from asyncfix.scan import scan
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -12,3 +31,242 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="Rewrite .after.py and .findings.txt from what the engine gives today.",
     )
+
+
+# -- the command line -------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What one run of the command gave."""
+
+    code: int
+    out: bytes
+    err: bytes
+
+    @property
+    def text(self) -> str:
+        return self.out.decode()
+
+    @property
+    def said(self) -> str:
+        return self.err.decode()
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+class Sample(NamedTuple):
+    """Files for the command to look at."""
+
+    good: str
+    bad: str
+    fixed: str
+    """What becomes of `bad`."""
+    held: str
+    """Has no fix: the lock would be held while others run."""
+
+
+class Git(Protocol):
+    """Runs git in a folder."""
+
+    def __call__(self, where: Path, *arguments: str, stdin: bytes = b"") -> None: ...
+
+
+Run = Callable[..., Ran]
+Made = Callable[[Mapping[str, "str | bytes"]], None]
+Contents = Callable[[], "dict[str, bytes]"]
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give an empty folder that is the current one."""
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
+    for name in ("NO_COLOR", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    project = tmp_path / "project"
+    project.mkdir()
+    monkeypatch.chdir(project)
+    return project
+
+
+@pytest.fixture
+def run(here: Path, capsysbinary: pytest.CaptureFixture[bytes]) -> Run:
+    """Call the real entry point, in this process."""
+
+    def run(*arguments: str) -> Ran:
+        capsysbinary.readouterr()
+        with pytest.raises(SystemExit) as exit_:
+            cli.main(list(arguments), prog_name="asyncfix")
+        out, err = capsysbinary.readouterr()
+        code = exit_.value.code
+        return Ran(code if isinstance(code, int) else int(code or 0), out, err)
+
+    return run
+
+
+@pytest.fixture
+def made(here: Path) -> Made:
+    """Write files into `here`."""
+
+    def made(files: Mapping[str, str | bytes]) -> None:
+        for name, content in files.items():
+            path = here / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(
+                content if isinstance(content, bytes) else content.encode()
+            )
+
+    return made
+
+
+@pytest.fixture
+def contents(here: Path) -> Contents:
+    """Give what all files in `here` hold now, but for those of git."""
+    return lambda: {
+        path.relative_to(here).as_posix(): path.read_bytes()
+        for path in sorted(here.rglob("*"))
+        if path.is_file() and ".git" not in path.relative_to(here).parts
+    }
+
+
+@pytest.fixture
+def git() -> Git:
+    """Run git in a folder; it must succeed."""
+
+    def git(where: Path, *arguments: str, stdin: bytes = b"") -> None:
+        subprocess.run(
+            ["git", *arguments], cwd=where, input=stdin, check=True, capture_output=True
+        )
+
+    return git
+
+
+@pytest.fixture
+def read_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let `os.access` go by the mode alone, for root, who may do anything."""
+    if os.geteuid():
+        return
+    real = os.access
+
+    def access(path: Any, mode: int, **more: Any) -> bool:
+        if mode & os.W_OK and not os.stat(path).st_mode & 0o222:
+            return False
+        return real(path, mode, **more)
+
+    monkeypatch.setattr(os, "access", access)
+
+
+@pytest.fixture
+def sample() -> Sample:
+    """Give the text of files that are good, bad, fixed and beyond a fix."""
+    bad = (
+        "import asyncio\nimport time\n\n\nasync def f():\n    time.sleep(1)\n"
+        "    return asyncio, time.time()\n"
+    )
+    return Sample(
+        good="import asyncio\n\n\nasync def f():\n    await asyncio.sleep(1)\n",
+        bad=bad,
+        fixed=bad.replace("time.sleep", "await asyncio.sleep"),
+        held=(
+            "import threading\nimport time\n\nLOCK = threading.Lock()\n\n\n"
+            "async def f():\n    with LOCK:\n        time.sleep(1)\n"
+        ),
+    )
+
+
+@pytest.fixture
+def counted(sample: Sample) -> dict[str, str | bytes]:
+    """Give files of every fate; `f/excluded.py` is for an `--exclude`."""
+    return {
+        "a.py": sample.bad,
+        "b.py": sample.held,
+        "c.py": sample.good,
+        "d.py": "x = (",
+        "e.py": "# @generated\n" + sample.bad,
+        "f/excluded.py": sample.bad,
+        "g.py": "",
+        "h.py": b"\xff\xfe",
+    }
+
+
+# -- the link stage ---------------------------------------------------------
+
+ROOT = "/r"
+MARK = "# <-"
+
+Linked = Callable[[Mapping[str, str]], Project]
+
+
+class Answers(Protocol):
+    """Gives all that the name of the marked call may mean."""
+
+    def __call__(
+        self, files: str | Mapping[str, str], at: str = "main.py"
+    ) -> tuple[Answer, ...]: ...
+
+
+class Meant(Protocol):
+    """Gives what the name of the marked call means, if that is sure."""
+
+    def __call__(
+        self, files: str | Mapping[str, str], at: str = "main.py"
+    ) -> str | None: ...
+
+
+@pytest.fixture
+def linked() -> Linked:
+    """Link the files of a project, given by path and text."""
+
+    def linked(files: Mapping[str, str]) -> Project:
+        found = []
+        for path, text in files.items():
+            scanned = scan(f"{ROOT}/{path}", textwrap.dedent(text).encode())
+            assert not isinstance(scanned, Problem), (path, scanned)
+            found.append(scanned[0])
+        return Project(found, ROOT)
+
+    return linked
+
+
+def _marked(facts: Facts, text: str) -> Use:
+    lines = textwrap.dedent(text).split("\n")
+    (line,) = [number for number, each in enumerate(lines, 1) if MARK in each]
+    uses = [use for use in facts.calls if use.line == line]
+    assert uses, lines[line - 1]
+    return max(uses, key=lambda use: (use.name.count("."), -use.col))
+
+
+def _project_of(main: str | Mapping[str, str]) -> Mapping[str, str]:
+    return {"main.py": main} if isinstance(main, str) else main
+
+
+@pytest.fixture
+def answers(linked: Linked) -> Answers:
+    """Ask what the call marked `# <-` may mean; a bare text is `main.py`."""
+
+    def answers(
+        files: str | Mapping[str, str], at: str = "main.py"
+    ) -> tuple[Answer, ...]:
+        files = _project_of(files)
+        project = linked(files)
+        path = f"{ROOT}/{at}"
+        use = _marked(project.files[path], files[at])
+        return project.answers(path, use.scope, use.name)
+
+    return answers
+
+
+@pytest.fixture
+def meant(linked: Linked) -> Meant:
+    """Ask what the call marked `# <-` means; None stands for "not sure"."""
+
+    def meant(files: str | Mapping[str, str], at: str = "main.py") -> str | None:
+        files = _project_of(files)
+        project = linked(files)
+        path = f"{ROOT}/{at}"
+        use = _marked(project.files[path], files[at])
+        return project.qualified_name(path, use.scope, use.name)
+
+    return meant

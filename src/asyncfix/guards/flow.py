@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from asyncfix.guards.locks import is_lock
 from asyncfix.guards.places import Places, conflict
-from asyncfix.tree import Tree, walk_function
+from asyncfix.tree import Tree
 
 _ENDS = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 
@@ -74,17 +74,15 @@ class _Flow:
             return _NONE
         direct = {
             Read(place, line, False, self.locks)
-            for place, line in self.places.reads(node)
+            for place, line in self.places.said(node).reads
         }
         return frozenset(direct) | self.through_locals(node, known)
 
-    @staticmethod
-    def through_locals(node: ast.AST, known: _Locals) -> _Reads:
-        found: set[Read] = set()
-        for each in walk_function(node, own=False):
-            if isinstance(each, ast.Name) and each.id in known:
-                found |= known[each.id]
-        return frozenset(found)
+    def through_locals(self, node: ast.AST, known: _Locals) -> _Reads:
+        if not known:
+            return _NONE
+        names = self.places.said(node).names
+        return _NONE.union(*(known[name] for name in names if name in known))
 
     def age(self, reads: _Reads) -> _Reads:
         return frozenset(
@@ -130,7 +128,7 @@ class _Flow:
     def simple(self, node: ast.stmt, known: _Locals, control: _Reads) -> _Reads:
         control = self.pass_site(node, known, control)
         deciding = control | self.through_locals(node, known)
-        for place, line in self.places.writes(node):
+        for place, line in self.places.said(node).writes:
             for read in deciding:
                 if read.stale and conflict(read.place, place):
                     self.conflicts.append(Conflict(place, read.line, line))
@@ -152,9 +150,8 @@ class _Flow:
                 known[node.id] = reads
 
     def walruses(self, node: ast.AST, known: _Locals) -> None:
-        for each in walk_function(node, own=False):
-            if isinstance(each, ast.NamedExpr):
-                known[each.target.id] = self.reads(each.value, known)
+        for each in self.places.said(node).walruses:
+            known[each.target.id] = self.reads(each.value, known)
 
     def choice(
         self,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from asyncfix.tree import dotted, walk_function
 
@@ -25,10 +26,20 @@ _MAKERS = frozenset(
 )
 
 
+class Said(NamedTuple):
+    """What one statement or expression reads, writes, names and assigns."""
+
+    reads: tuple[tuple[str, int], ...]
+    writes: tuple[tuple[str, int], ...]
+    names: tuple[str, ...]
+    walruses: tuple[ast.NamedExpr, ...]
+
+
 class Places:
-    """The shared places of one function."""
+    """The shared places of one function; what a node says is worked out once."""
 
     def __init__(self, function: ast.AsyncFunctionDef | ast.FunctionDef) -> None:
+        self._said: dict[ast.AST, Said] = {}
         self.declared: set[str] = set()
         stores: Counter[str] = Counter()
         given: dict[str, list[ast.expr]] = defaultdict(list)
@@ -69,6 +80,19 @@ class Places:
         self.has_writes = any(
             True for node in walk_function(function) for _ in self.writes(node)
         )
+
+    def said(self, node: ast.AST) -> Said:
+        """Give what a node says, without the functions nested in it."""
+        found = self._said.get(node)
+        if found is None:
+            inside = list(walk_function(node, own=False))
+            found = self._said[node] = Said(
+                tuple(self.reads(node)),
+                tuple(self.writes(node)),
+                tuple({each.id for each in inside if isinstance(each, ast.Name)}),
+                tuple(each for each in inside if isinstance(each, ast.NamedExpr)),
+            )
+        return found
 
     def place(self, node: ast.AST, depth: int = 0) -> str | None:
         """Give the shared place an expression stands for, or None."""
