@@ -18,6 +18,10 @@ from asyncfix import (
     runs_elsewhere,
 )
 
+_TAKE_AWAITABLES = frozenset(
+    ("gather", "create_task", "ensure_future", "wait_for", "shield", "to_thread", "run")
+)
+
 
 class BlockingSleep(Codemod):
     """`time.sleep` in a coroutine stops every other task of the event loop.
@@ -188,13 +192,19 @@ def _differs(how: str, advice: str) -> Doubt:
 
 
 def _already_awaited(context: Context) -> tuple[Doubt, ...]:
-    if not isinstance(context.tree.parent(context.node), ast.Await):
+    above = context.tree.parent(context.node)
+    if isinstance(above, ast.Call) and above.func is not context.node:
+        name = context.qualified_name(above.func) or ""
+        awaited = name.startswith("asyncio.") and name[8:] in _TAKE_AWAITABLES
+    else:
+        awaited = isinstance(above, ast.Await)
+    if not awaited:
         return ()
     return (
         Doubt(
             "sleep-awaited",
             Level.MANUAL,
-            "`await time.sleep(...)` waits and then raises TypeError: "
+            "what time.sleep gives is awaited, which raises TypeError: "
             "None cannot be awaited",
             "write asyncio.sleep, if the code below is meant to run",
         ),

@@ -160,14 +160,7 @@ class Context:
 
     def in_tests(self) -> bool:
         """Tell whether the site is test code, by the names of its path."""
-        parts = self.site.path.replace("\\", "/").split("/")
-        file = parts[-1]
-        return (
-            file.startswith("test_")
-            or file.endswith("_test.py")
-            or file == "conftest.py"
-            or any(part in ("tests", "test", "testing") for part in parts[:-1])
-        )
+        return is_test(self.site.path)
 
 
 class Codemod:
@@ -201,6 +194,17 @@ class Codemod:
     def summary(self) -> str:
         """Give the first line of the page."""
         return self.page().partition("\n")[0]
+
+
+def is_test(path: str) -> bool:
+    """Tell whether a file is test code, by the names of its path."""
+    *folders, file = path.replace("\\", "/").split("/")
+    return (
+        file.startswith("test_")
+        or file.endswith("_test.py")
+        or file == "conftest.py"
+        or any(folder in ("tests", "test", "testing") for folder in folders)
+    )
 
 
 def by_names(codemods: Iterable[Codemod], settings: Settings) -> tuple[Codemod, ...]:

@@ -36,7 +36,15 @@ def run(
     `progress` is told the stage, how many files are done and how many there
     are. Raises AsyncfixError for settings that cannot be followed.
     """
-    chosen = by_names(codemods, settings)
+    with workers.no_collection():
+        return _run(settings, by_names(codemods, settings), progress)
+
+
+def _run(
+    settings: Settings,
+    chosen: Sequence[Codemod],
+    progress: Callable[[str, int, int], None],
+) -> Result:
     gathered = gather(settings)
     total = len(gathered.files)
     done = 0

@@ -10,7 +10,8 @@ Lines count from 1 and columns are UTF-8 byte offsets from 0, as in CPython's
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import marshal
+from typing import Any, NamedTuple
 
 # Kinds of scope. TYPE is the scope of PEP 695 type parameters.
 MODULE, CLASS, FUNCTION, LAMBDA, COMPREHENSION, GENERATOR, TYPE = range(7)
@@ -110,3 +111,30 @@ class Facts(NamedTuple):
     opaque: tuple[Opaque, ...]
     generated: bool
     lines: int
+
+
+_PARTS: dict[str, Any] = {
+    "scopes": Scope,
+    "bindings": Binding,
+    "calls": Use,
+    "references": Use,
+    "patches": Patch,
+    "driven": Use,
+    "opaque": Opaque,
+}
+
+
+def pack(facts: Facts) -> bytes:
+    """Give facts as bytes that hold plain data only, much faster than pickle."""
+    plain = facts._asdict()
+    for name in _PARTS:
+        plain[name] = tuple(map(tuple, plain[name]))
+    return marshal.dumps(plain)
+
+
+def unpack(data: bytes) -> Facts:
+    """Give the facts that `pack` made bytes of, on the same Python."""
+    plain: dict[str, Any] = marshal.loads(data)
+    for name, kind in _PARTS.items():
+        plain[name] = tuple(map(kind._make, plain[name]))
+    return Facts(**plain)

@@ -19,6 +19,7 @@ from asyncfix.edits import Edit
 from asyncfix.link import Project
 from asyncfix.tree import Tree
 
+_LOOK_UP = frozenset(("eval", "exec", "globals", "locals", "vars"))
 _SHORT = {"asyncio": "aio"}
 
 
@@ -278,24 +279,19 @@ def _used(tree: Tree, name: str, fixed: frozenset[ast.AST]) -> bool:
             return True
         if isinstance(node, (ast.Global, ast.Nonlocal)) and name in node.names:
             return True
-        if isinstance(node, ast.Name) and node.id in (
-            "eval",
-            "exec",
-            "globals",
-            "vars",
-        ):
+        if isinstance(node, ast.Name) and node.id in _LOOK_UP:
             return True
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            # Annotations, doctests, cast("time.struct_time", x), and the like.
+            if re.search(rf"(?<![\w.]){re.escape(name)}\.\w", node.value):
+                return True
+        if isinstance(node, ast.alias) and node.asname == node.name == name:
+            return True  # `import x as x`: meant for others
         annotation = getattr(node, "annotation", None) or getattr(node, "returns", None)
         if annotation is not None:
             for each in ast.walk(annotation):
                 if isinstance(each, ast.Constant) and isinstance(each.value, str):
                     if word.search(each.value):
-                        return True
-        if isinstance(node, ast.Call):
-            # cast("time.struct_time", x), TypeVar(bound="..."), and the like
-            for each in [*node.args, *(keyword.value for keyword in node.keywords)]:
-                if isinstance(each, ast.Constant) and isinstance(each.value, str):
-                    if re.match(rf"{re.escape(name)}\.\w", each.value):
                         return True
     comment = re.compile(rb"#[ \t]*type:.*\b" + name.encode() + rb"\b")
     return bool(comment.search(tree.lines.text))

@@ -12,9 +12,18 @@ import re
 from asyncfix.codemod import Context
 
 _OFFLOADER = re.compile(
-    r"thread|executor|process|submit|sync_to_async|run_sync|pool|offload|blocking",
-    re.IGNORECASE,
+    r"to_thread|to_process|executor|threadpool|in_thread|in_process|sync_to_async"
+    r"|run_sync|submit|apply_async|offload|blocking|^Thread$|^Process$|^Timer$"
 )
+_MAPS = frozenset(("map", "starmap", "imap", "imap_unordered", "map_async", "apply"))
+
+
+def _offloads(name: str) -> bool:
+    """Tell whether a call of this name runs what it is given somewhere else."""
+    owner, _, last = name.rpartition(".")
+    if last in _MAPS:
+        return bool(re.search(r"(?i)pool|executor", owner))
+    return bool(_OFFLOADER.search(last))
 
 
 def runs_elsewhere(context: Context) -> bool:
@@ -43,7 +52,7 @@ def _handed_over(context: Context, node: ast.AST) -> bool:
     """Tell whether an expression is an argument of a call that offloads it."""
     for above, below in context.tree.ancestors(node):
         if isinstance(above, ast.Call) and below is not above.func:
-            if _OFFLOADER.search(context.tree.text(above.func)):
+            if _offloads(context.tree.text(above.func)):
                 return True
         elif not isinstance(above, (ast.keyword, ast.Starred, ast.Tuple, ast.List)):
             return False

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from functools import partial
 
-from asyncfix.codemod import Context
+from asyncfix.codemod import Context, Site
 from asyncfix.guards.flow import torn_update
 from asyncfix.guards.locks import is_lock
 from asyncfix.guards.places import Places
@@ -91,11 +91,11 @@ def _lock_names(context: Context) -> frozenset[str]:
 def _acquired(context: Context) -> int:
     """Give the line of an acquire that is not released before the site."""
     held: dict[str, int] = {}
-    at = context.node.lineno
+    at = context.node.lineno, context.node.col_offset
     function = context.function
     calls = context.tree.once(("locking", function), partial(_locking, function))
     for call in calls:
-        if call.lineno > at:
+        if (call.lineno, call.col_offset) >= at:
             break
         if _FILE_LOCKS.match(context.qualified_name(call.func) or ""):
             name = context.tree.text(call.args[0]) if call.args else "file"
@@ -103,13 +103,15 @@ def _acquired(context: Context) -> int:
             _take(held, name, call.lineno, not unlocks)
         elif isinstance(call.func, ast.Attribute):
             above = context.tree.parent(call)
-            if isinstance(above, ast.Await):
-                continue
-            owner = call.func.value
-            if is_lock(owner) or _is_thread_lock(context, owner):
-                if call.func.attr in ("acquire", "release"):
-                    name = context.tree.text(owner)
-                    _take(held, name, call.lineno, call.func.attr == "acquire")
+            verb, owner = call.func.attr, call.func.value
+            if isinstance(above, (ast.Await, ast.Call, ast.Starred)):
+                continue  # asyncio's own: awaited, or handed to wait_for
+            name = context.tree.text(owner)
+            known = is_lock(owner) or _is_thread_lock(context, owner)
+            if verb == "acquire" and (known or _is_released(context, calls, name)):
+                _take(held, name, call.lineno, True)
+            elif verb == "release" and not _on_the_way_out(context, call):
+                _take(held, name, call.lineno, False)
     return min(held.values(), default=0)
 
 
@@ -123,6 +125,24 @@ def _locking(function: ast.AsyncFunctionDef) -> list[ast.Call]:
         and getattr(node.func, "attr", getattr(node.func, "id", "")) in names
     ]
     return sorted(calls, key=lambda node: (node.lineno, node.col_offset))
+
+
+def _is_released(context: Context, calls: list[ast.Call], name: str) -> bool:
+    """Tell whether something is acquired and released, whatever it is called."""
+    return any(
+        isinstance(call.func, ast.Attribute)
+        and call.func.attr == "release"
+        and context.tree.text(call.func.value) == name
+        for call in calls
+    )
+
+
+def _on_the_way_out(context: Context, call: ast.Call) -> bool:
+    """Tell whether a release stands in a branch that leaves before the site."""
+    block = context.tree.block(context.tree.statement(call))
+    around = {below for _, below in context.within()}
+    leaves = isinstance(block[-1], (ast.Return, ast.Raise, ast.Continue, ast.Break))
+    return leaves and not any(each in around for each in block)
 
 
 def _take(held: dict[str, int], name: str, line: int, taken: bool) -> None:
@@ -194,23 +214,20 @@ def callers_lose_no_update(context: Context) -> Doubt | None:
         around = context.project.coroutine_around(caller, use.scope)
         if around < 0:
             continue
-        tree = context.trees(caller)
-        start, end = (use.line, use.col), (use.end_line, use.end_col)
-        call = tree.find(ast.Call, start, end)
-        for above, _ in tree.ancestors(call):
-            if isinstance(above, ast.AsyncFunctionDef):
-                found = torn_update(tree, above, call)
-                if found is not None:
-                    return Doubt(
-                        "A3",
-                        Level.UNSAFE,
-                        f"{context.function.name} never suspended before, and "
-                        f"{above.name} ({caller}:{use.line}) awaits it between reading "
-                        f"{found.place} at line {found.read} and writing it at "
-                        f"line {found.written}",
-                        "hold an asyncio.Lock over both, or read it again",
-                    )
-                break
+        site = Site(caller, use, "call", context.site.wanted, around)
+        there = Context(context.project, context.settings, site, context.trees)
+        for guard in _AT_A_CALLER:
+            doubt = guard(there)
+            if doubt is not None:
+                torn = doubt.guard == "A3"
+                return Doubt(
+                    doubt.guard,
+                    Level.UNSAFE if torn else doubt.level,
+                    f"{context.function.name} never suspended before, and "
+                    f"{there.function.name} ({caller}:{use.line}) awaits it where "
+                    f"{doubt.reason}",
+                    doubt.advice,
+                )
     return None
 
 
@@ -267,3 +284,12 @@ def _read_first(place: str) -> Doubt:
         f"{place} is read before the await of the same statement",
         "await into a variable on a line of its own first",
     )
+
+
+# A caller's await is a new suspension as well; cancellation is asked elsewhere.
+_AT_A_CALLER = (
+    no_lock_held,
+    no_block_others_would_see,
+    no_update_torn_apart,
+    nothing_read_before,
+)

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from asyncfix.guards.locks import is_lock
+from asyncfix.guards.locks import is_mutex
 from asyncfix.guards.places import Places, conflict
 from asyncfix.tree import Tree
 
@@ -105,15 +105,28 @@ class _Flow:
     ) -> _Reads:
         """Go through a block; gives its control, aged if the site is in it."""
         for statement in body:
+            before = dict(known)
             control = self.statement(statement, known, control)
+            control |= self.exits(statement, before)
         return control
+
+    def exits(self, statement: ast.stmt, known: _Locals) -> _Reads:
+        """Give the reads that decide whether a statement is left for good.
+
+        What follows it runs because of them: `if k in cache: return cache[k]`.
+        """
+        found: _Reads = _NONE
+        for node in self.places.said(statement).leaving:
+            found |= self.reads(node, known)
+        return self.age(found) if self.holds_site(statement) else found
 
     def statement(self, node: ast.stmt, known: _Locals, control: _Reads) -> _Reads:
         if isinstance(node, ast.If):
             return self.choice(node.test, [node.body, node.orelse], known, control)
         if isinstance(node, ast.Match):
             bodies = [case.body for case in node.cases] + [[]]
-            return self.choice(node.subject, bodies, known, control)
+            guards = [case.guard for case in node.cases if case.guard]
+            return self.choice(node.subject, bodies, known, control, guards)
         if isinstance(node, (ast.While, ast.For, ast.AsyncFor)):
             return self.loop(node, known, control)
         if isinstance(node, (ast.With, ast.AsyncWith)):
@@ -128,6 +141,9 @@ class _Flow:
     def simple(self, node: ast.stmt, known: _Locals, control: _Reads) -> _Reads:
         control = self.pass_site(node, known, control)
         deciding = control | self.through_locals(node, known)
+        if self.holds_site(node):
+            # What the statement itself reads may be read before the site.
+            deciding |= self.age(self.reads(getattr(node, "value", None), known))
         for place, line in self.places.said(node).writes:
             for read in deciding:
                 if read.stale and conflict(read.place, place):
@@ -159,10 +175,17 @@ class _Flow:
         bodies: Iterable[list[ast.stmt]],
         known: _Locals,
         control: _Reads,
+        guards: Sequence[ast.expr] = (),
     ) -> _Reads:
         control = self.pass_site(test, known, control)
         self.walruses(test, known)
         deciding = self.reads(test, known)
+        for guard in guards:
+            deciding |= self.reads(guard, known)
+        if self.holds_site(test):
+            deciding = self.age(deciding)
+            for name, reads in known.items():
+                known[name] = self.age(reads)
         after: list[_Locals] = []
         left, passed, later = False, control, deciding
         for body in bodies:
@@ -184,7 +207,7 @@ class _Flow:
     ) -> _Reads:
         head = node.test if isinstance(node, ast.While) else node.iter
         before = dict(known)
-        for _ in range(2):
+        for _ in range(3):
             control = self.pass_site(head, known, control)
             self.walruses(head, known)
             deciding = self.reads(head, known)
@@ -208,7 +231,9 @@ class _Flow:
             if item.optional_vars is not None:
                 taken = self.reads(item.context_expr, known)
                 self.give(item.optional_vars, taken, known)
-            if isinstance(node, ast.AsyncWith) and is_lock(item.context_expr):
+            if isinstance(node, ast.AsyncWith) and is_mutex(
+                item.context_expr, self.places.locals
+            ):
                 self.locks = outer | {id(node)}
         control = self.block(node.body, known, control)
         self.locks = outer
@@ -219,6 +244,9 @@ class _Flow:
         handlers: list[ast.ExceptHandler] = getattr(node, "handlers", [])
         before = dict(known)
         inside = self.block(body, known, control)
+        tried = _NONE.union(*(self.reads(each, before) for each in body))
+        if any(self.holds_site(each) for each in body):
+            tried = self.age(tried)
         torn = dict(known)
         _join(torn, [dict(known), before])
         after = []
@@ -226,7 +254,7 @@ class _Flow:
         after.append(dict(known))
         for handler in handlers:
             caught = dict(torn)
-            inside = inside | self.block(handler.body, caught, inside)
+            inside = inside | self.block(handler.body, caught, inside | tried)
             if not isinstance(handler.body[-1], _ENDS):
                 after.append(caught)
         _join(known, after)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Collection
 
 # "block" and "clock" hold the letters, but no lock.
 _LOCK = re.compile(
@@ -29,3 +30,16 @@ def is_lock(node: ast.AST) -> bool:
     elif isinstance(node, ast.Call):
         return is_lock(node)
     return bool(_LOCK.search(name) or _CONDITIONS.search(name))
+
+
+def is_mutex(node: ast.AST, local: Collection[str]) -> bool:
+    """Tell whether an `async with` item lets one task in, and all use the same.
+
+    A semaphore may let in several; a lock made in place, picked from a table
+    or held in a local name may be another one for every task.
+    """
+    if isinstance(node, ast.Name):
+        name = "" if node.id in local else node.id
+    else:
+        name = node.attr if isinstance(node, ast.Attribute) else ""
+    return bool(re.search(r"(?i)(?:(?<![bc])lock|mutex)$", name))

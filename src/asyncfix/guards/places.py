@@ -33,6 +33,8 @@ class Said(NamedTuple):
     writes: tuple[tuple[str, int], ...]
     names: tuple[str, ...]
     walruses: tuple[ast.NamedExpr, ...]
+    leaving: tuple[ast.AST, ...]
+    """The tests, and the tried blocks, under which something leaves for good."""
 
 
 class Places:
@@ -91,6 +93,7 @@ class Places:
                 tuple(self.writes(node)),
                 tuple({each.id for each in inside if isinstance(each, ast.Name)}),
                 tuple(each for each in inside if isinstance(each, ast.NamedExpr)),
+                tuple(_leaving(inside)),
             )
         return found
 
@@ -141,10 +144,10 @@ class Places:
                     yield place, node.lineno
 
     def _is_container(self, node: ast.AST) -> bool:
-        return isinstance(node, ast.Name) and node.id not in self.locals
+        return isinstance(node, ast.Name) and node.id not in self.made
 
     def _container(self, node: ast.AST) -> str | None:
-        """Give a module's name that is read whole, as in `k in CACHE`."""
+        """Give a name that is read whole, as in `k in cache`, if it is shared."""
         if isinstance(node, ast.Name) and self._is_container(node):
             return node.id
         return None
@@ -192,6 +195,29 @@ def _split(place: str) -> tuple[str, str]:
         base, _, key = place.rpartition("[")
         return base, key[:-1]
     return place, "*"
+
+
+def _leaving(nodes: list[ast.AST]) -> Iterator[ast.AST]:
+    for node in nodes:
+        if isinstance(node, ast.Assert) or (
+            isinstance(node, (ast.If, ast.While)) and _has_exit(node)
+        ):
+            yield node.test
+        elif isinstance(node, ast.Match) and _has_exit(node):
+            yield node.subject
+        elif type(node).__name__ in ("Try", "TryStar"):
+            yield from (each for each in getattr(node, "body", ()) if _has_exit(each))
+
+
+def _has_exit(node: ast.AST) -> bool:
+    return any(
+        isinstance(each, (ast.Return, ast.Raise, ast.Break, ast.Continue))
+        or (
+            isinstance(each, ast.Call)
+            and dotted(each.func) in ("sys.exit", "exit", "os._exit")
+        )
+        for each in walk_function(node, own=False)
+    )
 
 
 def _bound_otherwise(node: ast.AST) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from asyncfix import facts as f
-from asyncfix.codemod import Context
+from asyncfix.codemod import Context, is_test
 from asyncfix.model import Doubt, Level
 
 # Top-level modules of other schedulers. Under them asyncio has no running loop.
@@ -63,12 +63,15 @@ def runs_on_asyncio(context: Context) -> Doubt | None:
                     return _other_loop(_STARTS[name], other, use.line)
     for other in (path, *importers):
         for use in project.files[other].driven:
-            if use.name.rpartition(".")[2] == function.name:
+            unknown = not any(
+                a.name for a in project.answers(other, use.scope, use.name)
+            )
+            if use.name.rpartition(".")[2] == function.name or unknown:
                 return Doubt(
                     "E1",
                     Level.MANUAL,
-                    f"{function.name} is stepped by hand with .send(None) "
-                    f"at {other}:{use.line}: no event loop runs it",
+                    f"{function.name} may be stepped by hand with .send(None) "
+                    f"at {other}:{use.line}, where no event loop runs it",
                     "leave it, or run it with asyncio.run",
                 )
     context.framework = _framework(context, importers)
@@ -110,7 +113,8 @@ def _framework(context: Context, importers: list[str]) -> str:
         return "anyio"
     if any(module.partition(".")[0] == "asyncio" for module in own):
         return "asyncio"
-    if any(plainly(project.libraries(other), "anyio") for other in importers):
+    users = [other for other in importers if not is_test(other)]
+    if any(plainly(project.libraries(other), "anyio") for other in users):
         return "anyio"
     return "asyncio"
 
@@ -122,15 +126,20 @@ def nobody_patches_it(context: Context) -> Doubt | None:
     root = callee.partition(".")[0]
     own = {
         f"{module}.{name}"
-        for module in project.module_names(site.path)
+        for module in _suffixes(project.module_names(site.path))
         for name in (root, callee)
     }
-    for path in sorted(_around(context)):
+    around = _around(context)
+    for path in sorted(project.files):
         facts = project.files[path]
         for patch in facts.patches:
             if patch.scope < 0:
-                hit = _names(patch.target, {wanted, *own})
-                hit = hit or wanted.startswith(patch.target + ".")
+                hit = _names(patch.target, own)
+                if path in around:
+                    hit = hit or _names(patch.target, {wanted})
+                    hit = hit or wanted.startswith(patch.target + ".")
+            elif path not in around:
+                hit = False
             else:
                 module, _, name = patch.target.rpartition(".")
                 owners = project.answers(path, patch.scope, module)
@@ -144,7 +153,7 @@ def nobody_patches_it(context: Context) -> Doubt | None:
                     f"{path}:{patch.line} patches {patch.target}",
                     "change the test with it",
                 )
-        if facts.frozen:
+        if facts.frozen and path in around:
             return Doubt(
                 "E2",
                 Level.MANUAL,
@@ -153,6 +162,15 @@ def nobody_patches_it(context: Context) -> Doubt | None:
                 "pass real_asyncio=True to freeze_time, or use time_machine",
             )
     return None
+
+
+def _suffixes(names: frozenset[str]) -> set[str]:
+    """Give the names, and each with some of its first parts left out."""
+    found: set[str] = set()
+    for name in names:
+        parts = name.split(".")
+        found.update(".".join(parts[start:]) for start in range(len(parts)))
+    return found
 
 
 def _around(context: Context) -> set[str]:
