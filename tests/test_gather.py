@@ -447,3 +447,22 @@ def test_shown_paths(tree: Tree, path: str, expected: str) -> None:
     assert shown(root / path) == expected
     assert shown(root.parent / "x.py") == str(root.parent / "x.py")
     assert shown(f"{root}-sibling/x.py") == f"{root}-sibling/x.py"
+
+
+def test_a_folder_that_cannot_be_listed_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not by its mode: root may list everything."""
+    (tmp_path / "closed").mkdir()
+    (tmp_path / "good.py").write_text("x = 1\n")
+    scandir = os.scandir
+
+    def refuse(path: str) -> object:
+        if str(path).endswith("closed"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    found = gather(Settings(paths=(tmp_path,), root=tmp_path))
+    assert [Path(problem.path).name for problem in found.problems] == ["closed"]
+    assert [Path(file).name for file in found.files] == ["good.py"]

@@ -57,6 +57,7 @@ def _run(
     scanned = workers.scan_files(gathered.files, settings.jobs, tick)
     facts = {each.path: each for each in scanned if isinstance(each, Facts)}
     problems = [each for each in scanned if isinstance(each, Problem)]
+    problems += gathered.problems
     skipped = Counter(gathered.skipped)
     if not settings.include_generated:
         generated = {path for path, each in facts.items() if each.generated}
@@ -94,7 +95,7 @@ def _run(
         problems=tuple(sorted(set(problems))),
         unseen=tuple(unseen),
         notes=tuple(notes),
-        gathered=total + sum(gathered.skipped.values()),
+        gathered=total + sum(gathered.skipped.values()) + len(gathered.problems),
         skipped={reason: count for reason, count in sorted(skipped.items()) if count},
         failed=frozenset(failed),
         suppressed=work.suppressed,

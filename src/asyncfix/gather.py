@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from asyncfix.model import AsyncfixError, Settings
+from asyncfix.model import AsyncfixError, Problem, Settings
 
 MARKERS = ("pyproject.toml", "setup.py", "setup.cfg")
 # Never the project's own code, tracked or not.
@@ -33,6 +33,8 @@ class Gathered:
     files: list[str] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    """Folders that could not be listed."""
 
 
 def gather(settings: Settings) -> Gathered:
@@ -165,7 +167,15 @@ def _in_folder(path: Path, gathered: Gathered) -> Iterator[str]:
                     yield os.path.join(path, *parts, name.rpartition("/")[2])
             return
         gathered.notes.append(f"{path}: git ignores it, but it was named")
-    for folder, folders, files in os.walk(path):
+
+    def unlisted(error: OSError) -> None:
+        reason = error.strerror or str(error)
+        place = shown(error.filename or path)
+        gathered.problems.append(
+            Problem(place, 1, f"cannot be listed: {reason}", "check its permissions")
+        )
+
+    for folder, folders, files in os.walk(path, onerror=unlisted):
         folders[:] = sorted(
             each for each in folders if each not in _NEVER | _USUALLY_NOT
         )

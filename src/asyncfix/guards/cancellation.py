@@ -25,7 +25,7 @@ def cancel_is_not_swallowed(context: Context) -> Doubt | None:
         if _is_try(above) and below in getattr(above, "body", ()):
             handlers: list[ast.ExceptHandler] = getattr(above, "handlers", [])
             for handler in handlers:
-                if not catches_cancel(handler.type):
+                if not catches_cancel(context, handler.type):
                     continue
                 if not _leaves(handler.body):
                     return _swallows(handler.lineno)
@@ -37,8 +37,8 @@ def cancel_is_not_swallowed(context: Context) -> Doubt | None:
         if isinstance(above, ast.With) and below in above.body:
             for item in above.items:
                 call = item.context_expr
-                if isinstance(call, ast.Call) and _last(call.func) == "suppress":
-                    if any(catches_cancel(argument) for argument in call.args):
+                if isinstance(call, ast.Call) and _is_suppress(context, call):
+                    if any(catches_cancel(context, each) for each in call.args):
                         return _swallows(above.lineno)
     return None
 
@@ -62,7 +62,7 @@ def cleanup_is_not_cut(context: Context) -> Doubt | None:
         elif _is_try(above) and below in getattr(above, "finalbody", ()):
             place = "finally"
         elif isinstance(above, ast.ExceptHandler) and below in above.body:
-            names = _names(above.type)
+            names = _names(context, above.type)
             if above.type is None or names & {"BaseException", "GeneratorExit"}:
                 place = "this handler"
             elif "CancelledError" in names:
@@ -97,15 +97,38 @@ def _more_to_do(context: Context, limit: ast.AST) -> bool:
     return False
 
 
-def catches_cancel(kind: ast.expr | None) -> bool:
-    """Tell whether `except kind` catches asyncio.CancelledError."""
-    return kind is None or bool(_names(kind) & {"BaseException", "CancelledError"})
+def catches_cancel(context: Context, kind: ast.expr | None) -> bool:
+    """Tell whether `except kind` may catch asyncio.CancelledError."""
+    names = _names(context, kind)
+    return kind is None or bool(names & {"BaseException", "CancelledError"})
 
 
-def _names(kind: ast.expr | None) -> set[str]:
+def _is_suppress(context: Context, call: ast.Call) -> bool:
+    name = context.qualified_name(call.func)
+    return name == "contextlib.suppress" or _last(call.func) == "suppress"
+
+
+def _names(context: Context, kind: ast.expr | None) -> set[str]:
+    """Give the last names of what a handler catches, aliases followed."""
+    if kind is None:
+        return set()
+    if isinstance(kind, ast.Starred):
+        return _names(context, kind.value)
     if isinstance(kind, ast.Tuple):
-        return {_last(each) for each in kind.elts}
-    return {_last(kind)} if kind is not None else set()
+        found: set[str] = set()
+        return found.union(*(_names(context, each) for each in kind.elts))
+    if isinstance(kind, ast.Name):
+        for statement in context.tree.module.body:
+            if isinstance(statement, ast.Assign) and any(
+                isinstance(target, ast.Name) and target.id == kind.id
+                for target in statement.targets
+            ):
+                if isinstance(statement.value, ast.Tuple):
+                    return _names(context, statement.value)
+    qualified = context.qualified_name(kind) or ""
+    if qualified.startswith("concurrent."):
+        return set()  # another class than asyncio's since Python 3.8
+    return {_last(kind), qualified.rpartition(".")[2]}
 
 
 def _last(node: ast.AST) -> str:
