@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 
 from asyncfix import facts as f
 from asyncfix.codemod import Context, is_test
@@ -124,20 +125,21 @@ def nobody_patches_it(context: Context) -> Doubt | None:
     project, site = context.project, context.site
     callee, wanted = site.use.name, site.wanted
     root = callee.partition(".")[0]
-    own = {
-        f"{module}.{name}"
-        for module in _suffixes(project.module_names(site.path))
-        for name in (root, callee)
-    }
+    modules = project.module_names(site.path)
+    own = _members(_suffixes(modules), root, callee)
+    # Where nothing is imported, the name alone must tell which module is meant.
+    clear = {each for each in _suffixes(modules) if "." in each} | modules
+    known = _members(clear, root, callee)
     around = _around(context)
     for path in sorted(project.files):
         facts = project.files[path]
         for patch in facts.patches:
             if patch.scope < 0:
-                hit = _names(patch.target, own)
                 if path in around:
-                    hit = hit or _names(patch.target, {wanted})
+                    hit = _names(patch.target, {wanted, *own})
                     hit = hit or wanted.startswith(patch.target + ".")
+                else:
+                    hit = patch.target in known
             elif path not in around:
                 hit = False
             else:
@@ -162,6 +164,10 @@ def nobody_patches_it(context: Context) -> Doubt | None:
                 "pass real_asyncio=True to freeze_time, or use time_machine",
             )
     return None
+
+
+def _members(modules: Iterable[str], *names: str) -> set[str]:
+    return {f"{module}.{name}" for module in modules for name in names}
 
 
 def _suffixes(names: frozenset[str]) -> set[str]:
