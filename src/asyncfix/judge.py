@@ -63,7 +63,7 @@ def _weigh(codemod: Codemod, context: Context, plan: Plan) -> Judgement:
     context.needs = plan.needs
     naming = [guard for guard in codemod.guards if guard in ("N1", "N2")]
     others = [guard for guard in codemod.guards if guard not in naming]
-    doubts: list[Doubt] = ask(context, naming) or list(plan.doubts)
+    doubts: list[Doubt] = ask(context, naming) or [*_comment(context), *plan.doubts]
     if not any(doubt.level is Level.MANUAL for doubt in doubts):
         doubts += ask(context, others)
     refusal = next((each for each in doubts if each.level is Level.MANUAL), None)
@@ -102,6 +102,19 @@ def _weigh(codemod: Codemod, context: Context, plan: Plan) -> Judgement:
     )
     names = Names(local, context.framework)
     return Judgement(finding, codemod, context, names, tuple(missing))
+
+
+def _comment(context: Context) -> Iterator[Doubt]:
+    """Find a comment inside the called name, which a new name would take along."""
+    func = getattr(context.node, "func", context.node)
+    start, end = context.tree.span(func)
+    if b"#" in context.tree.lines.text[start:end]:
+        yield Doubt(
+            "S1",
+            Level.MANUAL,
+            "a comment stands inside the called name and would be lost",
+            "move the comment",
+        )
 
 
 def _is_off(codemod: Codemod, context: Context) -> bool:

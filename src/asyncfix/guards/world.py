@@ -91,7 +91,7 @@ def _other_loop(library: str, path: str, line: int) -> Doubt:
     return Doubt(
         "E1",
         Level.MANUAL,
-        f"this module runs on {library} ({path}:{line})",
+        f"this module may run on {library} ({path}:{line})",
         f"write `{_PAUSES[library]}`",
     )
 
