@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from asyncfix.codemod import Context, Site
+from asyncfix.facts import CLASS, Use
 from asyncfix.guards.flow import torn_update
 from asyncfix.guards.locks import is_lock
 from asyncfix.guards.places import Places
@@ -210,7 +211,9 @@ def callers_lose_no_update(context: Context) -> Doubt | None:
     path, scope = context.site.path, context.site.function
     if context.facts.scopes[scope].suspends:
         return None
-    for caller, use in context.project.callers(path, scope):
+    known = context.project.callers(path, scope)
+    perhaps = _perhaps_callers(context)
+    for caller, use in [*known, *(each for each in perhaps if each not in known)]:
         around = context.project.coroutine_around(caller, use.scope)
         if around < 0:
             continue
@@ -219,16 +222,30 @@ def callers_lose_no_update(context: Context) -> Doubt | None:
         for guard in _AT_A_CALLER:
             doubt = guard(there)
             if doubt is not None:
-                torn = doubt.guard == "A3"
+                unsure = doubt.guard == "A3" or (caller, use) not in known
                 return Doubt(
                     doubt.guard,
-                    Level.UNSAFE if torn else doubt.level,
+                    Level.UNSAFE if unsure else doubt.level,
                     f"{context.function.name} never suspended before, and "
                     f"{there.function.name} ({caller}:{use.line}) awaits it where "
                     f"{doubt.reason}",
                     doubt.advice,
                 )
     return None
+
+
+def _perhaps_callers(context: Context) -> list[tuple[str, Use]]:
+    """Give the calls of a method's name on objects that are not known."""
+    project, scopes = context.project, context.facts.scopes
+    function = scopes[context.site.function]
+    if scopes[function.parent].kind != CLASS:
+        return []
+    return [
+        (path, use)
+        for path, use in project.called_as(function.name)
+        if "." in use.name
+        and not any(each.name for each in project.answers(path, use.scope, use.name))
+    ]
 
 
 def nothing_read_before(context: Context) -> Doubt | None:
