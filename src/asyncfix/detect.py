@@ -22,7 +22,7 @@ def sites(
         for name in codemod.calls:
             wanted.setdefault(name, []).append(codemod)
     facts = project.files[path]
-    if not wanted or not any(scope.is_async for scope in facts.scopes):
+    if not wanted or not facts.head.coroutines:
         return
     spelled = project.spellings(wanted)
     around: dict[int, int] = {}

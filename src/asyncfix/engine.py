@@ -60,13 +60,13 @@ def _run(
     problems += gathered.problems
     skipped = Counter(gathered.skipped)
     if not settings.include_generated:
-        generated = {path for path, each in facts.items() if each.generated}
+        generated = {path for path, each in facts.items() if each.head.generated}
         skipped["generated"] += len(generated)
     else:
         generated = set()
     targets = [path for path in gathered.files if path in facts.keys() - generated]
     notes = list(gathered.notes)
-    unseen = [_unseen(facts[path]) for path in targets if facts[path].opaque]
+    unseen = [_unseen(facts[path]) for path in targets if facts[path].head.unseen]
 
     project = Project(facts.values(), str(settings.root))
     with_sites = [path for path in targets if any(sites(project, path, chosen))]
@@ -103,11 +103,11 @@ def _run(
 
 
 def _unseen(facts: Facts) -> Problem:
-    first = facts.opaque[0]
-    more = f" and {len(facts.opaque) - 1} more" if len(facts.opaque) > 1 else ""
+    lines = facts.head.unseen
+    more = f" and {len(lines) - 1} more" if len(lines) > 1 else ""
     return Problem(
         facts.path,
-        first.line,
+        lines[0],
         f"this statement{more} is newer than the running Python: not looked at",
         "the rest of the file was; run asyncfix on a newer Python",
     )

@@ -6,21 +6,50 @@ are kept as written (`t.sleep`); what they mean is the link stage's answer.
 
 Lines count from 1 and columns are UTF-8 byte offsets from 0, as in CPython's
 `ast` (https://docs.python.org/3/library/ast.html#ast.AST.col_offset).
+
+What is not a plain name is written as a name with steps behind it, read from
+left to right, in `Use.name` and in `Binding.target` alike:
+
+    a.b     an attribute            a()     what a call gives
+    a!      what awaiting it gives  a[]     any element by subscript
+    a@      `with a as x`           a@@     `async with a as x`
+    a*      `for x in a`            a**     `async for x in a`
+    a#1     the second of a tuple   a/      `a / ...`, as of paths
+    a|b     one of the two          %p%a    `p(a, ...)` where p is some partial
+    :T      annotated with T        ?       anything else
 """
 
 from __future__ import annotations
 
 import marshal
-from typing import Any, NamedTuple
+from array import array
+from collections.abc import Iterable, Iterator
+from functools import partial
+from typing import Any, Generic, NamedTuple, TypeVar
 
 # Kinds of scope. TYPE is the scope of PEP 695 type parameters.
 MODULE, CLASS, FUNCTION, LAMBDA, COMPREHENSION, GENERATOR, TYPE = range(7)
 
-# Kinds of binding.
-IMPORT, FROM, STAR, DEF, CLASSDEF, PARAMETER, ALIAS, ASSIGNED, CAPTURE = range(9)
+# Kinds of binding. ATTRIBUTE is `self.x = ...`; RETURNED is what a `return` gives.
+(
+    IMPORT,
+    FROM,
+    STAR,
+    DEF,
+    CLASSDEF,
+    PARAMETER,
+    ALIAS,
+    ASSIGNED,
+    CAPTURE,
+    ATTRIBUTE,
+    RETURNED,
+) = range(11)
 
 # Flags of a binding: where in its scope it stands.
 CONDITIONAL, TYPE_CHECKING = 1, 2
+
+# How what a call gives is used.
+VALUE, AWAITED, WITH, ASYNC_WITH, FOR, ASYNC_FOR, STATEMENT, ARGUMENT = range(8)
 
 
 class Scope(NamedTuple):
@@ -35,36 +64,42 @@ class Scope(NamedTuple):
     bases: tuple[str, ...]
     suspends: bool
     """The function itself holds an `await`, `async for` or `async with`."""
+    yields: bool
+    """The function itself holds a `yield`: it is a generator."""
+    returns: str
+    """The return annotation, in the language of `Binding.target`."""
+    first: str
+    """The name of a function's first positional parameter."""
 
 
 class Binding(NamedTuple):
     """One way a name gets its value in a scope.
 
     `target` is the module for IMPORT (`os.path`), module and name for FROM
-    (`.compat:sleep`, dots for relative imports), the module for STAR, and the
-    dotted expression for ALIAS (`nap = time.sleep`).
+    (`.compat:sleep`, dots for relative imports), the module for STAR, and
+    otherwise what the name gets, as this module's docstring says: the dotted
+    name for ALIAS (`nap = time.sleep`), an annotation for PARAMETER (`:Path`),
+    `requests.Session()` for ASSIGNED; empty where nothing can be said.
     """
 
+    line: int
     scope: int
     name: str
     kind: int
     target: str
-    line: int
     flags: int
 
 
 class Use(NamedTuple):
-    """A dotted name that is called (a call), or read (a reference).
+    """A name with steps that is called (a call), or read (a reference)."""
 
-    A step that is not a name is written `?`: `?.json` for `get(u).json()`.
-    """
-
-    scope: int
-    name: str
     line: int
     col: int
     end_line: int
     end_col: int
+    scope: int
+    name: str
+    role: int
 
 
 class Patch(NamedTuple):
@@ -75,9 +110,9 @@ class Patch(NamedTuple):
     string that is put together only the end may be known: `*.time.sleep`.
     """
 
+    line: int
     scope: int
     target: str
-    line: int
 
 
 class Opaque(NamedTuple):
@@ -92,49 +127,151 @@ class Opaque(NamedTuple):
     words: tuple[str, ...]
 
 
-class Facts(NamedTuple):
-    """All that the scan of one file has learnt."""
+class Head(NamedTuple):
+    """What is asked of every file, kept beside the parts."""
 
-    path: str
-    digest: bytes
-    scopes: tuple[Scope, ...]
-    bindings: tuple[Binding, ...]
-    calls: tuple[Use, ...]
-    references: tuple[Use, ...]
-    patches: tuple[Patch, ...]
-    frozen: tuple[int, ...]
-    """Lines of `freeze_time(...)` without `real_asyncio=True`."""
-    driven: tuple[Use, ...]
-    """Calls whose coroutine is stepped by hand: `f().send(None)`."""
-    exported: tuple[str, ...]
-    """The strings of `__all__`."""
-    opaque: tuple[Opaque, ...]
+    imported: tuple[str, ...]
+    """Targets of all imports: `os.path`, `.compat:sleep`, `.names:*`."""
+    renames: tuple[str, ...]
+    """`old new` for each name that an import or an alias gives another name."""
+    coroutines: bool
+    """There is an `async def`."""
+    unseen: tuple[int, ...]
+    """Lines of the statements that the running Python cannot parse."""
     generated: bool
     lines: int
 
 
-_PARTS: dict[str, Any] = {
-    "scopes": Scope,
-    "bindings": Binding,
-    "calls": Use,
-    "references": Use,
-    "patches": Patch,
-    "driven": Use,
-    "opaque": Opaque,
-}
+Kind = TypeVar("Kind")
 
 
-def pack(facts: Facts) -> bytes:
-    """Give facts as bytes that hold plain data only, much faster than pickle."""
-    plain = facts._asdict()
-    for name in _PARTS:
-        plain[name] = tuple(map(tuple, plain[name]))
-    return marshal.dumps(plain)
+_HEAD = 4  # bytes of the number that says where the parts begin
+_KEPT = ("path", "digest", "packed", "head", "awake")
 
 
-def unpack(data: bytes) -> Facts:
-    """Give the facts that `pack` made bytes of, on the same Python."""
-    plain: dict[str, Any] = marshal.loads(data)
-    for name, kind in _PARTS.items():
-        plain[name] = tuple(map(kind._make, plain[name]))
-    return Facts(**plain)
+class _Raw:
+    """The parts as plain tuples, read from the packed bytes once."""
+
+    def __get__(self, facts: Facts, owner: type) -> tuple[Any, ...]:
+        start = int.from_bytes(facts.packed[:_HEAD], "little")
+        raw: tuple[Any, ...] = marshal.loads(memoryview(facts.packed)[start:])
+        facts.__dict__["raw"] = raw
+        facts.awake.append(facts)
+        return raw
+
+
+class _Part(Generic[Kind]):
+    """A part of the facts, made of the packed bytes when it is first asked for."""
+
+    def __init__(self, place: int, kind: Any = None) -> None:
+        self.place = place
+        # What `kind._make` does, without a Python call for each of a million.
+        self.make = kind and partial(tuple.__new__, kind)
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, facts: Facts, owner: type) -> Kind:
+        raw = facts.raw[self.place]
+        made: Any = raw
+        if self.make:
+            made = tuple(map(self.make, zip(*_columns(raw), strict=True)))
+        # Kept in the instance, where it is found before this descriptor.
+        facts.__dict__[self.name] = made
+        return made  # type: ignore[no-any-return]
+
+
+class Facts:
+    """All that the scan of one file has learnt.
+
+    Held as bytes; `rest` drops what was made of them. `memo` is for answers
+    worked out from these facts, and is dropped with them.
+    """
+
+    def __init__(self, path: str, digest: bytes, packed: bytes) -> None:
+        self.path = path
+        self.digest = digest
+        """SHA-256 of the file's bytes."""
+        self.packed = packed
+        self.head = Head(*marshal.loads(memoryview(packed)[_HEAD:]))
+        self.awake: list[Facts] = []
+        """Where a file is noted whose parts were made; shared by a project."""
+        self.memo: dict[Any, Any] = {}
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Facts):
+            return NotImplemented
+        return (self.path, self.digest, self.packed) == (
+            other.path,
+            other.digest,
+            other.packed,
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def rest(self) -> None:
+        """Drop everything that can be made again from the packed bytes."""
+        kept = {name: self.__dict__[name] for name in _KEPT}
+        self.__dict__.clear()
+        self.__dict__.update(kept)
+        self.memo = {}
+
+    raw = _Raw()
+    scopes = _Part[tuple[Scope, ...]](0, Scope)
+    bindings = _Part[tuple[Binding, ...]](1, Binding)
+    calls = _Part[tuple[Use, ...]](2, Use)
+    references = _Part[tuple[Use, ...]](3, Use)
+    """Reads of what the file imports or defines, and of members of `self`."""
+    patches = _Part[tuple[Patch, ...]](4, Patch)
+    frozen = _Part[tuple[int, ...]](5)
+    """Lines of `freeze_time(...)` without `real_asyncio=True`."""
+    driven = _Part[tuple[Use, ...]](6, Use)
+    """Calls whose coroutine is stepped by hand: `f().send(None)`."""
+    exported = _Part[tuple[str, ...]](7)
+    """The strings of `__all__`."""
+    opaque = _Part[tuple[Opaque, ...]](8, Opaque)
+
+
+def pack(head: Head, parts: tuple[Any, ...]) -> bytes:
+    """Give the parts of `Facts`, in its order, as bytes of plain data.
+
+    A part that is a list of rows is turned into columns, numbers as arrays of
+    the least width: half the bytes, and no slower to read.
+    """
+    same: dict[str, str] = {}
+    first = marshal.dumps(tuple(head))
+    body = marshal.dumps(
+        tuple(
+            (
+                [_packed(column, same) for column in zip(*part, strict=True)]
+                if type(part) is list
+                else part
+            )
+            for part in parts
+        )
+    )
+    return (_HEAD + len(first)).to_bytes(_HEAD, "little") + first + body
+
+
+def _packed(column: tuple[Any, ...], same: dict[str, str]) -> Any:
+    kind = type(column[0])
+    if kind is str:
+        # One object for equal texts: the later ones are stored as references.
+        return tuple([same.setdefault(each, each) for each in column])
+    if kind is not int:
+        return column
+    least, most = min(column), max(column)
+    if least < 0:
+        return b"i" + array("i", column).tobytes()
+    code = "B" if most < 256 else "H" if most < 65536 else "I"
+    return code.encode() + array(code, column).tobytes()
+
+
+def _columns(packed: list[Any]) -> Iterator[Iterable[Any]]:
+    for column in packed:
+        if type(column) is bytes:
+            numbers = array(chr(column[0]))
+            numbers.frombytes(column[1:])
+            yield numbers
+        else:
+            yield column

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from asyncfix import facts as f
+from asyncfix.expressions import is_dotted
 from asyncfix.modules import Modules, join
 
 # Through more names than this, nothing is known any more.
@@ -40,23 +41,40 @@ class Project(Modules):
 
     def __init__(self, files: Iterable[f.Facts], root: str) -> None:
         super().__init__(files, root)
-        self._answers: dict[tuple[str, int, str], tuple[Answer, ...]] = {}
-        self._tables: dict[str, dict[tuple[int, str], list[f.Binding]]] = {}
+        self._awake: list[f.Facts] = []
+        for facts in self.files.values():
+            facts.awake = self._awake
         self._renames: set[tuple[str, str]] | None = None
         self._calls: dict[str, list[tuple[str, f.Use]]] | None = None
         self._depth = 0
+
+    def rest(self, most: int = 0) -> None:
+        """Drop what was made of the facts of more than `most` files.
+
+        What is dropped is made again when it is asked for: this only bounds
+        the memory of a run over thousands of files.
+        """
+        if len(self._awake) > most:
+            for facts in self._awake:
+                facts.rest()
+            self._awake.clear()
 
     # -- what a name means --------------------------------------------------
 
     def table(self, path: str) -> dict[tuple[int, str], list[f.Binding]]:
         """Give the bindings of a file by scope and name."""
-        table = self._tables.get(path)
+        facts = self.files[path]
+        table: dict[tuple[int, str], list[f.Binding]] | None = facts.memo.get("table")
         if table is None:
-            table = defaultdict(list)
-            for binding in self.files[path].bindings:
-                table[binding.scope, binding.name].append(binding)
-            table.default_factory = None
-            self._tables[path] = table
+            table = {}
+            for binding in facts.bindings:
+                key = binding.scope, binding.name
+                found = table.get(key)
+                if found is None:
+                    table[key] = [binding]
+                else:
+                    found.append(binding)
+            facts.memo["table"] = table
         return table
 
     def visible(self, path: str, scope: int, name: str) -> list[f.Binding]:
@@ -73,14 +91,16 @@ class Project(Modules):
 
     def answers(self, path: str, scope: int, name: str) -> tuple[Answer, ...]:
         """Give everything a dotted name in a scope may mean, sorted."""
-        key = path, scope, name
-        known = self._answers.get(key)
+        memo = self.files[path].memo
+        key = scope, name
+        known: tuple[Answer, ...] | None = memo.get(key)
         if known is None:
             if self._depth == _LONGEST_CHAIN:
                 return (Answer("", "local", 0),)
-            self._answers[key] = ()  # a name that leads back to itself: unknown
+            memo[key] = ()  # a name that leads back to itself: unknown
             self._depth += 1
-            known = self._answers[key] = tuple(sorted(set(self._answer(*key))))
+            found = set(self._answer(path, scope, name))
+            known = memo[key] = tuple(sorted(found))
             self._depth -= 1
         return known
 
@@ -93,9 +113,9 @@ class Project(Modules):
         return None
 
     def _answer(self, path: str, scope: int, name: str) -> Iterator[Answer]:
-        root, dot, rest = name.partition(".")
-        if root == "?":
+        if not is_dotted(name):
             return
+        root, dot, rest = name.partition(".")
         rest = dot + rest
         found = self.visible(path, scope, root)
         for binding in found:
@@ -232,11 +252,9 @@ class Project(Modules):
         if self._renames is None:
             self._renames = set()
             for facts in self.files.values():
-                for binding in facts.bindings:
-                    if binding.kind in (f.FROM, f.ALIAS):
-                        last = binding.target.rpartition(":")[2].rpartition(".")[2]
-                        if last != binding.name:
-                            self._renames.add((last, binding.name))
+                for rename in facts.head.renames:
+                    old, _, new = rename.partition(" ")
+                    self._renames.add((old, new))
         found = {name.rpartition(".")[2] for name in names}
         while more := {new for old, new in self._renames if old in found} - found:
             found |= more
@@ -248,7 +266,7 @@ class Project(Modules):
         """Give the modules from outside the project that a file imports."""
         found: dict[str, f.Binding] = {}
         for binding in self.files[path].bindings:
-            if binding.kind in (f.IMPORT, f.FROM, f.STAR):
+            if binding.kind <= f.STAR:
                 module = binding.target.partition(":")[0]
                 if module and not module.startswith("."):
                     found.setdefault(module, binding)

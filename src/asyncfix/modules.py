@@ -108,13 +108,13 @@ class Modules:
         known = self._imports.get(path)
         if known is None:
             found: set[str] = set()
-            for binding in self.files[path].bindings:
-                if binding.kind == f.IMPORT:
-                    parts = binding.target.split(".")
+            for target in self.files[path].head.imported:
+                module, colon, name = target.partition(":")
+                if not colon:
+                    parts = module.split(".")
                     for size in range(1, len(parts) + 1):
                         found.update(self.found(".".join(parts[:size]), path))
-                elif binding.kind in (f.FROM, f.STAR):
-                    module, _, name = binding.target.partition(":")
+                else:
                     found.update(self.resolve(path, module))
                     found.update(self.resolve(path, join(module, name)))
                     if not module.startswith("."):

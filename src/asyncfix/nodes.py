@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from typing import Any
+
+from asyncfix.expressions import chain
 
 PATCHERS = frozenset(
     ("patch", "object", "dict", "multiple", "setattr", "delattr", "setitem")
 )
+# Last names of calls that say something of code elsewhere.
+SPECIAL = PATCHERS | {"send", "extend", "append", "freeze_time", "freezegun"}
 
 
 _LEAVES = (
@@ -44,23 +47,6 @@ def _child_fields() -> dict[type[ast.AST], tuple[str, ...]]:
 
 # For each node type, the fields that hold nodes to walk.
 CHILDREN = _child_fields()
-
-
-def chain(node: ast.AST, stack: list[Any]) -> str:
-    """Give a dotted name; what its root hides, if no name, goes on the stack."""
-    if isinstance(node, ast.Name):
-        return node.id
-    parts: list[str] = []
-    while isinstance(node, ast.Attribute):
-        parts.append(node.attr)
-        node = node.value
-    if isinstance(node, ast.Name):
-        parts.append(node.id)
-    else:
-        stack.append(node)
-        parts.append("?")
-    parts.reverse()
-    return ".".join(parts)
 
 
 def text(node: ast.AST | None) -> str | None:

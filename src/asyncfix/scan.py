@@ -7,6 +7,7 @@ import re
 from asyncfix import facts as f
 from asyncfix.model import Problem
 from asyncfix.parsing import parse
+from asyncfix.record import use
 from asyncfix.source import Source, decode
 from asyncfix.walk import Walk
 
@@ -27,59 +28,85 @@ def scan(shown: str, data: bytes) -> tuple[f.Facts, Source] | Problem:
     for statement in opaque:
         for name in statement.names:
             walk.bind(0, name, f.ASSIGNED, "", statement.line, 0)
-    return _facts(walk, shown, source, opaque), source
+    return f.Facts(shown, source.digest, _pack(walk, source, opaque)), source
 
 
-def _facts(
-    walk: Walk, shown: str, source: Source, opaque: tuple[f.Opaque, ...]
-) -> f.Facts:
-    """Give what a walk has learnt, in the order of the file."""
-    kinds = (f.IMPORT, f.FROM, f.DEF, f.CLASSDEF, f.ALIAS)
-    known = {b.name for b in walk.bindings if b.kind in kinds}
+def _pack(walk: Walk, source: Source, opaque: tuple[f.Opaque, ...]) -> bytes:
+    """Give what a walk has learnt, in the order of the file, as bytes."""
     walk.patches += [
-        f.Patch(-1, walk.texts[name], line)
+        (line, -1, walk.texts[name])
         for name, line in walk.named_targets
         if name in walk.texts
     ]
-    references = [
-        use
-        for use in walk.reads
-        if use.name.partition(".")[0] in known or use.name.startswith("self.")
-    ]
-    return f.Facts(
-        shown,
-        source.digest,
-        tuple(
-            scope._replace(suspends=True) if index in walk.suspending else scope
-            for index, scope in enumerate(walk.scopes)
-        ),
-        tuple(_settled(walk)),
-        tuple(sorted(walk.calls, key=_place)),
-        tuple(sorted(references, key=_place)),
-        tuple(sorted(walk.patches, key=lambda patch: patch.line)),
-        tuple(sorted(walk.frozen)),
-        tuple(sorted(walk.driven, key=_place)),
-        tuple(sorted(set(walk.exported))),
-        opaque,
+    scopes = walk.scopes
+    for index in walk.suspending | walk.yielding:
+        scope = scopes[index]
+        flags = index in walk.suspending, index in walk.yielding
+        scopes[index] = (*scope[:7], *flags, *scope[9:])
+    head = f.Head(
+        *_imports(walk),
+        any(scope[4] for scope in scopes),
+        tuple(statement.line for statement in opaque),
         bool(_GENERATED.search(source.text[:1024])),
         source.text.count(b"\n") + 1,
     )
+    return f.pack(
+        head,
+        (
+            scopes,
+            _settled(walk),
+            sorted(walk.calls),
+            _references(walk),
+            sorted(walk.patches),
+            tuple(sorted(walk.frozen)),
+            sorted(walk.driven),
+            tuple(sorted(set(walk.exported))),
+            list(map(tuple, opaque)),
+        ),
+    )
 
 
-def _place(use: f.Use) -> tuple[int, int, int, int, int]:
-    return use.line, use.col, use.end_line, use.end_col, use.scope
+def _imports(walk: Walk) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Give the targets of all imports, and the names that get another name."""
+    imported: dict[str, None] = {}
+    renames: dict[str, None] = {}
+    for _, _, name, kind, target, _ in walk.bindings:
+        if kind == f.STAR:
+            imported[f"{target}:*"] = None
+        elif kind in (f.IMPORT, f.FROM):
+            imported[target] = None
+        if kind in (f.FROM, f.ALIAS):
+            last = target.rpartition(":")[2].rpartition(".")[2]
+            if last != name:
+                renames[f"{last} {name}"] = None
+    return tuple(imported), tuple(renames)
 
 
-def _settled(walk: Walk) -> list[f.Binding]:
+def _references(walk: Walk) -> list[tuple[int, int, int, int, int, str, int]]:
+    """Give the reads that can lead out of their scope: imports, definitions, self."""
+    kinds = (f.IMPORT, f.FROM, f.DEF, f.CLASSDEF, f.ALIAS)
+    known = {each[2] for each in walk.bindings if each[3] in kinds}
+    found = [
+        use(scope, node.id, node) for scope, node in walk.names if node.id in known
+    ]
+    for scope, name, node in walk.attributes:
+        root = name.partition(".")[0]
+        if root in known or root == "self":
+            found.append(use(scope, name, node))
+    found.sort()
+    return found
+
+
+def _settled(walk: Walk) -> list[tuple[int, int, str, int, str, int]]:
     """Give each binding its owner, now that every declaration is known.
 
     A `global` may stand after the walk of a block that binds the name.
     """
+    bindings = walk.bindings
     declared = walk.declared
-    return sorted(
-        (
-            each._replace(scope=declared.get((each.scope, each.name), each.scope))
-            for each in walk.bindings
-        ),
-        key=lambda each: (each.line, each.scope, each.name),
-    )
+    if declared:
+        bindings = [
+            (each[0], declared.get((each[1], each[2]), each[1]), *each[2:])
+            for each in bindings
+        ]
+    return sorted(bindings)

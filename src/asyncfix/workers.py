@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from asyncfix.facts import Facts, pack, unpack
+from asyncfix.facts import Facts
 from asyncfix.model import Problem
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ _SECONDS_PER_FILE = 60
 _LARGEST = 32_000_000
 
 Scanned = Facts | Problem
+_Packed = tuple[bytes, bytes]
 
 
 def scan_files(
@@ -65,10 +66,11 @@ def scan_chunk(paths: Sequence[str]) -> list[Scanned]:
         return answers
 
 
-def scan_packed(paths: Sequence[str]) -> list[bytes | Problem]:
-    """Scan a few files in a worker; facts are packed for the way back."""
+def scan_packed(paths: Sequence[str]) -> list[_Packed | Problem]:
+    """Scan a few files in a worker; facts go back as the bytes they are."""
     return [
-        each if isinstance(each, Problem) else pack(each) for each in scan_chunk(paths)
+        each if isinstance(each, Problem) else (each.digest, each.packed)
+        for each in scan_chunk(paths)
     ]
 
 
@@ -132,30 +134,35 @@ def _in_pool(
     with ProcessPool(max_workers=jobs, context=get_context("spawn")) as pool:
         futures = [(chunk, _schedule(pool, chunk)) for chunk in chunks]
         for chunk, future in futures:
-            answers = _answer(future)
+            answers = _answer(chunk, future)
             if answers is None and len(chunk) > 1:
                 alone = [(path, _schedule(pool, [path])) for path in chunk]
                 answers = []
                 for path, single in alone:
-                    answers += _answer(single) or [_lost(path)]
+                    answers += _answer([path], single) or [_lost(path)]
             yield chunk, answers or [_lost(path) for path in chunk]
 
 
 def _schedule(
     pool: ProcessPool, chunk: list[str]
-) -> ProcessFuture[list[bytes | Problem]]:
+) -> ProcessFuture[list[_Packed | Problem]]:
     timeout = _SECONDS_PER_FILE * len(chunk)
     return pool.schedule(scan_packed, args=[chunk], timeout=timeout)
 
 
-def _answer(future: ProcessFuture[list[bytes | Problem]]) -> list[Scanned] | None:
+def _answer(
+    chunk: list[str], future: ProcessFuture[list[_Packed | Problem]]
+) -> list[Scanned] | None:
     try:
         answers = future.result()
     except Exception:
         # Whatever a worker died of (crash, time limit, memory, a bug of ours)
         # is told of the file that it died on, and of no other.
         return None
-    return [each if isinstance(each, Problem) else unpack(each) for each in answers]
+    return [
+        each if isinstance(each, Problem) else Facts(path, *each)
+        for path, each in zip(chunk, answers, strict=True)
+    ]
 
 
 def _lost(path: str) -> Problem:

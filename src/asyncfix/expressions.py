@@ -1,0 +1,131 @@
+"""Expressions as short strings: names with steps, as `facts` describes them."""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+# Longer expressions are `?`: nobody follows a value through so many steps.
+_MOST_STEPS = 16
+_MOST_CHOICES = 6
+
+
+def chain(node: ast.AST, stack: list[Any]) -> str:
+    """Give an expression's name with steps, for one that is called or read.
+
+    The first part that is neither a name nor an attribute goes on the stack:
+    it holds what is still to be walked.
+    """
+    if type(node) is ast.Name:
+        return node.id
+    steps: list[str] = []
+    while type(node) is ast.Attribute:
+        steps.append("." + node.attr)
+        node = node.value
+    if type(node) is ast.Name:
+        steps.append(node.id)
+    else:
+        stack.append(node)
+        steps.append(describe(node))
+    steps.reverse()
+    return "".join(steps)
+
+
+def describe(node: Any, most: int = _MOST_STEPS) -> str:
+    """Give what is known of an expression's value as a name with steps."""
+    steps = ""
+    for _ in range(most):
+        kind = type(node)
+        if kind is ast.Name:
+            return f"{node.id}{steps}"
+        if kind is ast.Attribute:
+            steps = f".{node.attr}{steps}"
+            node = node.value
+        elif kind is ast.Call:
+            function = node.func
+            if _is_partial(function) and node.args:
+                inner = describe(node.args[0], most // 2)
+                return f"%{describe(function)}%{inner}{steps}" if not steps else "?"
+            steps = f"(){steps}"
+            node = function
+        elif kind is ast.Await:
+            steps = f"!{steps}"
+            node = node.value
+        elif kind is ast.Subscript:
+            steps = f"[]{steps}"
+            node = node.value
+        elif kind is ast.NamedExpr:
+            node = node.value
+        elif kind is ast.BinOp and type(node.op) is ast.Div:
+            steps = f"/{steps}"
+            node = node.left
+        elif kind is ast.Constant and node.value is None:
+            return "None" if not steps else "?"
+        elif kind in (ast.IfExp, ast.BoolOp) and not steps:
+            return _choices(node, most // 2)
+        else:
+            return "?" + steps
+    return "?"
+
+
+def _is_partial(function: ast.AST) -> bool:
+    name: str = getattr(function, "attr", "") or getattr(function, "id", "")
+    return name.startswith("partial")
+
+
+def _choices(node: Any, most: int) -> str:
+    """Give `a|b` for `a if c else b` and `a or b`."""
+    values = node.values if type(node) is ast.BoolOp else [node.body, node.orelse]
+    if len(values) > _MOST_CHOICES or not most:
+        return "?"
+    return "|".join(describe(value, most) for value in values)
+
+
+def annotation(node: ast.AST | None) -> str:
+    """Give an annotation: `:` and its source in short, or nothing if unknown.
+
+    `Optional[X]` and `X | None` stay what they are; what they mean is asked
+    where names are known. String annotations are read as the code they hold.
+    """
+    said = _annotation(node, _MOST_STEPS)
+    return f":{said}" if said else ""
+
+
+def _annotation(node: ast.AST | None, most: int) -> str:
+    if not most:
+        return ""
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute):
+        owner = _annotation(node.value, most - 1)
+        return f"{owner}.{node.attr}" if owner else ""
+    if isinstance(node, ast.Constant):
+        if node.value is None:
+            return "None"
+        if isinstance(node.value, str) and len(node.value) < 200:
+            try:
+                inner = ast.parse(node.value.strip(), mode="eval").body
+            except (SyntaxError, ValueError, RecursionError, MemoryError):
+                return ""
+            return _annotation(inner, most - 1)
+        return ""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
+        left = _annotation(node.left, most - 1)
+        right = _annotation(node.right, most - 1)
+        return f"{left or '?'}|{right or '?'}"
+    if isinstance(node, ast.Subscript):
+        owner = _annotation(node.value, most - 1)
+        if owner.rpartition(".")[2] == "Literal":
+            return owner
+        inner = node.slice
+        parts = inner.elts if isinstance(inner, ast.Tuple) else [inner]
+        if len(parts) > _MOST_CHOICES:
+            return owner
+        said = ",".join(_annotation(part, most - 1) or "?" for part in parts)
+        return f"{owner}[{said}]" if owner else ""
+    return ""
+
+
+def is_dotted(name: str) -> bool:
+    """Tell a plain dotted name from one with other steps."""
+    return name.replace(".", "").isidentifier()
