@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from asyncfix.guards import GUARDS, NEW_AWAIT
     from asyncfix.model import AsyncfixError, Doubt, Finding, Level, Problem, Settings
     from asyncfix.offload import runs_elsewhere
+    from asyncfix.reach import Chain, Step
 
 __version__ = "0.1.0"
 
@@ -21,6 +22,7 @@ __all__ = [
     "GUARDS",
     "NEW_AWAIT",
     "AsyncfixError",
+    "Chain",
     "Codemod",
     "Context",
     "Doubt",
@@ -31,11 +33,13 @@ __all__ = [
     "Problem",
     "Settings",
     "Site",
+    "Step",
     "__version__",
     "runs_elsewhere",
 ]
 
 _HOMES = {
+    "Chain": "reach",
     "Codemod": "codemod",
     "Context": "codemod",
     "Names": "codemod",
@@ -44,6 +48,7 @@ _HOMES = {
     "GUARDS": "guards",
     "NEW_AWAIT": "guards",
     "runs_elsewhere": "offload",
+    "Step": "reach",
     "AsyncfixError": "model",
     "Doubt": "model",
     "Finding": "model",

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeVar
 from asyncfix.facts import Facts, Use
 from asyncfix.link import Answer, Project
 from asyncfix.model import AsyncfixError, Doubt, Level, Settings
+from asyncfix.reach import Chain
 from asyncfix.tree import Tree, dotted
 
 if TYPE_CHECKING:
@@ -35,8 +36,9 @@ class SiteError(Exception):
 class Site(NamedTuple):
     """One place that the facts point at.
 
-    `kind` is `call` or `value`; `wanted` is the qualified name the codemod
-    asked for; `function` is the scope of the `async def` around the place.
+    `kind` is `call`, `value` or `blocking`; `wanted` is the qualified name the
+    codemod asked for, or of what blocks; `function` is the scope of the
+    `async def` around the place; `chain` is how a blocking call gets there.
     """
 
     path: str
@@ -44,6 +46,7 @@ class Site(NamedTuple):
     kind: str
     wanted: str
     function: int
+    chain: Chain | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +177,8 @@ class Codemod:
     """The anti-pattern in kebab-case, as in `blocking-sleep`."""
     calls: ClassVar[tuple[str, ...]] = ()
     """Qualified names of callables; a call of one in a coroutine is a site."""
+    blocking: ClassVar[bool] = False
+    """Every call in a coroutine that blocks, itself or through others, is a site."""
     guards: ClassVar[tuple[str, ...]] = ()
     """Ids of the guards that must hold, asked in this order."""
     noqa: ClassVar[tuple[str, ...]] = ()
@@ -182,6 +187,10 @@ class Codemod:
     def judge(self, context: Context) -> Plan | None:
         """Say what to do about a site; None if it is no finding at all."""
         raise NotImplementedError(f"{type(self).__name__}.judge")
+
+    def report(self, site: Site) -> Plan | None:
+        """Say what to do about a `blocking` site; None if it is no finding."""
+        raise NotImplementedError(f"{type(self).__name__}.report")
 
     def rewrite(self, node: cst.Call, names: Names) -> cst.BaseExpression:
         """Give the LibCST node that takes the place of the site's node."""

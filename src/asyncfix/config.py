@@ -22,6 +22,7 @@ else:
 _STRINGS = ("paths", "select", "ignore", "exclude")
 _FLAGS = ("unsafe", "safe-only", "include-generated")
 _NEWEST = 16
+_SEVERITIES = ("high", "medium", "low")
 
 
 class Configuration(NamedTuple):
@@ -37,6 +38,10 @@ class Configuration(NamedTuple):
     target: tuple[int, int] | None = None
     line_length: int = 88
     """Of [tool.black], else of [tool.ruff], else black's own."""
+    catalog: Mapping[str, object] = {}
+    """The person's own facts about libraries, as they stand; checked by `Catalog`."""
+    severity: str = "medium"
+    """The least severity that is reported."""
 
 
 def load(root: Path) -> Configuration:
@@ -59,7 +64,7 @@ def load(root: Path) -> Configuration:
     table = tool.get("asyncfix", {}) if isinstance(tool, dict) else {}
     if not isinstance(table, dict):
         raise AsyncfixError(f"{file}: [tool.asyncfix] is not a table")
-    known = (*_STRINGS, *_FLAGS, "target-version")
+    known = (*_STRINGS, *_FLAGS, "target-version", "catalog", "severity")
     for key in table:
         if key not in known:
             raise AsyncfixError(
@@ -77,6 +82,8 @@ def load(root: Path) -> Configuration:
         include_generated=flags["include-generated"],
         target=_target(file, table, document),
         line_length=_line_length(tool if isinstance(tool, dict) else {}),
+        catalog=_catalog(file, table),
+        severity=_severity(file, table),
     )
 
 
@@ -102,6 +109,20 @@ def _flag(file: Path, table: Mapping[str, Any], key: str) -> bool:
     if not isinstance(value, bool):
         raise AsyncfixError(f"{file}: {key} must be true or false")
     return value
+
+
+def _catalog(file: Path, table: Mapping[str, Any]) -> Mapping[str, object]:
+    value = table.get("catalog", {})
+    if not isinstance(value, dict):
+        raise AsyncfixError(f"{file}: catalog must be a table")
+    return value
+
+
+def _severity(file: Path, table: Mapping[str, Any]) -> str:
+    value = table.get("severity", "medium")
+    if value not in _SEVERITIES:
+        raise AsyncfixError(f'{file}: severity must be "high", "medium" or "low"')
+    return str(value)
 
 
 def _target(

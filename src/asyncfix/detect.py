@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from asyncfix import facts as f
 from asyncfix.codemod import Codemod, Site
 from asyncfix.link import Project
+from asyncfix.reach import Reach
 
 
 def sites(
@@ -25,6 +26,8 @@ def sites(
     if not wanted or not facts.head.coroutines:
         return
     spelled = project.spellings(wanted)
+    if not any(name.encode() in facts.packed for name in spelled):
+        return  # without unpacking: names stand in the packed bytes as they are
     around: dict[int, int] = {}
     for kind, uses in (("call", facts.calls), ("value", facts.references)):
         for use in uses:
@@ -40,6 +43,24 @@ def sites(
                     site = Site(path, use, kind, answer.name, coroutine)
                     yield from ((codemod, site) for codemod in wanted[answer.name])
                     break
+
+
+def blocking_sites(
+    reach: Reach, paths: Sequence[str], codemods: Iterable[Codemod]
+) -> dict[str, list[tuple[Codemod, Site]]]:
+    """Give the sites of files where a coroutine blocks, for who asked for them."""
+    asked = [codemod for codemod in codemods if codemod.blocking]
+    found: dict[str, list[tuple[Codemod, Site]]] = {}
+    if not asked:
+        return found
+    for path, edges in reach.blocking(paths).items():
+        for function, edge in edges:
+            chain = reach.chain(path, edge)
+            if chain is not None:
+                name = chain.entry.name
+                site = Site(path, edge.use, "blocking", name, function, chain)
+                found.setdefault(path, []).extend((each, site) for each in asked)
+    return found
 
 
 def _coroutine(project: Project, path: str, scope: int) -> int:

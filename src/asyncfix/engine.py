@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from asyncfix import workers
-from asyncfix.codemod import Codemod, SiteError, by_names
-from asyncfix.detect import sites
+from asyncfix import registry, workers
+from asyncfix.codemod import Codemod, Site, SiteError, by_names
+from asyncfix.detect import blocking_sites, sites
 from asyncfix.edits import apply, moved_lines
 from asyncfix.facts import Facts
 from asyncfix.gather import gather, surroundings
-from asyncfix.judge import Judgement, judge
+from asyncfix.judge import Judgement, judge, report
 from asyncfix.link import Project
 from asyncfix.model import Change, Finding, Problem, Result, Settings
 from asyncfix.parsing import parse
 from asyncfix.prove import prove
+from asyncfix.reach import Reach
 from asyncfix.rewrite import rewrite
 from asyncfix.scan import scan
-from asyncfix.source import Source, decode
+from asyncfix.source import Lines, Source, decode
 from asyncfix.tree import Tree
 
 _MOST_PASSES = 10
+# Facts of more files than this are not kept unpacked.
+_MOST_AWAKE = 300
 
 
 def run(
@@ -69,7 +72,13 @@ def _run(
     unseen = [_unseen(facts[path]) for path in targets if facts[path].head.unseen]
 
     project = Project(facts.values(), str(settings.root))
-    with_sites = [path for path in targets if any(sites(project, path, chosen))]
+    reach = Reach(project, registry.catalog(settings), settings.severity)
+    blocked = blocking_sites(reach, targets, chosen)
+    with_sites = []
+    for path in targets:
+        if any(sites(project, path, chosen)):
+            with_sites.append(path)
+        project.rest(_MOST_AWAKE)
     if with_sites:
         around = workers.scan_files(
             surroundings(settings, gathered.files), settings.jobs
@@ -86,6 +95,7 @@ def _run(
             project = Project(facts.values(), str(settings.root))
             with_sites = [path for path in targets if any(sites(project, path, chosen))]
     work = _Work(settings, chosen, project, targets)
+    work.report(blocked)
     work.until_stable(with_sites, progress)
     problems += work.problems
     failed = {problem.path for problem in problems}
@@ -137,6 +147,7 @@ class _Work:
         self._fixed: dict[str, list[Finding]] = {}
         self._trees: dict[str, Tree] = {}
         self._broken: set[str] = set()
+        self._lines: tuple[str, Lines] = ("", Lines(b""))
 
     # -- files as they are in this pass -------------------------------------
 
@@ -163,6 +174,27 @@ class _Work:
             module, text, _ = parsed
             self._trees[path] = Tree(module, text)
         return self._trees[path]
+
+    # -- what is only reported ----------------------------------------------
+
+    def report(self, blocked: Mapping[str, list[tuple[Codemod, Site]]]) -> None:
+        """Say what blocks, file by file."""
+        for path in sorted(blocked):
+            try:
+                found, off = report(blocked[path], self.lines, self.tree)
+            except SiteError as error:
+                self._fail(path, error.line, str(error))
+            except LookupError as error:
+                self._fail(path, 1, str(error).strip("'\""))
+            else:
+                self.findings += found
+                self.suppressed += off
+
+    def lines(self, path: str) -> Lines:
+        """Give the lines of a file as this run has left it."""
+        if path != self._lines[0]:
+            self._lines = path, Lines(self.source(path).text)
+        return self._lines[1]
 
     # -- the passes ---------------------------------------------------------
 

@@ -26,7 +26,8 @@ def chain(node: ast.AST, stack: list[Any]) -> str:
         steps.append(node.id)
     else:
         stack.append(node)
-        steps.append(describe(node))
+        said = describe(node)
+        steps.append("?" if "|" in said or said[0] == "%" else said)
     steps.reverse()
     return "".join(steps)
 

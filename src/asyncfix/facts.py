@@ -23,7 +23,8 @@ from __future__ import annotations
 
 import marshal
 from array import array
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Collection, Iterable, Iterator
 from functools import partial
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -50,6 +51,8 @@ CONDITIONAL, TYPE_CHECKING = 1, 2
 
 # How what a call gives is used.
 VALUE, AWAITED, WITH, ASYNC_WITH, FOR, ASYNC_FOR, STATEMENT, ARGUMENT = range(8)
+# A call told not to wait, such as `lock.acquire(blocking=False)`.
+AT_ONCE = 8
 
 
 class Scope(NamedTuple):
@@ -82,8 +85,8 @@ class Binding(NamedTuple):
     `requests.Session()` for ASSIGNED; empty where nothing can be said.
     """
 
-    line: int
     scope: int
+    line: int
     name: str
     kind: int
     target: str
@@ -219,6 +222,7 @@ class Facts:
     raw = _Raw()
     scopes = _Part[tuple[Scope, ...]](0, Scope)
     bindings = _Part[tuple[Binding, ...]](1, Binding)
+    """By scope, then by line."""
     calls = _Part[tuple[Use, ...]](2, Use)
     references = _Part[tuple[Use, ...]](3, Use)
     """Reads of what the file imports or defines, and of members of `self`."""
@@ -230,6 +234,43 @@ class Facts:
     exported = _Part[tuple[str, ...]](7)
     """The strings of `__all__`."""
     opaque = _Part[tuple[Opaque, ...]](8, Opaque)
+    attributes = _Part[tuple[Binding, ...]](9, Binding)
+    """The bindings of kind ATTRIBUTE, which no scope holds as a name."""
+
+    def names(self, scope: int) -> dict[str, list[Binding]]:
+        """Give the bindings of one scope by name, made for that scope alone."""
+        known: dict[int, dict[str, list[Binding]]] = self.__dict__.setdefault(
+            "_names", {}
+        )
+        found = known.get(scope)
+        if found is None:
+            found = known[scope] = {}
+            columns = self._columns(1)
+            if columns:
+                first = bisect_left(columns[0], scope)
+                last = bisect_right(columns[0], scope)
+                rows = zip(*(column[first:last] for column in columns), strict=True)
+                for row in rows:
+                    found.setdefault(row[2], []).append(Binding(*row))
+        return found
+
+    def calls_in(self, scopes: Collection[int]) -> list[Use]:
+        """Give the calls of some scopes, made for those alone."""
+        columns = self._columns(2)
+        if not columns:
+            return []
+        return [
+            Use(*(column[place] for column in columns))
+            for place, scope in enumerate(columns[4])
+            if scope in scopes
+        ]
+
+    def _columns(self, place: int) -> list[Any]:
+        known: dict[int, list[Any]] = self.__dict__.setdefault("_made", {})
+        found = known.get(place)
+        if found is None:
+            found = known[place] = list(_columns(self.raw[place]))
+        return found
 
 
 def pack(head: Head, parts: tuple[Any, ...]) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import re
 import tokenize
@@ -14,9 +15,11 @@ from asyncfix.guards import ask
 from asyncfix.imports import name_for
 from asyncfix.link import Project
 from asyncfix.model import Doubt, Finding, Level, Settings
+from asyncfix.source import Lines
 from asyncfix.tree import Tree
 
 _OFF = re.compile(r"#.*?\basyncfix:\s*off\b(?:\[([^\]]*)\])?")
+_SILENCE = re.compile(rb"(?i)#.*(?:noqa|asyncfix:)")
 _NOQA = re.compile(r"#.*?\bnoqa\b(?::\s*([A-Z]+[0-9]+(?:[,\s]+[A-Z]+[0-9]+)*))?", re.I)
 
 
@@ -50,12 +53,52 @@ def judge(
         plan = attempt(codemod, line, partial(codemod.judge, context), "judge")
         if plan is None:
             continue
-        if _is_off(codemod, context):
+        if _is_off(codemod, context.tree, context.node):
             suppressed += 1
             continue
         weigh = partial(_weigh, codemod, context, plan)
         judgements.append(attempt(codemod, line, weigh, "judge"))
     return judgements, suppressed
+
+
+def report(
+    found: Iterable[tuple[Codemod, Site]],
+    lines: Callable[[str], Lines],
+    trees: Callable[[str], Tree],
+) -> tuple[list[Finding], int]:
+    """Say what blocks in one file; gives the findings, and how many are off.
+
+    Opens no syntax tree unless a comment may silence a finding. Raises
+    LookupError where a file is not what it was, SiteError as `judge` does.
+    """
+    findings = []
+    suppressed = 0
+    for codemod, site in found:
+        use, text = site.use, lines(site.path)
+        plan = attempt(codemod, use.line, partial(codemod.report, site), "judge")
+        if plan is None:
+            continue
+        start, end = text.span(use.line, use.end_line)
+        if _SILENCE.search(text.text, start, end):
+            tree = trees(site.path)
+            place = (use.line, use.col), (use.end_line, use.end_col)
+            if _is_off(codemod, tree, tree.find(ast.Call, *place)):
+                suppressed += 1
+                continue
+        findings.append(
+            Finding(
+                site.path,
+                use.line,
+                text.column(use.line, use.col),
+                codemod.name,
+                plan.level,
+                None,
+                plan.message,
+                plan.by_hand,
+                text.line(use.line).decode("utf-8", "replace").strip(),
+            )
+        )
+    return findings, suppressed
 
 
 def _weigh(codemod: Codemod, context: Context, plan: Plan) -> Judgement:
@@ -117,10 +160,10 @@ def _comment(context: Context) -> Iterator[Doubt]:
         )
 
 
-def _is_off(codemod: Codemod, context: Context) -> bool:
+def _is_off(codemod: Codemod, tree: Tree, node: ast.expr) -> bool:
     """Tell whether a comment on the lines of the site silences the finding."""
-    node, lines = context.node, context.tree.lines
-    first = context.tree.statement(node).lineno
+    lines = tree.lines
+    first = tree.statement(node).lineno
     last = node.end_lineno or node.lineno
     start, end = lines.span(first, last)
     if b"#" not in lines.text[start:end]:

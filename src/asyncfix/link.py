@@ -45,6 +45,7 @@ class Project(Modules):
         for facts in self.files.values():
             facts.awake = self._awake
         self._renames: set[tuple[str, str]] | None = None
+        self._spelled: dict[frozenset[str], frozenset[str]] = {}
         self._calls: dict[str, list[tuple[str, f.Use]]] | None = None
         self._depth = 0
 
@@ -61,29 +62,18 @@ class Project(Modules):
 
     # -- what a name means --------------------------------------------------
 
-    def table(self, path: str) -> dict[tuple[int, str], list[f.Binding]]:
-        """Give the bindings of a file by scope and name."""
-        facts = self.files[path]
-        table: dict[tuple[int, str], list[f.Binding]] | None = facts.memo.get("table")
-        if table is None:
-            table = {}
-            for binding in facts.bindings:
-                key = binding.scope, binding.name
-                found = table.get(key)
-                if found is None:
-                    table[key] = [binding]
-                else:
-                    found.append(binding)
-            facts.memo["table"] = table
-        return table
+    def names(self, path: str, scope: int) -> dict[str, list[f.Binding]]:
+        """Give the bindings of a scope by name."""
+        return self.files[path].names(scope)
 
     def visible(self, path: str, scope: int, name: str) -> list[f.Binding]:
         """Give the bindings of the scope that a name is looked up in."""
-        scopes, table = self.files[path].scopes, self.table(path)
+        facts = self.files[path]
+        scopes = facts.scopes
         inner = scope
         while scope >= 0:
             if scope == inner or scopes[scope].kind != f.CLASS:
-                found = table.get((scope, name))
+                found = facts.names(scope).get(name)
                 if found:
                     return found
             scope = scopes[scope].parent
@@ -148,7 +138,7 @@ class Project(Modules):
     def _from_stars(
         self, path: str, root: str, rest: str, after: int
     ) -> Iterator[Answer]:
-        for star in self.table(path).get((0, "*"), ()):
+        for star in self.names(path, 0).get("*", ()):
             if star.line <= after or root.startswith("_"):
                 continue
             inside = self.resolve(path, star.target)
@@ -156,7 +146,8 @@ class Project(Modules):
                 exported = self.files[module].exported
                 if exported and root not in exported:
                     continue
-                if (0, root) in self.table(module) or (0, "*") in self.table(module):
+                names = self.names(module, 0)
+                if root in names or "*" in names:
                     for answer in self.answers(module, 0, root + rest):
                         yield Answer(answer.name, answer.source, star.line)
             if not inside:
@@ -166,15 +157,15 @@ class Project(Modules):
     def _otherwise(
         self, path: str, scope: int, root: str, rest: str
     ) -> Iterator[Answer]:
-        scopes, table = self.files[path].scopes, self.table(path)
+        scopes = self.files[path].scopes
         while scope >= 0:
             if scopes[scope].kind == f.CLASS:
-                for binding in table.get((scope, root), ()):
+                for binding in self.names(path, scope).get(root, ()):
                     for answer in self._follow(path, binding, rest):
                         yield Answer(answer.name, "class", binding.line)
                     return
             scope = scopes[scope].parent
-        if root in _BUILTINS and not table.get((0, "*")):
+        if root in _BUILTINS and "*" not in self.names(path, 0):
             yield Answer(f"builtins.{root}{rest}", "builtin", 0)
 
     def expand(self, importer: str, name: str, line: int) -> Iterator[Answer]:
@@ -200,8 +191,8 @@ class Project(Modules):
             yield Answer(name, "import", line)
             return
         root = rest.partition(".")[0]
-        table = self.table(path)
-        if (0, root) not in table and (0, "*") not in table:
+        names = self.names(path, 0)
+        if root not in names and "*" not in names:
             yield Answer(name, "import", line)  # set from outside, or not at all
             return
         for answer in self.answers(path, 0, rest):
@@ -221,7 +212,7 @@ class Project(Modules):
             return
         submodules = self.resolve(path, join(module, root))
         for package in packages:
-            if (0, root) in self.table(package) or not submodules:
+            if root in self.names(package, 0) or not submodules:
                 yield from self._in_module(package, name, f"{module}.{name}", line)
             else:
                 for submodule in submodules:
@@ -255,10 +246,18 @@ class Project(Modules):
                 for rename in facts.head.renames:
                     old, _, new = rename.partition(" ")
                     self._renames.add((old, new))
-        found = {name.rpartition(".")[2] for name in names}
-        while more := {new for old, new in self._renames if old in found} - found:
-            found |= more
-        return frozenset(found)
+        key = frozenset(name.rpartition(".")[2] for name in names)
+        known = self._spelled.get(key)
+        if known is None:
+            found = set(key)
+            while more := {new for old, new in self._renames if old in found} - found:
+                found |= more
+            known = self._spelled[key] = frozenset(found)
+        return known
+
+    def is_builtin(self, name: str) -> bool:
+        """Tell whether a name is one of Python's own."""
+        return name in _BUILTINS
 
     # -- who calls ---------------------------------------------
 

@@ -93,6 +93,10 @@ class Settings:
     """The oldest Python the analysed code must run on; unknown is 3.9."""
     line_length: int = 88
     jobs: int = 1
+    catalog: Mapping[str, object] = field(default_factory=dict)
+    """The table [tool.asyncfix.catalog] as it stands; `Catalog` checks it."""
+    severity: str = "medium"
+    """The least severity of a blocking call that is reported."""
 
     def applies(self, level: Level) -> bool:
         """Tell whether a fix of this level is made in this run."""

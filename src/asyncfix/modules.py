@@ -7,6 +7,7 @@ of what stands in them but their imports.
 from __future__ import annotations
 
 import os
+import sys
 from collections import defaultdict
 from collections.abc import Iterable
 
@@ -88,6 +89,12 @@ class Modules:
             near = self._near(path)
             return [each for each in paths if self._bases[each] in near] or paths
         return paths
+
+    def imported(self, path: str, module: str) -> list[str]:
+        """Give the files that `import module` means; none if it is Python's own."""
+        if module.partition(".")[0] in sys.builtin_module_names:
+            return []
+        return self.found(module, path)
 
     def resolve(self, path: str, module: str) -> list[str]:
         """Give the files that a module name means in a file, at most one each."""

@@ -82,6 +82,25 @@ def is_true(keyword: ast.keyword, name: str) -> bool:
     )
 
 
+# Methods of locks, queues, futures and the like that wait unless told not to.
+MAY_WAIT = frozenset(("acquire", "get", "join", "put", "result", "wait"))
+
+
+def is_told_not_to_wait(node: ast.Call) -> bool:
+    """Tell whether an argument says so: `False`, `block=False`, `timeout=0`."""
+    for value in node.args[-1:]:
+        if isinstance(value, ast.Constant) and value.value is False:
+            return True
+    for keyword in node.keywords:
+        if isinstance(keyword.value, ast.Constant):
+            value_given = keyword.value.value
+            if keyword.arg in ("block", "blocking") and value_given is False:
+                return True
+            if keyword.arg == "timeout" and value_given in (0, 0.0):
+                return value_given is not False
+    return False
+
+
 def replaced(node: ast.Call) -> Iterator[tuple[bool, str]]:
     """Give what a call replaces by name: `patch("app.time.sleep")` and its kin.
 

@@ -73,7 +73,7 @@ class Record:
         self, scope: int, name: str, kind: int, target: str, line: int, flags: int
     ) -> None:
         """Record that a name gets its value here."""
-        self.bindings.append((line, scope, name, kind, target, flags))
+        self.bindings.append((scope, line, name, kind, target, flags))
 
     def declare(self, scope: int, node: ast.Global | ast.Nonlocal) -> None:
         """Record that names of a scope belong to one around it."""
@@ -81,7 +81,7 @@ class Record:
             owner = 0
             if isinstance(node, ast.Nonlocal):
                 owner = self.parent(scope)
-                bound = {(each[1], each[2]) for each in self.bindings}
+                bound = {(each[0], each[2]) for each in self.bindings}
                 while owner and (
                     self.kind(owner) == f.CLASS or (owner, name) not in bound
                 ):

@@ -9,9 +9,11 @@ from __future__ import annotations
 import pkgutil
 from importlib import import_module
 from importlib.metadata import entry_points
+from pathlib import Path
 
+from asyncfix.catalog import Catalog
 from asyncfix.codemod import Codemod
-from asyncfix.model import AsyncfixError
+from asyncfix.model import AsyncfixError, Settings
 
 GROUP = "asyncfix.codemods"
 
@@ -45,6 +47,21 @@ def installed() -> tuple[Codemod, ...]:
             "or `pip install -e .` in a checkout"
         )
     return tuple(found[name] for name in sorted(found))
+
+
+def catalog(settings: Settings) -> Catalog:
+    """Give the catalog: the data of every installed pack, and the person's own.
+
+    Raises AsyncfixError where an entry of the person's own is wrong.
+    """
+    folders = []
+    for entry in sorted(entry_points(group=GROUP), key=lambda each: each.name):
+        folders += [
+            Path(place, "catalog")
+            for place in import_module(entry.value).__path__
+            if Path(place, "catalog").is_dir()
+        ]
+    return Catalog(folders, settings.catalog, str(settings.root / "pyproject.toml"))
 
 
 def in_pack(package: str) -> list[Codemod]:

@@ -50,11 +50,12 @@ def _pack(walk: Walk, source: Source, opaque: tuple[f.Opaque, ...]) -> bytes:
         bool(_GENERATED.search(source.text[:1024])),
         source.text.count(b"\n") + 1,
     )
+    settled = _settled(walk)
     return f.pack(
         head,
         (
             scopes,
-            _settled(walk),
+            [each for each in settled if each[3] != f.ATTRIBUTE],
             sorted(walk.calls),
             _references(walk),
             sorted(walk.patches),
@@ -62,6 +63,7 @@ def _pack(walk: Walk, source: Source, opaque: tuple[f.Opaque, ...]) -> bytes:
             sorted(walk.driven),
             tuple(sorted(set(walk.exported))),
             list(map(tuple, opaque)),
+            [each for each in settled if each[3] == f.ATTRIBUTE],
         ),
     )
 
@@ -106,7 +108,6 @@ def _settled(walk: Walk) -> list[tuple[int, int, str, int, str, int]]:
     declared = walk.declared
     if declared:
         bindings = [
-            (each[0], declared.get((each[1], each[2]), each[1]), *each[2:])
-            for each in bindings
+            (declared.get((each[0], each[2]), each[0]), *each[1:]) for each in bindings
         ]
     return sorted(bindings)

@@ -15,7 +15,14 @@ from typing import Any
 from asyncfix import facts as f
 from asyncfix.expressions import annotation, chain, describe, is_dotted
 from asyncfix.naming import Naming
-from asyncfix.nodes import CHILDREN, SPECIAL, decorator, parameters
+from asyncfix.nodes import (
+    CHILDREN,
+    MAY_WAIT,
+    SPECIAL,
+    decorator,
+    is_told_not_to_wait,
+    parameters,
+)
 
 # A walk still to do: a scope, the flags of its place, and its nodes.
 _Work = tuple[int, int, list[Any]]
@@ -85,6 +92,8 @@ class Walk(Naming):
             name = chain(function, stack)
             last = function.attr if type(function) is ast.Attribute else ""
         role = self.roles.pop(node, 0) if self.roles else 0
+        if last in MAY_WAIT and is_told_not_to_wait(node):
+            role = f.AT_ONCE
         self.calls.append(
             (
                 node.lineno,

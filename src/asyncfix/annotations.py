@@ -1,0 +1,88 @@
+"""What an annotation says of an object."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from asyncfix import facts as f
+from asyncfix.steps import Type
+from asyncfix.value import (
+    CLASS,
+    NONE,
+    OBJECT,
+    OUTSIDE,
+    OUTSIDE_OBJECT,
+    Value,
+    generic,
+    same,
+)
+
+if TYPE_CHECKING:
+    from asyncfix.values import Values
+
+_WRAPPERS = {
+    "typing.Optional": 0,
+    "typing.Annotated": 0,
+    "typing.Final": 0,
+    "typing.ClassVar": 0,
+    "typing.Required": 0,
+    "typing.NotRequired": 0,
+    "typing.ReadOnly": 0,
+    "dataclasses.InitVar": 0,
+}
+
+
+class Annotations:
+    """The annotations of a project; asks `Values` what their names mean."""
+
+    def __init__(self, values: Values) -> None:
+        self.values = values
+
+    def object_of(self, path: str, scope: int, said: Type) -> Value | None:
+        """Give an object of the type that an annotation names."""
+        name, parts = said
+        inner: list[Type] = list(parts)  # type: ignore[arg-type]
+        if name == "|":
+            return same(self.object_of(path, scope, each) for each in inner)
+        if name == "None":
+            return NONE
+        if name in ("?", ""):
+            return None
+        value = self.values.of(path, scope, name)
+        if value is None:
+            return None
+        if value.kind == CLASS:
+            return Value(OBJECT, path=value.path, scope=value.scope)
+        if value.kind in (OBJECT, OUTSIDE_OBJECT):
+            return None
+        if value.kind != OUTSIDE:
+            return None
+        full, last = value.name, value.name.rpartition(".")[2]
+        if full in _WRAPPERS or full == "typing_extensions." + last:
+            if last == "Self":
+                return self._self(path, scope)
+            return self.object_of(path, scope, inner[0]) if inner else None
+        if full == "typing.Self":
+            return self._self(path, scope)
+        if full == "typing.Union":
+            return same(self.object_of(path, scope, each) for each in inner)
+        if full == "typing.Type" or full == "builtins.type":
+            return self.values.of(path, scope, inner[0][0]) if inner else None
+        if full.partition(".")[0] in (
+            "typing",
+            "builtins",
+            "collections",
+            "asyncio",
+            "contextlib",
+        ):
+            made = [self.object_of(path, scope, each) for each in inner]
+            container = generic(last, made)
+            if container is not None:
+                return container
+            if full.startswith("typing."):
+                return None  # Any, Protocol, Callable: no class
+        return Value(OUTSIDE_OBJECT, self.values.backend.canonical(full))
+
+    def _self(self, path: str, scope: int) -> Value | None:
+        owner = self.values.project.enclosing(path, scope, (f.CLASS,))
+        return Value(OBJECT, path=path, scope=owner) if owner >= 0 else None

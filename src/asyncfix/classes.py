@@ -1,0 +1,140 @@
+"""Classes of the project: their bases, their members, what is set on `self`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from asyncfix import facts as f
+from asyncfix.value import CLASS, FUNCTION, OBJECT, OUTSIDE, Value
+
+if TYPE_CHECKING:
+    from asyncfix.values import Values
+
+_LONGEST_LINE = 40
+# Bases that add nothing that could block or hide a member.
+_HARMLESS = frozenset(
+    (
+        "builtins.object",
+        "abc.ABC",
+        "typing.Generic",
+        "typing.Protocol",
+        "typing_extensions.Protocol",
+        "enum.Enum",
+        "builtins.Exception",
+    )
+)
+
+
+class Classes:
+    """The classes of a project; asks `Values` for all that stands in them."""
+
+    def __init__(self, values: Values) -> None:
+        self.values = values
+
+    def line(self, path: str, scope: int) -> Iterable[Value | None]:
+        """Give a project class and its bases, depth first; None if one is unknown."""
+        seen: set[tuple[str, int]] = set()
+        todo = [(path, scope)]
+        while todo and len(seen) < _LONGEST_LINE:
+            here = todo.pop(0)
+            if here in seen:
+                continue
+            seen.add(here)
+            yield Value(CLASS, path=here[0], scope=here[1])
+            place, index = here
+            klass = self.values.project.files[place].scopes[index]
+            above: list[tuple[str, int]] = []
+            for base in klass.bases:
+                value = self._base(place, klass.parent, base)
+                if value is None:
+                    yield None
+                elif value.kind == CLASS:
+                    above.append((value.path, value.scope))
+                elif value.name not in _HARMLESS:
+                    yield value
+            todo = above + todo
+
+    def _base(self, path: str, scope: int, said: str) -> Value | None:
+        value = self.values.of(path, scope, said)
+        return value if value and value.kind in (CLASS, OUTSIDE) else None
+
+    def member(self, value: Value, name: str) -> Value | None:
+        """Give the value of a member of an object or class of the project."""
+        for each in self.line(value.path, value.scope):
+            if each is None:
+                return None
+            if each.kind == OUTSIDE:
+                known = self._outside_member(each.name, name, value)
+                if known is not None:
+                    return known
+                if not self.values.backend.is_class(each.name):
+                    return None  # an unknown base may have it
+                continue
+            found = self._own_member(each, name, value.kind == OBJECT)
+            if found is not None:
+                return found[0]
+        return None
+
+    def _outside_member(self, cls: str, name: str, value: Value) -> Value | None:
+        """Give what a library's base class says of a member, if it does."""
+        full = f"{cls}.{name}"
+        said = self.values.backend.attribute(full)
+        if said:
+            return value if said == "Self" else self.values.typed(said, cls)
+        if self.values.backend.returns(full) or self.values.backend.method(cls, name):
+            return Value(OUTSIDE, full)
+        return None
+
+    def _own_member(
+        self, klass: Value, name: str, of_object: bool
+    ) -> tuple[Value | None] | None:
+        """Give the value of a class's own member in a tuple; None if it has none."""
+        path, scope = klass.path, klass.scope
+        found = list(self.values.project.names(path, scope).get(name, ()))
+        if of_object:
+            found += self._set_on_self(path, scope).get(name, ())
+        if not found:
+            return None
+        key = "member", scope, name, of_object
+        memo = self.values.project.files[path].memo
+        if key not in memo:
+            memo[key] = None  # a member that leads back to itself is not known
+            memo[key] = self._member_value(path, found)
+        return (memo[key],)
+
+    def _member_value(self, path: str, found: list[f.Binding]) -> Value | None:
+        value = self.values.bound(path, found)
+        if value is None or value.kind != FUNCTION:
+            return value
+        kind = self.values.functions.made_by_decorators(value)
+        if kind == "property":
+            return self.values.result(value)
+        return value
+
+    def _set_on_self(self, path: str, scope: int) -> dict[str, list[f.Binding]]:
+        """Give what the methods of a class assign to `self.x`, by x."""
+        memo = self.values.project.files[path].memo
+        known: dict[int, dict[str, list[f.Binding]]] | None = memo.get("self")
+        if known is None:
+            known = memo["self"] = {}
+            facts = self.values.project.files[path]
+            for binding in facts.attributes:
+                first, _, name = binding.name.partition(".")
+                owner = self._class_of(path, binding.scope, first)
+                if owner >= 0 and "." not in name:
+                    known.setdefault(owner, {}).setdefault(name, []).append(binding)
+        return known.get(scope, {})
+
+    def _class_of(self, path: str, scope: int, first: str) -> int:
+        """Give the class whose method a scope stands in, if `first` is its self."""
+        scopes = self.values.project.files[path].scopes
+        while scope > 0:
+            here = scopes[scope]
+            if here.kind == f.FUNCTION and here.first == first:
+                parent = here.parent
+                if scopes[parent].kind == f.TYPE:
+                    parent = scopes[parent].parent
+                return parent if scopes[parent].kind == f.CLASS else -1
+            scope = here.parent
+        return -1

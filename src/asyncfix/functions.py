@@ -1,0 +1,138 @@
+"""What functions give, and what their decorators make of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from asyncfix import facts as f
+from asyncfix.value import (
+    CONTEXT,
+    COROUTINE,
+    FUNCTION,
+    ITERATOR,
+    NONE,
+    OUTSIDE,
+    Value,
+)
+
+if TYPE_CHECKING:
+    from asyncfix.values import Values
+
+_BUILT_IN = {
+    "builtins.staticmethod": "same",
+    "builtins.classmethod": "same",
+    "builtins.property": "property",
+    "functools.cached_property": "property",
+    "contextlib.contextmanager": "context-manager",
+    "contextlib.asynccontextmanager": "async-context-manager",
+}
+
+
+class Functions:
+    """The functions of a project; asks `Values` for all that stands in them."""
+
+    def __init__(self, values: Values) -> None:
+        self.values = values
+
+    def result(self, function: Value) -> Value | None:
+        """Give what calling a function of the project gives."""
+        facts = self.values.project.files[function.path]
+        if function.scope < 0:
+            return None
+        key = "result", function.scope
+        if key not in facts.memo:
+            facts.memo[key] = None  # a function that calls itself
+            facts.memo[key] = self._made(function)
+        return facts.memo[key]  # type: ignore[no-any-return]
+
+    def _made(self, function: Value) -> Value | None:
+        path, index = function.path, function.scope
+        scope = self.values.project.files[path].scopes[index]
+        kind = self.made_by_decorators(function)
+        if kind in ("unknown", "replaces", "elsewhere"):
+            return None
+        if scope.returns:
+            given = self.values.of(path, scope.parent, scope.returns)
+        elif scope.yields:
+            given = Value(ITERATOR, inner=(None,))
+        else:
+            names = self.values.project.names(path, index)
+            found = [each for each in names.get("", ()) if each.kind == f.RETURNED]
+            given = self.values.bound(path, found) if found else NONE
+        if kind in ("context-manager", "async-context-manager"):
+            inner = given.inner[0] if given and given.inner else None
+            return Value(CONTEXT, inner=(inner,))
+        if (scope.is_async and not scope.yields) or kind == "coroutine":
+            return Value(COROUTINE, inner=(given,))
+        return given
+
+    def made_by_decorators(self, function: Value) -> str:
+        """Tell what the decorators make of a function: `same` if nothing else.
+
+        See the catalog's `decorators`; `unknown` where one is not known.
+        """
+        path, index = function.path, function.scope
+        scope = self.values.project.files[path].scopes[index]
+        made = "same"
+        for decorator in scope.decorators:
+            kind = self._decorator(path, scope.parent, decorator)
+            if kind not in ("same", "registers"):
+                made = kind if made == "same" else "unknown"
+        return made
+
+    def _decorator(self, path: str, scope: int, said: str) -> str:
+        last = said.rpartition(".")[2]
+        if last in ("setter", "getter", "deleter"):
+            return "property"
+        value = self.values.of(path, scope, said)
+        if value is None:
+            return "unknown"
+        if value.kind == OUTSIDE:
+            known = _BUILT_IN.get(value.name) or self.values.backend.decorator(
+                value.name
+            )
+            return known or "unknown"
+        if value.kind == FUNCTION:
+            return self._own_decorator(value)
+        return "unknown"
+
+    def _own_decorator(self, value: Value) -> str:
+        """Tell what a decorator of the project does, by looking into it.
+
+        It keeps the function what it is if some function inside calls what
+        the decorator was given.
+        """
+        facts = self.values.project.files[value.path]
+        key = "decorator", value.scope
+        if key in facts.memo:
+            return facts.memo[key]  # type: ignore[no-any-return]
+        scopes = facts.scopes
+        inside = {value.scope}
+        for index in range(value.scope + 1, len(scopes)):
+            if scopes[index].parent in inside:
+                inside.add(index)
+        given = {
+            each.name
+            for each in facts.bindings
+            if each.scope in inside and each.kind == f.PARAMETER
+        }
+        result = "unknown"
+        for use in facts.calls:
+            if use.scope in inside and use.name in given:
+                around = self.values.project.enclosing(
+                    value.path, use.scope, (f.FUNCTION,)
+                )
+                asynchronous = scopes[around].is_async
+                awaited = use.role == f.AWAITED
+                result = "coroutine" if asynchronous and not awaited else "same"
+                break
+        else:
+            returned = [
+                each.target
+                for each in facts.bindings
+                if each.scope == value.scope and each.kind == f.RETURNED
+            ]
+            if returned and all(each in given for each in returned):
+                result = "same"  # it gives back what it was given
+        facts.memo[key] = result
+        return result

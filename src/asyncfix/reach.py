@@ -1,0 +1,287 @@
+"""Does it block, and through whom? Chains from functions to blocking calls.
+
+Functions are followed only where somebody asks: their calls are looked up once,
+and from every blocking call the way back is walked breadth first, so that each
+function knows the first step of its shortest chain. Code that is only passed on
+(to a thread, an executor, a process) is not called here, and so not followed.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from asyncfix import facts as f
+from asyncfix.catalog import Catalog, Entry
+from asyncfix.link import Project
+from asyncfix.value import (
+    CLASS,
+    FUNCTION,
+    OBJECT,
+    OUTSIDE,
+    OUTSIDE_OBJECT,
+    PARTIAL,
+    Value,
+)
+from asyncfix.values import Values
+
+SEVERITIES = ("low", "medium", "high")
+# Facts of more files than this are not kept unpacked.
+_MOST_AWAKE = 1500
+_ASYNCHRONOUS = (f.AWAITED, f.ASYNC_WITH, f.ASYNC_FOR)
+
+Place = tuple[str, int]
+"""A function: its file and its scope there."""
+
+
+class Step(NamedTuple):
+    """One call on a chain: what is called, and where the call stands."""
+
+    path: str
+    line: int
+    col: int
+    name: str
+
+
+class Edge(NamedTuple):
+    """A call in a function that leads on: to a function, or to what blocks.
+
+    Exactly one of `target` and `entry` is set. `awaited` marks the call of a
+    coroutine, whose own body is followed only where that is asked for.
+    """
+
+    use: f.Use
+    target: Place | None
+    entry: Entry | None
+    awaited: bool
+    typed: bool
+    """The call was found through the type of its receiver."""
+
+
+class Chain(NamedTuple):
+    """The shortest way from a call to what blocks, and what is known of it."""
+
+    steps: tuple[Step, ...]
+    entry: Entry
+
+
+class Reach:
+    """Who blocks through whom. Asks `Values` what each call means."""
+
+    def __init__(
+        self, project: Project, catalog: Catalog, severity: str = "medium"
+    ) -> None:
+        self.project = project
+        self.catalog = catalog
+        self.values = Values(project, catalog)
+        self.least = SEVERITIES.index(severity)
+        self._edges: dict[Place, tuple[Edge, ...]] = {}
+        self._next: dict[Place, Edge] = {}
+        self._far: dict[Place, int] = {}
+
+    # -- one function -------------------------------------------------------
+
+    def edges(self, place: Place) -> tuple[Edge, ...]:
+        """Give the calls in a function that lead on, in the order of the file."""
+        known = self._edges.get(place)
+        if known is None:
+            path = place[0]
+            known = tuple(e for use in self._calls(place) for e in self._of(path, use))
+            self._edges[place] = known
+        return known
+
+    def _calls(self, place: Place) -> list[f.Use]:
+        """Give the calls that are the code of a function, not of one inside it."""
+        path, function = place
+        facts = self.project.files[path]
+        own = {function}
+        scopes = facts.scopes
+        for index in range(function + 1, len(scopes)):
+            scope = scopes[index]
+            # What a comprehension does is done by the code around it.
+            if scope.kind in (f.COMPREHENSION, f.GENERATOR) and scope.parent in own:
+                own.add(index)
+        return facts.calls_in(own)
+
+    def _of(self, path: str, use: f.Use) -> Iterable[Edge]:
+        """Give where a call leads: nowhere if it is not known."""
+        value = self.values.of(path, use.scope, use.name)
+        while value is not None and value.kind == PARTIAL:
+            (value,) = value.inner
+        if value is None:
+            return
+        kind = value.kind
+        if kind == OUTSIDE:
+            if use.role in _ASYNCHRONOUS or use.role == f.AT_ONCE:
+                return  # then it is not the blocking one
+            entry = self.catalog.entry(value.name) or self._method(value.name)
+            if entry is not None and self._counts(entry):
+                yield Edge(use, None, entry, False, self._is_method(value.name))
+            if use.role == f.WITH:
+                yield from self._entered(use, self.values.call(value))
+        elif kind == FUNCTION:
+            yield from self._into(use, value)
+            if use.role == f.WITH:
+                yield from self._entered(use, self.values.call(value))
+        elif kind == CLASS:
+            made = Value(OBJECT, path=value.path, scope=value.scope)
+            for name in ("__init__", "__post_init__", "__new__"):
+                yield from self._through(use, made, name)
+            if use.role == f.WITH:
+                yield from self._entered(use, made)
+        elif kind == OBJECT:
+            yield from self._through(use, value, "__call__")
+
+    def _method(self, name: str) -> Entry | None:
+        owner, _, last = name.rpartition(".")
+        return self.catalog.method(owner, last) if owner else None
+
+    def _is_method(self, name: str) -> bool:
+        return self.catalog.is_class(name.rpartition(".")[0])
+
+    def _counts(self, entry: Entry) -> bool:
+        return entry.blocks and SEVERITIES.index(entry.severity) >= self.least
+
+    def _entered(self, use: f.Use, made: Value | None) -> Iterable[Edge]:
+        """Follow `with x():` into what enters and leaves the block."""
+        if made is None:
+            return
+        for name in ("__enter__", "__exit__"):
+            if made.kind == OBJECT:
+                yield from self._through(use, made, name)
+            elif made.kind == OUTSIDE_OBJECT:
+                entry = self.catalog.method(made.name, name)
+                if entry is not None and self._counts(entry):
+                    yield Edge(use, None, entry, False, True)
+
+    def _through(self, use: f.Use, made: Value, name: str) -> Iterable[Edge]:
+        found = self.values.attribute(made, name)
+        if found is not None and found.kind == FUNCTION:
+            yield from self._into(use, found)
+
+    def _into(self, use: f.Use, function: Value) -> Iterable[Edge]:
+        """Follow a call into a function of the project, if its body runs here."""
+        path, index = function.path, function.scope
+        scope = self.project.files[path].scopes[index]
+        made = self.values.functions.made_by_decorators(function)
+        if made in ("context-manager", "async-context-manager"):
+            if use.role not in (f.WITH, f.ASYNC_WITH):
+                return
+        elif made not in ("same", "property"):
+            return
+        elif scope.yields and not scope.is_async and use.role != f.FOR:
+            return  # nothing runs before somebody iterates
+        if any(
+            name.rpartition(".")[2] == "abstractmethod" for name in scope.decorators
+        ):
+            return
+        yield Edge(use, (path, index), None, scope.is_async, False)
+
+    # -- chains -------------------------------------------------------------
+
+    def explore(self, places: Iterable[Place], awaited: bool = False) -> None:
+        """Look up all that some functions lead to, and how far it is.
+
+        With `awaited`, coroutines of the project are followed as well.
+        """
+        todo = sorted(place for place in places if place not in self._edges)
+        while todo:
+            # File by file, so that facts are unpacked as seldom as can be.
+            found: set[Place] = set()
+            for place in todo:
+                for edge in self.edges(place):
+                    if edge.target is not None and (awaited or not edge.awaited):
+                        found.add(edge.target)
+                self.project.rest(_MOST_AWAKE)
+            todo = sorted(found - self._edges.keys())
+        self._measure()
+
+    def _measure(self) -> None:
+        """Walk back from what blocks: the first step of each shortest chain."""
+        callers: dict[Place, list[tuple[Place, Edge]]] = {}
+        far: dict[Place, int] = {}
+        first: dict[Place, Edge] = {}
+        for place, edges in self._edges.items():
+            for edge in edges:
+                if edge.target is not None:
+                    callers.setdefault(edge.target, []).append((place, edge))
+            sinks = [edge for edge in edges if edge.entry is not None]
+            if sinks:
+                first[place] = max(sinks, key=_worst)
+                far[place] = 1
+        todo = deque(sorted(far, key=lambda p: (-_weight(first[p]), p)))
+        while todo:
+            here = todo.popleft()
+            for place, edge in callers.get(here, ()):
+                if place not in far and not edge.awaited:
+                    far[place] = far[here] + 1
+                    first[place] = edge
+                    todo.append(place)
+        self._next, self._far = first, far
+
+    def chain(self, path: str, edge: Edge) -> Chain | None:
+        """Give the way from a call to what blocks; None if nothing does."""
+        steps = []
+        seen: set[Place] = set()
+        while True:
+            use = edge.use
+            if edge.entry is not None:
+                steps.append(Step(path, use.line, use.col, edge.entry.name))
+                return Chain(tuple(steps), edge.entry)
+            place = edge.target
+            if place is None or place in seen or place not in self._next:
+                return None
+            seen.add(place)
+            steps.append(Step(path, use.line, use.col, self.shown(place)))
+            path, edge = place[0], self._next[place]
+
+    def shown(self, place: Place) -> str:
+        """Give a function's name as people say it: `Repo.load`, `<lambda>` left out."""
+        path, scope = place
+        scopes = self.project.files[path].scopes
+        parts: list[str] = []
+        while scope > 0:
+            if scopes[scope].name:
+                parts.insert(0, scopes[scope].name)
+            scope = scopes[scope].parent
+        return ".".join(parts)
+
+    def coroutines(self, path: str) -> list[int]:
+        """Give the scopes of a file's `async def`s."""
+        return [
+            index
+            for index, scope in enumerate(self.project.files[path].scopes)
+            if scope.kind == f.FUNCTION and scope.is_async
+        ]
+
+    def blocking(self, paths: Sequence[str]) -> dict[str, list[tuple[int, Edge]]]:
+        """Give for each file the calls in its coroutines that block the loop.
+
+        Each with the scope of its coroutine; `chain` gives the way. Calls of
+        coroutines are left out: what blocks in them is told there.
+        """
+        found: dict[str, list[tuple[int, Edge]]] = {}
+        places = [
+            (path, scope)
+            for path in paths
+            if self.project.files[path].head.coroutines
+            for scope in self.coroutines(path)
+        ]
+        self.explore(places)
+        for place in places:
+            path, scope = place
+            for edge in self.edges(place):
+                reaches = edge.target in self._far and not edge.awaited
+                if edge.entry is not None or reaches:
+                    found.setdefault(path, []).append((scope, edge))
+        return found
+
+
+def _weight(edge: Edge) -> int:
+    return SEVERITIES.index(edge.entry.severity) if edge.entry else 0
+
+
+def _worst(edge: Edge) -> tuple[int, int, int]:
+    """Order calls that block: the severest, then the first in the file."""
+    return _weight(edge), -edge.use.line, -edge.use.col

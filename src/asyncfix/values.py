@@ -1,0 +1,407 @@
+"""What is this object? Values of names with steps, over the whole project.
+
+A value is what the code says a thing is: a module, a class or a function of
+the project, an object of a class, something of a library. It follows imports,
+constructors, `with ... as`, annotations, returns, `self.x` over the class and
+its bases, unpacking and aliases. None is no answer, and comes wherever two
+answers are possible: an object is never guessed.
+"""
+
+from __future__ import annotations
+
+from asyncfix import facts as f
+from asyncfix.annotations import Annotations
+from asyncfix.backend import TypeBackend
+from asyncfix.classes import Classes
+from asyncfix.functions import Functions
+from asyncfix.link import Project
+from asyncfix.modules import join
+from asyncfix.steps import parse_annotation, split
+from asyncfix.value import (
+    CLASS,
+    CONTEXT,
+    COROUTINE,
+    FUNCTION,
+    ITERATOR,
+    MAPPING,
+    MODULE,
+    NONE,
+    NOTHING,
+    OBJECT,
+    OUTSIDE,
+    OUTSIDE_OBJECT,
+    PARTIAL,
+    TUPLE,
+    Value,
+    outside_type,
+    same,
+)
+
+# Deeper than this, nothing is known any more.
+_DEEPEST = 60
+
+
+class Values:
+    """The values of a project, worked out when they are first asked for."""
+
+    def __init__(self, project: Project, backend: TypeBackend) -> None:
+        self.project = project
+        self.backend = backend
+        self.functions = Functions(self)
+        self.classes = Classes(self)
+        self.annotations = Annotations(self)
+        self._depth = 0
+        self._circles = 0
+        self._busy: set[tuple[str, int, str]] = set()
+
+    # -- names with steps ---------------------------------------------------
+
+    def of(self, path: str, scope: int, said: str) -> Value | None:
+        """Give the value of a name with steps, as it is read in a scope."""
+        memo = self.project.files[path].memo
+        key = "value", scope, said
+        if key in memo:
+            return memo[key]  # type: ignore[no-any-return]
+        busy = path, scope, said
+        if busy in self._busy:
+            self._circles += 1
+            return NONE  # what leads back to itself adds nothing
+        if self._depth >= _DEEPEST:
+            return None
+        self._busy.add(busy)
+        self._depth += 1
+        circles = self._circles
+        try:
+            found = self._of(path, scope, said)
+        finally:
+            self._depth -= 1
+            self._busy.discard(busy)
+        if circles == self._circles or not self._busy:
+            # In the middle of a circle an answer may lack a part.
+            self.project.files[path].memo[key] = found
+        return found
+
+    def _of(self, path: str, scope: int, said: str) -> Value | None:
+        if not said or said[0] == "?":
+            return None
+        if said[0] == ":":
+            return self.annotations.object_of(path, scope, parse_annotation(said[1:]))
+        if said[0] == "%":
+            return self._partial(path, scope, said)
+        if "|" in said:
+            return same(self.of(path, scope, each) for each in said.split("|"))
+        if said == "None":
+            return NONE
+        root, steps = split(said)
+        value = self._name(path, scope, root)
+        for step in steps:
+            if value is None or value.kind == NOTHING:
+                return None
+            value = self._step(value, step)
+        return value
+
+    def _partial(self, path: str, scope: int, said: str) -> Value | None:
+        """Follow `functools.partial(f, ...)`; called, it is f that is called."""
+        _, maker, function = said.split("%", 2)
+        made = self.of(path, scope, maker)
+        if made is None or made.name not in (
+            "functools.partial",
+            "functools.partialmethod",
+        ):
+            return None
+        value = self.of(path, scope, function)
+        return value and Value(PARTIAL, inner=(value,))
+
+    # -- names --------------------------------------------------------------
+
+    def _name(self, path: str, scope: int, name: str) -> Value | None:
+        project = self.project
+        found = project.visible(path, scope, name)
+        if not found:
+            return self._unbound(path, scope, name)
+        if found[0].scope == 0 and self._starred(path, name, found):
+            return None
+        return self.bound(path, found)
+
+    def bound(self, path: str, found: list[f.Binding]) -> Value | None:
+        """Give the one value that all bindings of a name agree on."""
+        if len(found) == 1:
+            return self._binding(path, found[0])
+        declared = [each for each in found if each.target[:1] == ":"]
+        if declared:
+            # What is declared holds, whatever is assigned.
+            return same(self._binding(path, each) for each in declared)
+        definitions = [each for each in found if each.kind == f.DEF]
+        if len(definitions) == len(found):
+            return self._overloaded(path, found)
+        return same(self._binding(path, each) for each in found)
+
+    def _overloaded(self, path: str, found: list[f.Binding]) -> Value | None:
+        """Give the function of several definitions: overloads, property setters."""
+        scopes = self.project.files[path].scopes
+        real = []
+        for binding in found:
+            scope = self.defined(path, binding)
+            last = {name.rpartition(".")[2] for name in scopes[scope].decorators}
+            if not last & {"overload", "setter", "deleter", "register"}:
+                real.append(binding)
+        return self._binding(path, real[0]) if len(real) == 1 else None
+
+    def _starred(self, path: str, name: str, found: list[f.Binding]) -> bool:
+        """Tell whether a later `import *` may have replaced a module's name."""
+        stars = self.project.names(path, 0).get("*", ())
+        return any(
+            star.line > found[-1].line and self._in_star(path, star, name)
+            for star in stars
+        )
+
+    def _in_star(self, path: str, star: f.Binding, name: str) -> list[str]:
+        inside = []
+        for module in self.project.resolve(path, star.target):
+            facts = self.project.files[module]
+            exported = facts.exported
+            if name in exported if exported else not name.startswith("_"):
+                names = self.project.names(module, 0)
+                if name in names or "*" in names:
+                    inside.append(module)
+        return inside
+
+    def _unbound(self, path: str, scope: int, name: str) -> Value | None:
+        stars = self.project.names(path, 0).get("*", ())
+        for star in reversed(stars):
+            inside = self._in_star(path, star, name)
+            if inside:
+                found = same(self.of(module, 0, name) for module in inside)
+                if found is not None:
+                    return found
+            elif not self.project.resolve(path, star.target):
+                if not name.startswith("_") and not self.project.is_builtin(name):
+                    return None  # a library's star may bring it
+        if self.project.is_builtin(name):
+            return Value(OUTSIDE, f"builtins.{name}")
+        return None
+
+    def _binding(self, path: str, binding: f.Binding) -> Value | None:
+        kind = binding.kind
+        if kind == f.IMPORT:
+            return self._module(path, binding.target)
+        if kind == f.FROM:
+            module, _, name = binding.target.partition(":")
+            return self._member(path, module, name)
+        if kind == f.DEF:
+            return Value(FUNCTION, path=path, scope=self.defined(path, binding))
+        if kind == f.CLASSDEF:
+            return Value(CLASS, path=path, scope=self.defined(path, binding))
+        if kind == f.PARAMETER and not binding.target:
+            return self._receiver(path, binding)
+        return self.of(path, binding.scope, binding.target)
+
+    def defined(self, path: str, binding: f.Binding) -> int:
+        """Give the scope that a definition opens."""
+        memo = self.project.files[path].memo
+        known: dict[tuple[int, str], int] | None = memo.get("defined")
+        if known is None:
+            known = memo["defined"] = {
+                (scope.line, scope.name): index
+                for index, scope in enumerate(self.project.files[path].scopes)
+                if scope.kind in (f.FUNCTION, f.CLASS)
+            }
+        return known.get((binding.line, binding.name), -1)
+
+    def _receiver(self, path: str, binding: f.Binding) -> Value | None:
+        """Give what `self` and `cls` are, in a method of a class."""
+        scopes = self.project.files[path].scopes
+        function = scopes[binding.scope]
+        owner = function.parent
+        if owner >= 0 and scopes[owner].kind == f.TYPE:
+            owner = scopes[owner].parent
+        if (
+            function.kind != f.FUNCTION
+            or function.first != binding.name
+            or owner < 0
+            or scopes[owner].kind != f.CLASS
+            or "staticmethod" in function.decorators
+        ):
+            return None
+        whole = "classmethod" in function.decorators or function.name in (
+            "__new__",
+            "__init_subclass__",
+            "__class_getitem__",
+        )
+        return Value(CLASS if whole else OBJECT, path=path, scope=owner)
+
+    def _module(self, path: str, name: str) -> Value | None:
+        paths = self.project.imported(path, name)
+        if len(paths) > 1:
+            return None
+        return Value(MODULE, name, paths[0]) if paths else Value(OUTSIDE, name)
+
+    def _member(self, path: str, module: str, name: str) -> Value | None:
+        """Follow `from module import name`."""
+        project = self.project
+        packages = project.resolve(path, module)
+        if len(packages) > 1:
+            return None
+        if packages:
+            names = project.names(packages[0], 0)
+            if name in names or "*" in names:
+                found = self.of(packages[0], 0, name)
+                if found is not None or name in names:
+                    return found
+        submodules = project.resolve(path, join(module, name))
+        if len(submodules) == 1:
+            return Value(MODULE, f"{module}.{name}", submodules[0])
+        if packages or submodules or module.startswith("."):
+            return None
+        return Value(OUTSIDE, f"{module}.{name}")
+
+    # -- steps --------------------------------------------------------------
+
+    def _step(self, value: Value, step: str) -> Value | None:
+        if step[0] == ".":
+            return self.attribute(value, step[1:])
+        if step == "()":
+            return self.call(value)
+        inner = value.inner
+        if step == "!":
+            return inner[0] if value.kind == COROUTINE and inner else None
+        if step in ("*", "**"):
+            if value.kind in (ITERATOR, MAPPING) and inner:
+                return inner[0]
+            return self._special(value, "__iter__", "__aiter__")
+        if step == "@":
+            return self._entered(value, "__enter__")
+        if step == "@@":
+            return self._entered(value, "__aenter__")
+        if step[0] == "#":
+            place = int(step[1:])
+            if value.kind == TUPLE and place < len(inner):
+                return inner[place]
+            return None
+        if step == "[]":
+            if value.kind in (ITERATOR, MAPPING) and inner:
+                return inner[-1]
+            if value.kind in (CLASS, OUTSIDE):
+                return value  # a generic class with its parameters
+            return None
+        if value.kind == OUTSIDE_OBJECT and step == "/":
+            return self.typed(
+                self.backend.returns(f"{value.name}.__truediv__"), value.name
+            )
+        return None
+
+    def _special(self, value: Value, *names: str) -> Value | None:
+        if value.kind == OUTSIDE_OBJECT:
+            said = self.backend.returns(f"{value.name}.{names[0]}")
+            found = self.typed(said, value.name)
+            return found.inner[0] if found and found.inner else None
+        return None
+
+    def _entered(self, value: Value, method: str) -> Value | None:
+        if value.kind == CONTEXT:
+            return value.inner[0] if value.inner else None
+        if value.kind == OUTSIDE_OBJECT:
+            said = self.backend.returns(f"{value.name}.{method}")
+            return self.typed(said, value.name) if said else value
+        if value.kind == COROUTINE and method == "__aenter__":
+            # Such as aiohttp's request: awaited or entered, it gives the same.
+            return value.inner[0] if value.inner else None
+        if value.kind == OBJECT:
+            found = self.attribute(value, method)
+            if found is None or found.kind != FUNCTION:
+                return None
+            given = self.call(found)
+            if given is not None and given.kind == COROUTINE:
+                given = given.inner[0] if given.inner else None
+            return given
+        return None
+
+    # -- attributes ---------------------------------------------------------
+
+    def attribute(self, value: Value, name: str) -> Value | None:
+        """Give the value of an attribute of a value."""
+        kind = value.kind
+        if kind == OUTSIDE:
+            return Value(OUTSIDE, f"{value.name}.{name}")
+        if kind == MODULE:
+            names = self.project.names(value.path, 0)
+            if name in names or "*" in names:
+                return self.of(value.path, 0, name)
+            return self._submodule(value, name)
+        if kind == OUTSIDE_OBJECT:
+            full = f"{value.name}.{name}"
+            said = self.backend.attribute(full)
+            return self.typed(said, value.name) if said else Value(OUTSIDE, full)
+        if kind in (OBJECT, CLASS):
+            return self.classes.member(value, name)
+        if kind == MAPPING and name in ("get", "pop", "setdefault", "values", "items"):
+            return self._of_mapping(value, name)
+        return None
+
+    def _submodule(self, value: Value, name: str) -> Value | None:
+        package = self.project.module_name(value.path)
+        for full in dict.fromkeys((f"{package}.{name}", f"{value.name}.{name}")):
+            paths = self.project.imported(value.path, full)
+            if len(paths) == 1:
+                return Value(MODULE, full, paths[0])
+        return None
+
+    def _of_mapping(self, value: Value, name: str) -> Value:
+        key, given = value.inner
+        if name == "values":
+            result = Value(ITERATOR, inner=(given,))
+        elif name == "items":
+            result = Value(ITERATOR, inner=(Value(TUPLE, inner=(key, given)),))
+        else:
+            return Value(PARTIAL, inner=(Value(CONTEXT, inner=(given,)),))
+        return Value(PARTIAL, inner=(result,))
+
+    # -- calls --------------------------------------------------------------
+
+    def call(self, value: Value) -> Value | None:
+        """Give the value of what calling a value gives."""
+        kind = value.kind
+        if kind == CLASS:
+            return Value(OBJECT, path=value.path, scope=value.scope)
+        if kind == FUNCTION:
+            return self.result(value)
+        if kind == PARTIAL:
+            (inner,) = value.inner
+            if inner is None or inner.kind in (ITERATOR, TUPLE):
+                return inner
+            if inner.kind == CONTEXT:
+                return inner.inner[0]
+            return self.call(inner)
+        if kind == OUTSIDE:
+            return self._outside_result(value.name)
+        if kind == OBJECT:
+            found = self.classes.member(value, "__call__")
+            return self.call(found) if found and found.kind == FUNCTION else None
+        return None
+
+    def _outside_result(self, name: str) -> Value | None:
+        if name == "builtins.super":
+            return None
+        owner, _, last = name.rpartition(".")
+        said = self.backend.returns(name)
+        if said is not None:
+            found = self.typed(said, owner)
+            if self.backend.asynchronous(name) == "coroutine":
+                return Value(COROUTINE, inner=(found,))
+            return found
+        if self.backend.asynchronous(name) == "coroutine":
+            return Value(COROUTINE, inner=(None,))
+        if last[:1].isupper() and not last.isupper():
+            # By its name a class. Nothing is known of it but who it is.
+            return Value(OUTSIDE_OBJECT, self.backend.canonical(name))
+        return None
+
+    def result(self, function: Value) -> Value | None:
+        """Give what calling a function of the project gives."""
+        return self.functions.result(function)
+
+    def typed(self, said: str | None, owner: str) -> Value | None:
+        """Give the value that a type of the backend names."""
+        if said is None:
+            return None
+        return outside_type(parse_annotation(said), owner)
