@@ -32,8 +32,16 @@ class Classes:
     def __init__(self, values: Values) -> None:
         self.values = values
 
-    def line(self, path: str, scope: int) -> Iterable[Value | None]:
+    def line(self, path: str, scope: int) -> tuple[Value | None, ...]:
         """Give a project class and its bases, depth first; None if one is unknown."""
+        memo = self.values.project.files[path].memo
+        key = "line", scope
+        if key not in memo:
+            memo[key] = ()  # a class that is its own base
+            memo[key] = tuple(self._line(path, scope))
+        return memo[key]  # type: ignore[no-any-return]
+
+    def _line(self, path: str, scope: int) -> Iterable[Value | None]:
         seen: set[tuple[str, int]] = set()
         todo = [(path, scope)]
         while todo and len(seen) < _LONGEST_LINE:
@@ -61,6 +69,15 @@ class Classes:
 
     def member(self, value: Value, name: str) -> Value | None:
         """Give the value of a member of an object or class of the project."""
+        memo = self.values.project.files[value.path].memo
+        key = "any member", value.scope, value.kind, name
+        if key not in memo:
+            found = self._member(value, name)
+            memo = self.values.project.files[value.path].memo
+            memo[key] = found
+        return memo[key]  # type: ignore[no-any-return]
+
+    def _member(self, value: Value, name: str) -> Value | None:
         for each in self.line(value.path, value.scope):
             if each is None:
                 return None
@@ -91,9 +108,9 @@ class Classes:
     ) -> tuple[Value | None] | None:
         """Give the value of a class's own member in a tuple; None if it has none."""
         path, scope = klass.path, klass.scope
-        found = list(self.values.project.names(path, scope).get(name, ()))
+        found = list(self.values.project.names(path, scope).get(name))
         if of_object:
-            found += self._set_on_self(path, scope).get(name, ())
+            found += self._set_on_self(path, scope).get(name, [])
         if not found:
             return None
         key = "member", scope, name, of_object

@@ -30,7 +30,7 @@ def sites(
         return  # without unpacking: names stand in the packed bytes as they are
     around: dict[int, int] = {}
     for kind, uses in (("call", facts.calls), ("value", facts.references)):
-        for use in uses:
+        for use in sorted(uses, key=_place):
             if use.name.rpartition(".")[2] not in spelled:
                 continue
             coroutine = around.get(use.scope, -2)
@@ -43,6 +43,10 @@ def sites(
                     site = Site(path, use, kind, answer.name, coroutine)
                     yield from ((codemod, site) for codemod in wanted[answer.name])
                     break
+
+
+def _place(use: f.Use) -> tuple[int, int]:
+    return use.line, use.col
 
 
 def blocking_sites(

@@ -24,8 +24,9 @@ from __future__ import annotations
 import marshal
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
+from itertools import accumulate
 from typing import Any, Generic, NamedTuple, TypeVar
 
 # Kinds of scope. TYPE is the scope of PEP 695 type parameters.
@@ -86,8 +87,8 @@ class Binding(NamedTuple):
     """
 
     scope: int
-    line: int
     name: str
+    line: int
     kind: int
     target: str
     flags: int
@@ -96,11 +97,11 @@ class Binding(NamedTuple):
 class Use(NamedTuple):
     """A name with steps that is called (a call), or read (a reference)."""
 
+    scope: int
     line: int
     col: int
     end_line: int
     end_col: int
-    scope: int
     name: str
     role: int
 
@@ -143,24 +144,51 @@ class Head(NamedTuple):
     """Lines of the statements that the running Python cannot parse."""
     generated: bool
     lines: int
+    plain: tuple[str, ...]
+    """Names of the functions that are no coroutines."""
+    places: tuple[int, ...] = ()
+    """Where the parts begin, counted from the end of the head."""
 
 
 Kind = TypeVar("Kind")
 
 
 _HEAD = 4  # bytes of the number that says where the parts begin
-_KEPT = ("path", "digest", "packed", "head", "awake")
+_KEPT = ("path", "digest", "packed", "head", "awake", "_start", "woken")
 
 
-class _Raw:
-    """The parts as plain tuples, read from the packed bytes once."""
+class Names:
+    """The bindings of one scope by name, as little of them made as can be."""
 
-    def __get__(self, facts: Facts, owner: type) -> tuple[Any, ...]:
-        start = int.from_bytes(facts.packed[:_HEAD], "little")
-        raw: tuple[Any, ...] = marshal.loads(memoryview(facts.packed)[start:])
-        facts.__dict__["raw"] = raw
-        facts.awake.append(facts)
-        return raw
+    def __init__(self, columns: list[Any], scope: int) -> None:
+        self._columns = columns
+        self._made: dict[str, list[Binding]] = {}
+        self._first: dict[str, int] = {}
+        if columns:
+            first = bisect_left(columns[0], scope)
+            last = bisect_right(columns[0], scope)
+            # Backwards, so that of equal names, which are neighbours, the first stays.
+            names = columns[1][first:last]
+            self._first = dict(
+                zip(names[::-1], range(last - 1, first - 1, -1), strict=True)
+            )
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._first
+
+    def get(self, name: str) -> list[Binding]:
+        """Give the bindings of a name, by line; none where there are none."""
+        made = self._made.get(name)
+        if made is None:
+            made = self._made[name] = []
+            place = self._first.get(name)
+            if place is not None:
+                scopes, names = self._columns[:2]
+                scope, most = scopes[place], len(names)
+                while place < most and names[place] == name and scopes[place] == scope:
+                    made.append(_binding([column[place] for column in self._columns]))
+                    place += 1
+        return made
 
 
 class _Part(Generic[Kind]):
@@ -175,13 +203,17 @@ class _Part(Generic[Kind]):
         self.name = name
 
     def __get__(self, facts: Facts, owner: type) -> Kind:
-        raw = facts.raw[self.place]
+        raw = facts.part(self.place)
         made: Any = raw
         if self.make:
             made = tuple(map(self.make, zip(*_columns(raw), strict=True)))
         # Kept in the instance, where it is found before this descriptor.
         facts.__dict__[self.name] = made
         return made  # type: ignore[no-any-return]
+
+
+_use = partial(tuple.__new__, Use)
+_binding = partial(tuple.__new__, Binding)
 
 
 class Facts:
@@ -196,10 +228,13 @@ class Facts:
         self.digest = digest
         """SHA-256 of the file's bytes."""
         self.packed = packed
-        self.head = Head(*marshal.loads(memoryview(packed)[_HEAD:]))
+        self._start = int.from_bytes(packed[:_HEAD], "little")
+        self.head = Head(*marshal.loads(memoryview(packed)[_HEAD : self._start]))
         self.awake: list[Facts] = []
         """Where a file is noted whose parts were made; shared by a project."""
+        self.woken = 0
         self.memo: dict[Any, Any] = {}
+        self._parts: dict[int, Any] = {}
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Facts):
@@ -218,11 +253,23 @@ class Facts:
         self.__dict__.clear()
         self.__dict__.update(kept)
         self.memo = {}
+        self._parts = {}
 
-    raw = _Raw()
+    def part(self, place: int) -> Any:
+        """Give one part as plain columns, unpacked when it is first asked for."""
+        if place in self._parts:
+            return self._parts[place]
+        if not self._parts:
+            self.awake.append(self)
+        first, last = self.head.places[place : place + 2]
+        start = self._start
+        raw = marshal.loads(memoryview(self.packed)[start + first : start + last])
+        self._parts[place] = raw
+        return raw
+
     scopes = _Part[tuple[Scope, ...]](0, Scope)
     bindings = _Part[tuple[Binding, ...]](1, Binding)
-    """By scope, then by line."""
+    """By scope, then by name, then by line."""
     calls = _Part[tuple[Use, ...]](2, Use)
     references = _Part[tuple[Use, ...]](3, Use)
     """Reads of what the file imports or defines, and of members of `self`."""
@@ -237,39 +284,31 @@ class Facts:
     attributes = _Part[tuple[Binding, ...]](9, Binding)
     """The bindings of kind ATTRIBUTE, which no scope holds as a name."""
 
-    def names(self, scope: int) -> dict[str, list[Binding]]:
+    def names(self, scope: int) -> Names:
         """Give the bindings of one scope by name, made for that scope alone."""
-        known: dict[int, dict[str, list[Binding]]] = self.__dict__.setdefault(
-            "_names", {}
-        )
+        known: dict[int, Names] = self.__dict__.setdefault("_names", {})
         found = known.get(scope)
         if found is None:
-            found = known[scope] = {}
-            columns = self._columns(1)
-            if columns:
+            found = known[scope] = Names(self._columns(1), scope)
+        return found
+
+    def calls_in(self, scopes: Iterable[int]) -> list[Use]:
+        """Give the calls of some scopes, made for those alone."""
+        columns = self._columns(2)
+        found: list[Use] = []
+        if columns:
+            for scope in scopes:
                 first = bisect_left(columns[0], scope)
                 last = bisect_right(columns[0], scope)
                 rows = zip(*(column[first:last] for column in columns), strict=True)
-                for row in rows:
-                    found.setdefault(row[2], []).append(Binding(*row))
+                found += map(_use, rows)
         return found
-
-    def calls_in(self, scopes: Collection[int]) -> list[Use]:
-        """Give the calls of some scopes, made for those alone."""
-        columns = self._columns(2)
-        if not columns:
-            return []
-        return [
-            Use(*(column[place] for column in columns))
-            for place, scope in enumerate(columns[4])
-            if scope in scopes
-        ]
 
     def _columns(self, place: int) -> list[Any]:
         known: dict[int, list[Any]] = self.__dict__.setdefault("_made", {})
         found = known.get(place)
         if found is None:
-            found = known[place] = list(_columns(self.raw[place]))
+            found = known[place] = list(_columns(self.part(place)))
         return found
 
 
@@ -280,18 +319,18 @@ def pack(head: Head, parts: tuple[Any, ...]) -> bytes:
     the least width: half the bytes, and no slower to read.
     """
     same: dict[str, str] = {}
-    first = marshal.dumps(tuple(head))
-    body = marshal.dumps(
-        tuple(
-            (
-                [_packed(column, same) for column in zip(*part, strict=True)]
-                if type(part) is list
-                else part
-            )
-            for part in parts
+    body = [
+        marshal.dumps(
+            [_packed(column, same) for column in zip(*part, strict=True)]
+            if type(part) is list
+            else part
         )
-    )
-    return (_HEAD + len(first)).to_bytes(_HEAD, "little") + first + body
+        for part in parts
+    ]
+    places = tuple(accumulate(map(len, body), initial=0))
+    first = marshal.dumps(tuple(head._replace(places=places)))
+    start = (_HEAD + len(first)).to_bytes(_HEAD, "little")
+    return b"".join((start, first, *body))
 
 
 def _packed(column: tuple[Any, ...], same: dict[str, str]) -> Any:

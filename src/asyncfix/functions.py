@@ -57,7 +57,7 @@ class Functions:
             given = Value(ITERATOR, inner=(None,))
         else:
             names = self.values.project.names(path, index)
-            found = [each for each in names.get("", ()) if each.kind == f.RETURNED]
+            found = [each for each in names.get("") if each.kind == f.RETURNED]
             given = self.values.bound(path, found) if found else NONE
         if kind in ("context-manager", "async-context-manager"):
             inner = given.inner[0] if given and given.inner else None
@@ -72,7 +72,14 @@ class Functions:
         See the catalog's `decorators`; `unknown` where one is not known.
         """
         path, index = function.path, function.scope
-        scope = self.values.project.files[path].scopes[index]
+        facts = self.values.project.files[path]
+        key = "made", index
+        if key not in facts.memo:
+            facts.memo[key] = "unknown"  # a decorator that decorates itself
+            facts.memo[key] = self._made_by(path, facts.scopes[index])
+        return facts.memo[key]  # type: ignore[no-any-return]
+
+    def _made_by(self, path: str, scope: f.Scope) -> str:
         made = "same"
         for decorator in scope.decorators:
             kind = self._decorator(path, scope.parent, decorator)

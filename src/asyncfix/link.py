@@ -20,6 +20,8 @@ from asyncfix.modules import Modules, join
 
 # Through more names than this, nothing is known any more.
 _LONGEST_CHAIN = 60
+# Facts unpacked so often stay unpacked, but not of more files than this.
+_OFTEN, _MOST_BUSY = 2, 400
 _BUILTINS = frozenset(vars(builtins))
 
 
@@ -42,6 +44,7 @@ class Project(Modules):
     def __init__(self, files: Iterable[f.Facts], root: str) -> None:
         super().__init__(files, root)
         self._awake: list[f.Facts] = []
+        self._busy: set[str] = set()
         for facts in self.files.values():
             facts.awake = self._awake
         self._renames: set[tuple[str, str]] | None = None
@@ -53,16 +56,21 @@ class Project(Modules):
         """Drop what was made of the facts of more than `most` files.
 
         What is dropped is made again when it is asked for: this only bounds
-        the memory of a run over thousands of files.
+        the memory of a run over thousands of files. Files that were asked for
+        again and again stay; there are few of them.
         """
-        if len(self._awake) > most:
+        if len(self._awake) > most + len(self._busy):
             for facts in self._awake:
-                facts.rest()
-            self._awake.clear()
+                facts.woken += 1
+                if facts.woken > _OFTEN and len(self._busy) < _MOST_BUSY:
+                    self._busy.add(facts.path)
+                if facts.path not in self._busy:
+                    facts.rest()
+            self._awake[:] = [self.files[path] for path in self._busy]
 
     # -- what a name means --------------------------------------------------
 
-    def names(self, path: str, scope: int) -> dict[str, list[f.Binding]]:
+    def names(self, path: str, scope: int) -> f.Names:
         """Give the bindings of a scope by name."""
         return self.files[path].names(scope)
 
@@ -138,7 +146,7 @@ class Project(Modules):
     def _from_stars(
         self, path: str, root: str, rest: str, after: int
     ) -> Iterator[Answer]:
-        for star in self.names(path, 0).get("*", ()):
+        for star in self.names(path, 0).get("*"):
             if star.line <= after or root.startswith("_"):
                 continue
             inside = self.resolve(path, star.target)
@@ -160,7 +168,7 @@ class Project(Modules):
         scopes = self.files[path].scopes
         while scope >= 0:
             if scopes[scope].kind == f.CLASS:
-                for binding in self.names(path, scope).get(root, ()):
+                for binding in self.names(path, scope).get(root):
                     for answer in self._follow(path, binding, rest):
                         yield Answer(answer.name, "class", binding.line)
                     return
@@ -268,7 +276,9 @@ class Project(Modules):
             if binding.kind <= f.STAR:
                 module = binding.target.partition(":")[0]
                 if module and not module.startswith("."):
-                    found.setdefault(module, binding)
+                    first = found.get(module)
+                    if first is None or binding.line < first.line:
+                        found[module] = binding
         return found
 
     def called_as(self, last: str) -> list[tuple[str, f.Use]]:

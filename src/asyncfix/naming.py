@@ -25,7 +25,7 @@ class Naming(Record):
         # A deletion leaves whatever type the name has otherwise.
         target = "None" if type(node.ctx) is ast.Del else ""
         self.bindings.append(
-            (self.scope, node.lineno, node.id, f.ASSIGNED, target, self.flags)
+            (self.scope, node.id, node.lineno, f.ASSIGNED, target, self.flags)
         )
 
     def assign(self, node: ast.Assign) -> None:
@@ -55,7 +55,7 @@ class Naming(Record):
             target = describe(value)
             alias = type(value) in (ast.Name, ast.Attribute)
             kind = f.ALIAS if alias and is_dotted(target) else f.ASSIGNED
-        self.bindings.append((self.scope, line, name, kind, target, self.flags))
+        self.bindings.append((self.scope, name, line, kind, target, self.flags))
 
     def _give(self, target: ast.expr, value: ast.expr, steps: str = "") -> None:
         """Bind what stands on the left to what is known of the right."""

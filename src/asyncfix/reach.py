@@ -28,7 +28,7 @@ from asyncfix.values import Values
 
 SEVERITIES = ("low", "medium", "high")
 # Facts of more files than this are not kept unpacked.
-_MOST_AWAKE = 1500
+_MOST_AWAKE = 500
 _ASYNCHRONOUS = (f.AWAITED, f.ASYNC_WITH, f.ASYNC_FOR)
 
 Place = tuple[str, int]
@@ -70,12 +70,21 @@ class Reach:
     """Who blocks through whom. Asks `Values` what each call means."""
 
     def __init__(
-        self, project: Project, catalog: Catalog, severity: str = "medium"
+        self,
+        project: Project,
+        catalog: Catalog,
+        severity: str = "medium",
+        awaited: bool = False,
     ) -> None:
+        """Look nothing up yet. With `awaited`, coroutines are followed, too."""
         self.project = project
         self.catalog = catalog
         self.values = Values(project, catalog)
         self.least = SEVERITIES.index(severity)
+        self.awaited = awaited
+        self._plain: set[str] = set()
+        for facts in project.files.values():
+            self._plain.update(facts.head.plain)
         self._edges: dict[Place, tuple[Edge, ...]] = {}
         self._next: dict[Place, Edge] = {}
         self._far: dict[Place, int] = {}
@@ -87,22 +96,41 @@ class Reach:
         known = self._edges.get(place)
         if known is None:
             path = place[0]
-            known = tuple(e for use in self._calls(place) for e in self._of(path, use))
+            known = tuple(
+                edge
+                for use in self._calls(place)
+                if self._may_lead(use)
+                for edge in self._of(path, use)
+            )
             self._edges[place] = known
         return known
+
+    def _may_lead(self, use: f.Use) -> bool:
+        """Tell by its name alone whether a call can lead on; most cannot."""
+        if use.role in _ASYNCHRONOUS and not self.awaited:
+            # A coroutine's body is not followed; a function that only gives an
+            # awaitable runs at once all the same.
+            return use.name.rpartition(".")[2] in self._plain
+        return True
 
     def _calls(self, place: Place) -> list[f.Use]:
         """Give the calls that are the code of a function, not of one inside it."""
         path, function = place
         facts = self.project.files[path]
-        own = {function}
-        scopes = facts.scopes
-        for index in range(function + 1, len(scopes)):
-            scope = scopes[index]
-            # What a comprehension does is done by the code around it.
-            if scope.kind in (f.COMPREHENSION, f.GENERATOR) and scope.parent in own:
-                own.add(index)
-        return facts.calls_in(own)
+        inside: dict[int, list[int]] | None = facts.memo.get("inside")
+        if inside is None:
+            inside = facts.memo["inside"] = {}
+            scopes = facts.scopes
+            for index, scope in enumerate(scopes):
+                # What a comprehension does is done by the code around it.
+                owner = index
+                while scope.kind in (f.COMPREHENSION, f.GENERATOR):
+                    owner = scope.parent
+                    scope = scopes[owner]
+                if owner != index:
+                    inside.setdefault(owner, []).append(index)
+        uses = facts.calls_in((function, *inside.get(function, ())))
+        return sorted(uses, key=_position)
 
     def _of(self, path: str, use: f.Use) -> Iterable[Edge]:
         """Give where a call leads: nowhere if it is not known."""
@@ -180,21 +208,28 @@ class Reach:
 
     # -- chains -------------------------------------------------------------
 
-    def explore(self, places: Iterable[Place], awaited: bool = False) -> None:
-        """Look up all that some functions lead to, and how far it is.
-
-        With `awaited`, coroutines of the project are followed as well.
-        """
-        todo = sorted(place for place in places if place not in self._edges)
-        while todo:
+    def explore(self, places: Iterable[Place]) -> None:
+        """Look up all that some functions lead to, and how far it is."""
+        waiting: dict[str, set[Place]] = {}
+        for place in places:
+            waiting.setdefault(place[0], set()).add(place)
+        while waiting:
             # File by file, so that facts are unpacked as seldom as can be.
-            found: set[Place] = set()
-            for place in todo:
-                for edge in self.edges(place):
-                    if edge.target is not None and (awaited or not edge.awaited):
-                        found.add(edge.target)
+            for path in sorted(waiting):
+                todo = list(waiting.pop(path))
+                while todo:
+                    place = todo.pop()
+                    if place in self._edges:
+                        continue
+                    for edge in self.edges(place):
+                        target = edge.target
+                        if target is None or edge.awaited and not self.awaited:
+                            continue
+                        if target[0] == path:
+                            todo.append(target)
+                        elif target not in self._edges:
+                            waiting.setdefault(target[0], set()).add(target)
                 self.project.rest(_MOST_AWAKE)
-            todo = sorted(found - self._edges.keys())
         self._measure()
 
     def _measure(self) -> None:
@@ -202,7 +237,8 @@ class Reach:
         callers: dict[Place, list[tuple[Place, Edge]]] = {}
         far: dict[Place, int] = {}
         first: dict[Place, Edge] = {}
-        for place, edges in self._edges.items():
+        for place in sorted(self._edges):
+            edges = self._edges[place]
             for edge in edges:
                 if edge.target is not None:
                     callers.setdefault(edge.target, []).append((place, edge))
@@ -214,7 +250,7 @@ class Reach:
         while todo:
             here = todo.popleft()
             for place, edge in callers.get(here, ()):
-                if place not in far and not edge.awaited:
+                if place not in far and (self.awaited or not edge.awaited):
                     far[place] = far[here] + 1
                     first[place] = edge
                     todo.append(place)
@@ -276,6 +312,10 @@ class Reach:
                 if edge.entry is not None or reaches:
                     found.setdefault(path, []).append((scope, edge))
         return found
+
+
+def _position(use: f.Use) -> tuple[int, int]:
+    return use.line, use.col
 
 
 def _weight(edge: Edge) -> int:

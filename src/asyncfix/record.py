@@ -21,7 +21,7 @@ class Record:
         self.scopes: list[tuple[Any, ...]] = []
         self.suspending: set[int] = set()
         self.yielding: set[int] = set()
-        self.bindings: list[tuple[int, int, str, int, str, int]] = []
+        self.bindings: list[tuple[int, str, int, int, str, int]] = []
         self.calls: list[tuple[int, int, int, int, int, str, int]] = []
         self.names: list[_Read] = []
         self.attributes: list[tuple[int, str, Any]] = []
@@ -73,7 +73,7 @@ class Record:
         self, scope: int, name: str, kind: int, target: str, line: int, flags: int
     ) -> None:
         """Record that a name gets its value here."""
-        self.bindings.append((scope, line, name, kind, target, flags))
+        self.bindings.append((scope, name, line, kind, target, flags))
 
     def declare(self, scope: int, node: ast.Global | ast.Nonlocal) -> None:
         """Record that names of a scope belong to one around it."""
@@ -81,7 +81,7 @@ class Record:
             owner = 0
             if isinstance(node, ast.Nonlocal):
                 owner = self.parent(scope)
-                bound = {(each[0], each[2]) for each in self.bindings}
+                bound = {(each[0], each[1]) for each in self.bindings}
                 while owner and (
                     self.kind(owner) == f.CLASS or (owner, name) not in bound
                 ):
@@ -127,11 +127,11 @@ def use(
 ) -> tuple[int, int, int, int, int, str, int]:
     """Give a use of a name, in the order of `facts.Use`."""
     return (
+        scope,
         node.lineno,
         node.col_offset,
         node.end_lineno,
         node.end_col_offset,
-        scope,
         name,
         role,
     )

@@ -49,6 +49,7 @@ def _pack(walk: Walk, source: Source, opaque: tuple[f.Opaque, ...]) -> bytes:
         tuple(statement.line for statement in opaque),
         bool(_GENERATED.search(source.text[:1024])),
         source.text.count(b"\n") + 1,
+        tuple({s[1] for s in scopes if s[0] == f.FUNCTION and not s[4]}),
     )
     settled = _settled(walk)
     return f.pack(
@@ -72,7 +73,7 @@ def _imports(walk: Walk) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Give the targets of all imports, and the names that get another name."""
     imported: dict[str, None] = {}
     renames: dict[str, None] = {}
-    for _, _, name, kind, target, _ in walk.bindings:
+    for _, name, _, kind, target, _ in walk.bindings:
         if kind == f.STAR:
             imported[f"{target}:*"] = None
         elif kind in (f.IMPORT, f.FROM):
@@ -87,7 +88,7 @@ def _imports(walk: Walk) -> tuple[tuple[str, ...], tuple[str, ...]]:
 def _references(walk: Walk) -> list[tuple[int, int, int, int, int, str, int]]:
     """Give the reads that can lead out of their scope: imports, definitions, self."""
     kinds = (f.IMPORT, f.FROM, f.DEF, f.CLASSDEF, f.ALIAS)
-    known = {each[2] for each in walk.bindings if each[3] in kinds}
+    known = {each[1] for each in walk.bindings if each[3] in kinds}
     found = [
         use(scope, node.id, node) for scope, node in walk.names if node.id in known
     ]
@@ -99,7 +100,7 @@ def _references(walk: Walk) -> list[tuple[int, int, int, int, int, str, int]]:
     return found
 
 
-def _settled(walk: Walk) -> list[tuple[int, int, str, int, str, int]]:
+def _settled(walk: Walk) -> list[tuple[int, str, int, int, str, int]]:
     """Give each binding its owner, now that every declaration is known.
 
     A `global` may stand after the walk of a block that binds the name.
@@ -108,6 +109,6 @@ def _settled(walk: Walk) -> list[tuple[int, int, str, int, str, int]]:
     declared = walk.declared
     if declared:
         bindings = [
-            (declared.get((each[0], each[2]), each[0]), *each[1:]) for each in bindings
+            (declared.get((each[0], each[1]), each[0]), *each[1:]) for each in bindings
         ]
     return sorted(bindings)

@@ -149,7 +149,7 @@ class Values:
 
     def _starred(self, path: str, name: str, found: list[f.Binding]) -> bool:
         """Tell whether a later `import *` may have replaced a module's name."""
-        stars = self.project.names(path, 0).get("*", ())
+        stars = self.project.names(path, 0).get("*")
         return any(
             star.line > found[-1].line and self._in_star(path, star, name)
             for star in stars
@@ -167,7 +167,7 @@ class Values:
         return inside
 
     def _unbound(self, path: str, scope: int, name: str) -> Value | None:
-        stars = self.project.names(path, 0).get("*", ())
+        stars = self.project.names(path, 0).get("*")
         for star in reversed(stars):
             inside = self._in_star(path, star, name)
             if inside:

@@ -96,11 +96,11 @@ class Walk(Naming):
             role = f.AT_ONCE
         self.calls.append(
             (
+                self.scope,
                 node.lineno,
                 node.col_offset,
                 node.end_lineno,  # type: ignore[arg-type]
                 node.end_col_offset,
-                self.scope,
                 name,
                 role,
             )
