@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-
-import libcst as cst
+from typing import TYPE_CHECKING
 
 from asyncfix import (
     NEW_AWAIT,
@@ -17,6 +16,9 @@ from asyncfix import (
     Plan,
     runs_elsewhere,
 )
+
+if TYPE_CHECKING:
+    import libcst as cst
 
 _TAKE_AWAITABLES = frozenset(
     ("gather", "create_task", "ensure_future", "wait_for", "shield", "to_thread", "run")
@@ -83,6 +85,8 @@ class BlockingSleep(Codemod):
 
     def rewrite(self, node: cst.Call, names: Names) -> cst.BaseExpression:
         """Give `await asyncio.sleep(x)`; the argument stays as it is written."""
+        import libcst as cst
+
         sleep = cst.Attribute(cst.Name(names["asyncio"]), cst.Name("sleep"))
         return cst.Await(node.with_changes(func=sleep))
 

@@ -67,7 +67,8 @@ def _run(
         skipped["generated"] += len(generated)
     else:
         generated = set()
-    targets = [path for path in gathered.files if path in facts.keys() - generated]
+    known_files = facts.keys() - generated
+    targets = [path for path in gathered.files if path in known_files]
     notes = list(gathered.notes)
     unseen = [_unseen(facts[path]) for path in targets if facts[path].head.unseen]
 

@@ -268,8 +268,8 @@ class Facts:
         return raw
 
     scopes = _Part[tuple[Scope, ...]](0, Scope)
-    bindings = _Part[tuple[Binding, ...]](1, Binding)
-    """By scope, then by name, then by line."""
+    outer = _Part[tuple[Binding, ...]](1, Binding)
+    """The bindings of the module and of classes: by scope, name and line."""
     calls = _Part[tuple[Use, ...]](2, Use)
     references = _Part[tuple[Use, ...]](3, Use)
     """Reads of what the file imports or defines, and of members of `self`."""
@@ -283,13 +283,21 @@ class Facts:
     opaque = _Part[tuple[Opaque, ...]](8, Opaque)
     attributes = _Part[tuple[Binding, ...]](9, Binding)
     """The bindings of kind ATTRIBUTE, which no scope holds as a name."""
+    inner = _Part[tuple[Binding, ...]](10, Binding)
+    """The bindings of functions and of all else: by scope, name and line."""
+
+    @property
+    def bindings(self) -> tuple[Binding, ...]:
+        """Give all bindings but those of attributes."""
+        return self.outer + self.inner
 
     def names(self, scope: int) -> Names:
         """Give the bindings of one scope by name, made for that scope alone."""
         known: dict[int, Names] = self.__dict__.setdefault("_names", {})
         found = known.get(scope)
         if found is None:
-            found = known[scope] = Names(self._columns(1), scope)
+            place = 1 if self.scopes[scope].kind in (MODULE, CLASS) else 10
+            found = known[scope] = Names(self._columns(place), scope)
         return found
 
     def calls_in(self, scopes: Iterable[int]) -> list[Use]:

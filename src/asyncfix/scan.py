@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from asyncfix import facts as f
+from asyncfix.expressions import chain
 from asyncfix.model import Problem
 from asyncfix.parsing import parse
 from asyncfix.record import use
@@ -52,11 +53,15 @@ def _pack(walk: Walk, source: Source, opaque: tuple[f.Opaque, ...]) -> bytes:
         tuple({s[1] for s in scopes if s[0] == f.FUNCTION and not s[4]}),
     )
     settled = _settled(walk)
+    attributes = [each for each in settled if each[3] == f.ATTRIBUTE]
+    settled = [each for each in settled if each[3] != f.ATTRIBUTE]
+    # Other files ask for what modules and classes bind, hardly ever for the rest.
+    outer = {i for i, s in enumerate(scopes) if s[0] in (f.MODULE, f.CLASS)}
     return f.pack(
         head,
         (
             scopes,
-            [each for each in settled if each[3] != f.ATTRIBUTE],
+            [each for each in settled if each[0] in outer],
             sorted(walk.calls),
             _references(walk),
             sorted(walk.patches),
@@ -64,7 +69,8 @@ def _pack(walk: Walk, source: Source, opaque: tuple[f.Opaque, ...]) -> bytes:
             sorted(walk.driven),
             tuple(sorted(set(walk.exported))),
             list(map(tuple, opaque)),
-            [each for each in settled if each[3] == f.ATTRIBUTE],
+            attributes,
+            [each for each in settled if each[0] not in outer],
         ),
     )
 
@@ -89,15 +95,39 @@ def _references(walk: Walk) -> list[tuple[int, int, int, int, int, str, int]]:
     """Give the reads that can lead out of their scope: imports, definitions, self."""
     kinds = (f.IMPORT, f.FROM, f.DEF, f.CLASSDEF, f.ALIAS)
     known = {each[1] for each in walk.bindings if each[3] in kinds}
-    found = [
-        use(scope, node.id, node) for scope, node in walk.names if node.id in known
-    ]
-    for scope, name, node in walk.attributes:
-        root = name.partition(".")[0]
+    # Outside of coroutines it is enough to know that a name is read in a scope,
+    # and constants are no functions.
+    inside = _in_coroutines(walk)
+    found = []
+    once = set()
+    for scope, node in walk.names:
+        name = node.id
+        if name not in known:
+            continue
+        if scope not in inside:
+            if name.isupper() or (scope, name) in once:
+                continue
+            once.add((scope, name))
+        found.append(use(scope, name, node))
+    for scope, root, node in walk.attributes:
         if root in known or root == "self":
+            name = chain(node, [])
+            if scope not in inside:
+                if (scope, name) in once:
+                    continue
+                once.add((scope, name))
             found.append(use(scope, name, node))
     found.sort()
     return found
+
+
+def _in_coroutines(walk: Walk) -> set[int]:
+    """Give the scopes that stand in an `async def`, those inside them included."""
+    inside: set[int] = set()
+    for index, scope in enumerate(walk.scopes):
+        if scope[4] or scope[2] in inside:
+            inside.add(index)
+    return inside
 
 
 def _settled(walk: Walk) -> list[tuple[int, str, int, int, str, int]]:

@@ -24,6 +24,7 @@ from asyncfix.nodes import (
     parameters,
 )
 
+_PLAIN = (ast.Name, ast.Constant)
 # A walk still to do: a scope, the flags of its place, and its nodes.
 _Work = tuple[int, int, list[Any]]
 
@@ -73,10 +74,17 @@ class Walk(Naming):
     # -- expressions --------------------------------------------------------
 
     def attribute(self, node: ast.Attribute) -> None:
-        name = chain(node, self.stack)
         if type(node.ctx) is ast.Load:
-            self.attributes.append((self.scope, name, node))
-        elif name.startswith(("self.", "cls.")):
+            root: ast.expr = node.value
+            while type(root) is ast.Attribute:
+                root = root.value
+            if type(root) is ast.Name:
+                self.attributes.append((self.scope, root.id, node))
+            else:
+                self.stack.append(root)
+            return
+        name = chain(node, self.stack)
+        if name.startswith(("self.", "cls.")):
             if type(node.ctx) is ast.Store:
                 self.bind(self.scope, name, f.ATTRIBUTE, "", node.lineno, self.flags)
         elif is_dotted(name):
@@ -148,7 +156,7 @@ class Walk(Naming):
         self.bind(self.scope, node.name, f.DEF, "", node.lineno, self.flags)
         self.stack += node.decorator_list
         self._signature(node.args)
-        if node.returns is not None:
+        if node.returns is not None and type(node.returns) not in _PLAIN:
             self.stack.append(node.returns)
         positional = node.args.posonlyargs or node.args.args
         inner = self.open(
@@ -204,8 +212,10 @@ class Walk(Naming):
         self.stack += arguments.defaults
         self.stack += [each for each in arguments.kw_defaults if each is not None]
         for argument in parameters(arguments):
-            if argument.annotation is not None:
-                self.stack.append(argument.annotation)
+            said = argument.annotation
+            # A plain name as an annotation is neither a call nor a value.
+            if said is not None and type(said) not in _PLAIN:
+                self.stack.append(said)
 
     def _parameters(self, arguments: ast.arguments, scope: int) -> None:
         for argument in (
