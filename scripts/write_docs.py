@@ -110,6 +110,7 @@ def page(codemod: Codemod, parts: dict[str, str]) -> str:
         "a/example.py",
         "b/example.py",
     )
+    shown = (fenced("python", after), "## The change", fenced("diff", "".join(diff)))
     guards = ", ".join(guard_link(each, "../guards.md") for each in codemod.guards)
     silenced = [f"# asyncfix: off[{codemod.name}]"]
     silenced += [f"# noqa: {code}" for code in codemod.noqa]
@@ -120,9 +121,7 @@ def page(codemod: Codemod, parts: dict[str, str]) -> str:
         "## Before",
         fenced("python", before),
         "## After",
-        fenced("python", after),
-        "## The change",
-        fenced("diff", "".join(diff)),
+        *(shown if before != after else ("Nothing is changed: it is reported.",)),
         "## Safety",
         parts["Safety"][:1].upper() + parts["Safety"][1:],
     ]

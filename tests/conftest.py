@@ -17,11 +17,17 @@ from typing import Any, NamedTuple, Protocol
 
 import pytest
 
-from asyncfix import cli
+from asyncfix import cli, registry
+from asyncfix.catalog import Catalog
 from asyncfix.facts import Facts, Use
 from asyncfix.link import Answer, Project
-from asyncfix.model import Problem
+from asyncfix.model import Problem, Settings
 from asyncfix.scan import scan
+from asyncfix.value import CLASS, FUNCTION, OUTSIDE, PARTIAL
+from asyncfix.values import Values
+
+# No test may find what another run has left in the person's own cache.
+os.environ["ASYNCFIX_CACHE_DIR"] = "off"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -270,3 +276,48 @@ def meant(linked: Linked) -> Meant:
         return project.qualified_name(path, use.scope, use.name)
 
     return meant
+
+
+# -- the project model --------------------------------------------------------
+
+
+class Called(Protocol):
+    """Gives what the marked call calls, in words."""
+
+    def __call__(self, files: str | Mapping[str, str], at: str = "main.py") -> str: ...
+
+
+@pytest.fixture(scope="session")
+def catalog() -> Catalog:
+    """Give the catalog of the installed packs, read once."""
+    return registry.catalog(Settings())
+
+
+@pytest.fixture
+def called(linked: Linked, catalog: Catalog) -> Called:
+    """Ask what the call marked `# <-` calls.
+
+    `requests.get` for what is outside, `app/db.py: Repo.load` for what the
+    project defines, and `unknown`.
+    """
+
+    def called(files: str | Mapping[str, str], at: str = "main.py") -> str:
+        files = _project_of(files)
+        project = linked(files)
+        path = f"{ROOT}/{at}"
+        use = _marked(project.files[path], files[at])
+        value = Values(project, catalog).of(path, use.scope, use.name)
+        while value is not None and value.kind == PARTIAL:
+            (value,) = value.inner
+        if value is not None and value.kind == OUTSIDE:
+            return value.name
+        if value is None or value.kind not in (CLASS, FUNCTION):
+            return "unknown"
+        parts: list[str] = []
+        scopes, scope = project.files[value.path].scopes, value.scope
+        while scope > 0:
+            parts.insert(0, scopes[scope].name)
+            scope = scopes[scope].parent
+        return f"{value.path.removeprefix(ROOT + '/')}: {'.'.join(filter(None, parts))}"
+
+    return called

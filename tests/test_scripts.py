@@ -151,3 +151,40 @@ def test_a_folder_of_yours_is_not_made_an_environment(job: str, tmp_path: Path) 
     assert done.returncode == 2
     assert "is no virtual environment" in done.stderr
     assert contents(tmp_path) == {mine: b"three years"}
+
+
+def test_a_sample_is_drawn_alike_for_the_same_seed(tmp_path: Path) -> None:
+    folder = tmp_path / "shop"
+    (folder / "tests").mkdir(parents=True)
+    source = (
+        "import subprocess, requests\n"
+        "def load(url):\n"
+        "    return requests.get(url)\n"
+        "async def main(url, process: subprocess.Popen):\n"
+        "    load(url)\n"
+        "    process.wait()\n"
+        "    subprocess.run(['a|b'])\n"
+        "    open(url)\n"
+        "    open(url)  # noqa: ASYNC230\n"
+    )
+    (folder / "app.py").write_text(source, "utf-8")
+    (folder / "tests" / "test_app.py").write_text(source, "utf-8")
+    drawn = run_in(ROOT, "scripts/sample_findings.py", str(folder))
+    assert drawn.returncode == 0, drawn.stderr
+    assert "test_app" not in drawn.stdout
+    rows = [line for line in drawn.stdout.splitlines() if line.startswith("| shop")]
+    assert rows == [
+        "| shop | app.py:5 | `load(url)` | load (app.py:5) -> requests.get (app.py:3); http, high | |",
+        "| shop | app.py:6 | `process.wait()` | subprocess.Popen.wait (app.py:6); subprocess, high | |",
+        "| shop | app.py:7 | `subprocess.run(['a\\|b'])` | subprocess.run (app.py:7); subprocess, high | |",
+        "| shop | app.py:8 | `open(url)` | builtins.open (app.py:8); file, medium | |",
+    ]
+    for kind in ("transitive", "typed", "high", "medium"):
+        assert f"## {kind}: 1 of 1" in drawn.stdout
+
+    (folder / "more.py").write_text(source.replace("url", "place") * 4, "utf-8")
+    half = ("--seed", "7", "--high", "2", "--per-package", "2")
+    first = run_in(ROOT, "scripts/sample_findings.py", *half, str(folder))
+    again = run_in(ROOT, "scripts/sample_findings.py", *half, str(folder))
+    assert first.stdout == again.stdout
+    assert "## high: 2 of 5" in first.stdout

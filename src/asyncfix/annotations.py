@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from asyncfix import facts as f
-from asyncfix.steps import Type
+from asyncfix.steps import Type, parse_annotation
 from asyncfix.value import (
     CLASS,
     NONE,
     OBJECT,
     OUTSIDE,
     OUTSIDE_OBJECT,
+    TYPE,
     Value,
     generic,
     same,
@@ -30,6 +31,10 @@ _WRAPPERS = {
     "typing.ReadOnly": 0,
     "dataclasses.InitVar": 0,
 }
+# Where the types come from whose parameters say something.
+_OF_GENERICS = frozenset(
+    ("typing", "typing_extensions", "builtins", "collections", "asyncio", "contextlib")
+)
 
 
 class Annotations:
@@ -53,6 +58,9 @@ class Annotations:
             return None
         if value.kind == CLASS:
             return Value(OBJECT, path=value.path, scope=value.scope)
+        if value.kind == TYPE:
+            # Asked for by its text, so that an alias of itself is seen.
+            return self.values.of(value.path, value.scope, ":" + value.name)
         if value.kind in (OBJECT, OUTSIDE_OBJECT):
             return None
         if value.kind != OUTSIDE:
@@ -68,13 +76,7 @@ class Annotations:
             return same(self.object_of(path, scope, each) for each in inner)
         if full == "typing.Type" or full == "builtins.type":
             return self.values.of(path, scope, inner[0][0]) if inner else None
-        if full.partition(".")[0] in (
-            "typing",
-            "builtins",
-            "collections",
-            "asyncio",
-            "contextlib",
-        ):
+        if full.partition(".")[0] in _OF_GENERICS:
             made = [self.object_of(path, scope, each) for each in inner]
             container = generic(last, made)
             if container is not None:
@@ -82,6 +84,17 @@ class Annotations:
             if full.startswith("typing."):
                 return None  # Any, Protocol, Callable: no class
         return Value(OUTSIDE_OBJECT, self.values.backend.canonical(full))
+
+    def alias(self, path: str, scope: int, said: str) -> Value | None:
+        """Give what a name for a type stands for: a class, or a type to look into."""
+        name = parse_annotation(said)[0]
+        if name == "|":
+            return Value(TYPE, said, path, scope)
+        value = self.values.of(path, scope, name)
+        if value is not None and value.kind == OUTSIDE and said != name:
+            if value.name.partition(".")[0] in _OF_GENERICS:
+                return Value(TYPE, said, path, scope)
+        return value
 
     def _self(self, path: str, scope: int) -> Value | None:
         owner = self.values.project.enclosing(path, scope, (f.CLASS,))

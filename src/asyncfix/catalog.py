@@ -174,6 +174,10 @@ class Catalog:
         """Give which argument the call hands over to be called by someone else."""
         return self._member(self._registers, self.canonical(name))
 
+    def knows(self, root: str) -> bool:
+        """Tell whether anything is said about a top-level import name."""
+        return root in self._files or root in self._known
+
     def entries(self) -> list[Entry]:
         """Give every entry of every file, sorted by name; reads them all."""
         for root in sorted(self._files):

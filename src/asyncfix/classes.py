@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from asyncfix import facts as f
-from asyncfix.value import CLASS, FUNCTION, OBJECT, OUTSIDE, Value
+from asyncfix.value import CLASS, FUNCTION, OBJECT, OUTSIDE, SUPER, Value
 
 if TYPE_CHECKING:
     from asyncfix.values import Values
 
-_LONGEST_LINE = 40
+# A class with more above it is not known.
+_DEEPEST = 40
 # Bases that add nothing that could block or hide a member.
 _HARMLESS = frozenset(
     (
@@ -31,37 +32,56 @@ class Classes:
 
     def __init__(self, values: Values) -> None:
         self.values = values
+        self._depth = 0
 
     def line(self, path: str, scope: int) -> tuple[Value | None, ...]:
-        """Give a project class and its bases, depth first; None if one is unknown."""
+        """Give a project class and its bases as Python looks members up in them.
+
+        None stands for a base that is not known.
+        """
         memo = self.values.project.files[path].memo
         key = "line", scope
         if key not in memo:
-            memo[key] = ()  # a class that is its own base
-            memo[key] = tuple(self._line(path, scope))
+            if self._depth > _DEEPEST:
+                return (None,)
+            memo[key] = (None,)  # a class that is its own base
+            self._depth += 1
+            found = tuple(self._line(path, scope))
+            self._depth -= 1
+            memo = self.values.project.files[path].memo
+            memo[key] = found
         return memo[key]  # type: ignore[no-any-return]
 
     def _line(self, path: str, scope: int) -> Iterable[Value | None]:
-        seen: set[tuple[str, int]] = set()
-        todo = [(path, scope)]
-        while todo and len(seen) < _LONGEST_LINE:
-            here = todo.pop(0)
-            if here in seen:
-                continue
-            seen.add(here)
-            yield Value(CLASS, path=here[0], scope=here[1])
-            place, index = here
-            klass = self.values.project.files[place].scopes[index]
-            above: list[tuple[str, int]] = []
-            for base in klass.bases:
-                value = self._base(place, klass.parent, base)
-                if value is None:
-                    yield None
-                elif value.kind == CLASS:
-                    above.append((value.path, value.scope))
-                elif value.name not in _HARMLESS:
-                    yield value
-            todo = above + todo
+        yield Value(CLASS, path=path, scope=scope)
+        klass = self.values.project.files[path].scopes[scope]
+        bases: list[Value | None] = []
+        for base in klass.bases:
+            value = self._base(path, klass.parent, base)
+            if value is None or value.kind == CLASS or value.name not in _HARMLESS:
+                bases.append(value)
+        lines = [
+            (
+                list(self.line(each.path, each.scope))
+                if each is not None and each.kind == CLASS
+                else [each]
+            )
+            for each in bases
+        ]
+        yield from _merged([*lines, bases])
+
+    def above(self, path: str, scope: int) -> Value | None:
+        """Give what `super()` is in a scope: its class without its own members."""
+        project = self.values.project
+        function = project.enclosing(path, scope, (f.FUNCTION,))
+        if function < 0:
+            return None
+        here = project.files[path].scopes[function]
+        for binding in project.names(path, function).get(here.first):
+            if binding.kind == f.PARAMETER:
+                value = self.values.receiver(path, binding)
+                return value and value._replace(name=SUPER)
+        return None
 
     def _base(self, path: str, scope: int, said: str) -> Value | None:
         value = self.values.of(path, scope, said)
@@ -70,7 +90,7 @@ class Classes:
     def member(self, value: Value, name: str) -> Value | None:
         """Give the value of a member of an object or class of the project."""
         memo = self.values.project.files[value.path].memo
-        key = "any member", value.scope, value.kind, name
+        key = "any member", value.scope, value.kind, value.name, name
         if key not in memo:
             found = self._member(value, name)
             memo = self.values.project.files[value.path].memo
@@ -78,7 +98,8 @@ class Classes:
         return memo[key]  # type: ignore[no-any-return]
 
     def _member(self, value: Value, name: str) -> Value | None:
-        for each in self.line(value.path, value.scope):
+        line = self.line(value.path, value.scope)
+        for each in line[1:] if value.name == SUPER else line:
             if each is None:
                 return None
             if each.kind == OUTSIDE:
@@ -155,3 +176,26 @@ class Classes:
                 return parent if scopes[parent].kind == f.CLASS else -1
             scope = here.parent
         return -1
+
+
+def _merged(lines: list[list[Value | None]]) -> Iterator[Value | None]:
+    """Merge the lines of bases: first come first, but no base before its own class.
+
+    See https://docs.python.org/3/howto/mro.html; what that has no answer for
+    is not known.
+    """
+    while lines := [line for line in lines if line]:
+        for line in lines:
+            first = line[0]
+            if first is None or not any(first in other[1:] for other in lines):
+                break
+        else:
+            yield None
+            return
+        yield first
+        if first is None:
+            line.pop(0)
+            continue
+        for line in lines:
+            if line[0] == first:
+                line.pop(0)

@@ -7,13 +7,14 @@ Exit codes, all in one place:
     2  wrong usage or configuration, or a file that could not be read, parsed,
        proven or written
 
+`why` gives 1 if something blocks; the other commands answer with 0, or with 2.
+
 Everything heavy is imported where it is used: `--help` costs little.
 """
 
 from __future__ import annotations
 
 import io
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,8 @@ from asyncfix import __version__
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from asyncfix.model import Finding, Result, Settings
+
+_SEVERITIES = ("high", "medium", "low")
 
 
 class _Door(click.Group):
@@ -63,6 +65,42 @@ def main() -> None:
     """Find what blocks a Python program's event loop, and rewrite it."""
 
 
+def _severity(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the option --severity."""
+    return click.option(
+        "--severity",
+        type=click.Choice(_SEVERITIES),
+        help="The least severity that counts (default: as configured, else medium).",
+    )(command)
+
+
+def _shared(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options of every command that reads a project."""
+    for option in (
+        click.option(
+            "--jobs", "-j", type=click.IntRange(min=1), help="Worker processes."
+        ),
+        click.option(
+            "--exclude", metavar="GLOB", multiple=True, help="Leave these files out."
+        ),
+        _severity,
+    ):
+        command = option(command)
+    return command
+
+
+def _tests(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options of what tells of coroutines: tests and generated files."""
+    for option in (
+        click.option(
+            "--include-generated", is_flag=True, help="Also files marked generated."
+        ),
+        click.option("--tests", is_flag=True, help="Also the coroutines of tests."),
+    ):
+        command = option(command)
+    return command
+
+
 @main.command("check", hidden=True)
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--diff", is_flag=True, help="Print a diff of the fixes; write nothing.")
@@ -72,6 +110,7 @@ def main() -> None:
 @click.option("--select", metavar="NAMES", help="Only these codemods, with commas.")
 @click.option("--ignore", metavar="NAMES", help="Not these codemods, with commas.")
 @click.option("--exclude", metavar="GLOB", multiple=True, help="Leave these files out.")
+@_severity
 @click.option("--include-generated", is_flag=True, help="Also files marked generated.")
 @click.option(
     "--target-version",
@@ -93,170 +132,143 @@ def check(paths: tuple[Path, ...], **options: Any) -> None:
     Lists the findings in PATHS (files and folders; default: the configured
     paths, else the current folder). --diff shows the fixes, --apply makes them.
     """
-    from asyncfix.model import AsyncfixError
-
-    for stream in (sys.stdout, sys.stderr):
-        # A file name or a message that the terminal cannot show is no failure.
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
-    try:
-        settings = _settings(paths, options)
-        from asyncfix import engine, registry
+    with _ends("; nothing was written"):
+        from asyncfix import commands
 
         with _progress(options["quiet"]) as progress:
-            result = engine.run(settings, registry.installed(), progress)
-    except AsyncfixError as error:
-        from asyncfix.report import clean
+            result, settings = commands.check(paths, options, progress)
+    from asyncfix.outcome import deliver
 
-        click.echo(f"asyncfix: error: {clean(str(error))}", err=True)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        click.echo("asyncfix: interrupted; nothing was written", err=True)
-        sys.exit(130)
-    sys.exit(_deliver(result, settings, options))
+    sys.exit(deliver(result, settings, options))
 
 
-def _settings(paths: tuple[Path, ...], options: dict[str, Any]) -> Settings:
-    from asyncfix import config
-    from asyncfix.gather import find_root
-    from asyncfix.model import AsyncfixError, Settings
+@main.command()
+@click.argument("place", metavar="FILE:LINE")
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@_shared
+def why(place: str, paths: tuple[Path, ...], **options: Any) -> None:
+    """Say who holds the event loop at a line of code.
 
-    root = find_root(paths)
-    project = _configured_root(paths, root)
-    found = config.load(project)
-    if options["unsafe"] and options["safe_only"]:
-        raise AsyncfixError("--unsafe and --safe-only exclude each other")
-    target = found.target or (3, 9)
-    if options["target_version"]:
-        target = config.version(options["target_version"], "--target-version")
-    default = tuple(project / each for each in found.paths) or (Path(),)
-    return Settings(
-        paths=paths or default,
-        root=root,
-        unsafe=options["unsafe"] or (found.unsafe and not options["safe_only"]),
-        safe_only=options["safe_only"] or (found.safe_only and not options["unsafe"]),
-        select=_names(options["select"]) or found.select,
-        ignore=_names(options["ignore"]) or found.ignore,
-        exclude=(*found.exclude, *options["exclude"]),
-        include_generated=options["include_generated"] or found.include_generated,
-        target=target,
-        line_length=found.line_length,
-        jobs=options["jobs"] or os.cpu_count() or 1,
-    )
+    For each call on the line, or for the whole function if it is the line of a
+    `def`: the steps down to what blocks, and what there is instead. PATHS are
+    the files and folders that are read (default: the project around FILE).
+
+    Exit codes: 1 something blocks; 0 nothing is known to; 2 no answer.
+    """
+    with _ends():
+        from asyncfix import commands
+
+        with _progress() as progress:
+            code = commands.why(place, paths, options, progress)
+    sys.exit(code)
 
 
-def _configured_root(paths: tuple[Path, ...], root: Path) -> Path:
-    """Give the nearest folder with a pyproject.toml, not above the root."""
-    first = Path(os.path.abspath(paths[0] if paths else Path()))
-    for folder in [first, *first.parents]:
-        if (folder / "pyproject.toml").is_file():
-            return folder
-        if folder == root:
-            break
-    return root
+@main.command()
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@click.option(
+    "--format", "style", type=click.Choice(["dot", "mermaid", "json"]), default="dot",
+    help="Graphviz (the default), Mermaid, or JSON for programs.",
+)  # fmt: skip
+@click.option(
+    "--limit", type=click.IntRange(min=1), metavar="N",
+    help="Only the N worst entry points and what they lead to.",
+)  # fmt: skip
+@_tests
+@_shared
+def graph(paths: tuple[Path, ...], **options: Any) -> None:
+    """Draw who holds the event loop: coroutines, functions, blocking calls.
+
+    Exit codes: 0 drawn; 2 wrong usage, or a file that could not be read.
+    """
+    with _ends():
+        from asyncfix import commands
+
+        with _progress() as progress:
+            code = commands.graph(paths, options, progress)
+    sys.exit(code)
 
 
-def _names(text: str | None) -> tuple[str, ...]:
-    return tuple(name.strip() for name in (text or "").split(",") if name.strip())
+@main.command()
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@click.option(
+    "--format", "style", type=click.Choice(["text", "json"]), default="text",
+    help="How they are printed.",
+)  # fmt: skip
+@click.option(
+    "--limit", type=click.IntRange(min=1), metavar="N", default=10, show_default=True,
+    help="How many.",
+)  # fmt: skip
+@_tests
+@_shared
+def hot(paths: tuple[Path, ...], **options: Any) -> None:
+    """Rank the async entry points by what they block on.
+
+    An entry point is a coroutine that no other one calls, or that a framework
+    was given. Counted is every blocking call in it, in the functions it calls
+    and in the coroutines it awaits.
+
+    Exit codes: 0 told; 2 wrong usage, or a file that could not be read.
+    """
+    with _ends():
+        from asyncfix import commands
+
+        with _progress() as progress:
+            code = commands.hot(paths, options, progress)
+    sys.exit(code)
 
 
-def _deliver(result: Result, settings: Settings, options: dict[str, Any]) -> int:
-    """Print and write what was asked for; give the exit code."""
-    from asyncfix import report
+@main.command()
+@click.argument("name")
+def explain(name: str) -> None:
+    """Print the page of one codemod."""
+    with _ends():
+        from asyncfix import commands
 
-    if options["diff"]:
-        _print_diff(result, settings)
-    if options["write"]:
-        result = _written(result)
-    fixed = {found for change in result.changes for found in change.findings}
-    remaining = [found for found in result.findings if found not in fixed]
-    _print_findings(result, remaining, options)
-    for found in result.problems:
-        click.echo(report.problem(found), err=True)
-    if result.unseen:
-        click.echo(f"error: {report.newer_syntax(result.unseen)}", err=True)
-    if not options["quiet"]:
-        _print_summary(result, options)
-    if result.problems or result.unseen:
-        return 2
-    if options["diff"] and not options["write"]:
-        return 1 if options["check"] and result.findings else 0
-    return 1 if (remaining if options["write"] else result.findings) else 0
+        sys.exit(commands.explain(name))
 
 
-def _written(result: Result) -> Result:
-    """Write the changes; gives the result with only those that were written."""
-    from dataclasses import replace
+@main.command()
+@click.option("--catalog", is_flag=True, help="List what is known of libraries.")
+@click.option("--library", metavar="NAME", help="Of the catalog only this library.")
+def rules(catalog: bool, library: str | None) -> None:
+    """List the codemods, one line each; or the catalog of calls."""
+    if library and not catalog:
+        raise click.UsageError("--library is for --catalog")
+    with _ends():
+        from asyncfix import commands
 
-    from asyncfix.deliver import write
-
-    outcomes = [(change, write(change)) for change in result.changes]
-    problems = [problem for _, problem in outcomes if problem is not None]
-    return replace(
-        result,
-        changes=tuple(change for change, problem in outcomes if problem is None),
-        problems=(*result.problems, *problems),
-        failed=result.failed | {problem.path for problem in problems},
-    )
+        sys.exit(commands.catalog(library) if catalog else commands.rules())
 
 
-def _print_diff(result: Result, settings: Settings) -> None:
-    from asyncfix.diff import unified
+class _ends:
+    """What ends a command early is one line on stderr: errors and Ctrl-C."""
 
-    for change in result.changes:
-        text = unified(change, _patch_name(change.path, settings.root))
-        if sys.stdout.isatty():
-            for line in text.decode("utf-8", "replace").splitlines():
-                colour = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1])
-                click.secho(line, fg=colour)
-        else:
-            sys.stdout.buffer.write(text)
+    def __init__(self, interrupted: str = "") -> None:
+        self.interrupted = interrupted
 
+    def __enter__(self) -> None:
+        for stream in (sys.stdout, sys.stderr):
+            # A file name or a message that the terminal cannot show is no failure.
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")
 
-def _patch_name(path: Path, root: Path) -> str:
-    """Give a path as `git apply` wants it: from the repository's root, else here."""
-    place = os.path.abspath(path)
-    base = root if (root / ".git").exists() else Path.cwd()
-    name = os.path.relpath(place, base)
-    if name.startswith(".."):
-        name = os.path.relpath(place, root)
-    return name.replace(os.sep, "/")
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        if isinstance(error, KeyboardInterrupt):
+            click.echo(f"asyncfix: interrupted{self.interrupted}", err=True)
+            sys.exit(130)
+        from asyncfix.model import AsyncfixError
 
+        if isinstance(error, AsyncfixError):
+            from asyncfix.report import clean
 
-def _print_findings(
-    result: Result, remaining: list[Finding], options: dict[str, Any]
-) -> None:
-    from asyncfix import report
-
-    if options["style"] == "json":
-        if not options["diff"]:
-            click.echo(report.as_json(result, __version__))
-        return
-    if options["diff"]:
-        # stdout is the diff; what it does not mend is said beside it.
-        for found in remaining:
-            click.echo(report.finding(found), err=True)
-        return
-    if options["write"]:
-        for change in result.changes:
-            for found in change.findings:
-                click.echo(report.finding(found, "fixed "))
-    for found in remaining if options["write"] else result.findings:
-        click.echo(report.finding(found))
-
-
-def _print_summary(result: Result, options: dict[str, Any]) -> None:
-    from asyncfix import report
-
-    for note in result.notes:
-        click.echo(f"note: {report.clean(note)}", err=True)
-    click.echo(report.summary(result, options["write"], options["diff"]), err=True)
+            click.echo(f"asyncfix: error: {clean(str(error))}", err=True)
+            sys.exit(2)
 
 
 class _progress:
     """A progress bar on stderr, on a terminal only; else nothing at all."""
 
-    def __init__(self, quiet: bool) -> None:
+    def __init__(self, quiet: bool = False) -> None:
         self.shown = sys.stderr.isatty() and not quiet
         self.bar: Any = None
         self.task: Any = None
@@ -278,38 +290,3 @@ class _progress:
     def __exit__(self, *error: object) -> None:
         if self.bar is not None:
             self.bar.__exit__(*error)
-
-
-@main.command()
-@click.argument("name")
-def explain(name: str) -> None:
-    """Print the page of one codemod."""
-    from asyncfix import registry
-    from asyncfix.model import AsyncfixError
-
-    try:
-        pages = {each.name: each.page() for each in registry.installed()}
-    except AsyncfixError as error:
-        raise click.ClickException(str(error)) from error
-    if name not in pages:
-        click.echo(
-            f"asyncfix: error: no codemod is called {name!r} "
-            f"(there is: {', '.join(pages)})",
-            err=True,
-        )
-        sys.exit(2)
-    click.echo(f"{name}\n\n{pages[name]}")
-
-
-@main.command()
-def rules() -> None:
-    """List the codemods, one line each."""
-    from asyncfix import registry
-    from asyncfix.model import AsyncfixError
-
-    try:
-        for codemod in registry.installed():
-            click.echo(f"{codemod.name}: {codemod.summary()}")
-    except AsyncfixError as error:
-        click.echo(f"asyncfix: error: {error}", err=True)
-        sys.exit(2)

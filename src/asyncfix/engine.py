@@ -2,322 +2,215 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
-from pathlib import Path
 
 from asyncfix import registry, workers
+from asyncfix.catalog import Catalog
 from asyncfix.codemod import Codemod, Site, SiteError, by_names
 from asyncfix.detect import blocking_sites, sites
-from asyncfix.edits import apply, moved_lines
-from asyncfix.facts import Facts
-from asyncfix.gather import gather, surroundings
-from asyncfix.judge import Judgement, judge, report
+from asyncfix.gather import Gathered, around, gather
+from asyncfix.judge import report
+from asyncfix.library import Library
 from asyncfix.link import Project
-from asyncfix.model import Change, Finding, Problem, Result, Settings
-from asyncfix.parsing import parse
-from asyncfix.prove import prove
+from asyncfix.memory import Memory, Told
+from asyncfix.model import Finding, Problem, Result, Settings
+from asyncfix.passes import Passes
 from asyncfix.reach import Reach
-from asyncfix.rewrite import rewrite
-from asyncfix.scan import scan
-from asyncfix.source import Lines, Source, decode
-from asyncfix.tree import Tree
+from asyncfix.source import Lines
 
-_MOST_PASSES = 10
 # Facts of more files than this are not kept unpacked.
 _MOST_AWAKE = 300
+
+Progress = Callable[[str, int, int], None]
 
 
 def run(
     settings: Settings,
     codemods: Iterable[Codemod],
-    progress: Callable[[str, int, int], None] = lambda stage, done, total: None,
+    progress: Progress = lambda stage, done, total: None,
 ) -> Result:
-    """Find, judge, rewrite and prove. Writes nothing.
+    """Find, judge, rewrite and prove. Writes nothing but its cache.
 
     `progress` is told the stage, how many files are done and how many there
     are. Raises AsyncfixError for settings that cannot be followed.
     """
     with workers.no_collection():
-        return _run(settings, by_names(codemods, settings), progress)
+        return _Run(settings, by_names(codemods, settings), progress).result()
 
 
-def _run(
-    settings: Settings,
-    chosen: Sequence[Codemod],
-    progress: Callable[[str, int, int], None],
-) -> Result:
-    gathered = gather(settings)
-    total = len(gathered.files)
-    done = 0
+class _Run:
+    """One run, stage after stage."""
 
-    def tick(more: int) -> None:
-        nonlocal done
-        done += more
-        progress("reading", done, total)
+    def __init__(
+        self, settings: Settings, chosen: Sequence[Codemod], progress: Progress
+    ) -> None:
+        self.settings = settings
+        self.chosen = chosen
+        self.progress = progress
+        self.catalog: Catalog = registry.catalog(settings)
+        self.memory = Memory(str(settings.root))
+        self.gathered: Gathered = gather(settings)
+        self.around: Gathered = around(settings, self.gathered)
+        self.problems: list[Problem] = []
+        self.notes: list[str] = []
 
-    scanned = workers.scan_files(gathered.files, settings.jobs, tick)
-    facts = {each.path: each for each in scanned if isinstance(each, Facts)}
-    problems = [each for each in scanned if isinstance(each, Problem)]
-    problems += gathered.problems
-    skipped = Counter(gathered.skipped)
-    if not settings.include_generated:
-        generated = {path for path, each in facts.items() if each.head.generated}
-        skipped["generated"] += len(generated)
-    else:
-        generated = set()
-    known_files = facts.keys() - generated
-    targets = [path for path in gathered.files if path in known_files]
-    notes = list(gathered.notes)
-    unseen = [_unseen(facts[path]) for path in targets if facts[path].head.unseen]
-
-    project = Project(facts.values(), str(settings.root))
-    reach = Reach(project, registry.catalog(settings), settings.severity)
-    blocked = blocking_sites(reach, targets, chosen)
-    with_sites = []
-    for path in targets:
-        if any(sites(project, path, chosen)):
-            with_sites.append(path)
-        project.rest(_MOST_AWAKE)
-    if with_sites:
-        around = workers.scan_files(
-            surroundings(settings, gathered.files), settings.jobs
+    def result(self) -> Result:
+        """Give what the run found and would change."""
+        library = self._scan()
+        told = self._told(library)
+        hidden = {path for path, each in told.items() if self._is_hidden(each)}
+        targets = [path for path in told if path not in hidden]
+        shown = [told[path] for path in targets]
+        with_sites = [path for path in targets if told[path].has_sites]
+        project = Project(self._prepared(library, with_sites), str(self.settings.root))
+        passes = Passes(self.settings, self.chosen, project)
+        passes.until_stable(with_sites, self.progress)
+        findings = [found for each in shown for found in each.findings]
+        problems = {*self.problems, *self.gathered.problems, *passes.problems}
+        failed = {problem.path for problem in problems}
+        skipped = Counter(self.gathered.skipped)
+        skipped["generated"] += len(hidden)
+        count = len(self.gathered.files) + sum(self.gathered.skipped.values())
+        return Result(
+            findings=tuple(sorted((*findings, *passes.findings))),
+            changes=tuple(passes.changes(failed)),
+            problems=tuple(sorted(problems)),
+            unseen=tuple(
+                _unseen(path, told[path].unseen)
+                for path in targets
+                if told[path].unseen
+            ),
+            notes=(*self.gathered.notes, *self.notes),
+            gathered=count + len(self.gathered.problems),
+            skipped={reason: n for reason, n in sorted(skipped.items()) if n},
+            failed=frozenset(failed),
+            suppressed=passes.suppressed + sum(each.suppressed for each in shown),
+            read={**self.gathered.statuses, **self.around.statuses},
         )
-        known = [each for each in around if isinstance(each, Facts)]
-        notes += [
-            f"{each.path}:{each.line}: {each.message}; what it says of the "
-            "files that were named is not known"
-            for each in around
-            if isinstance(each, Problem)
-        ]
-        if known:
-            facts.update((each.path, each) for each in known)
-            project = Project(facts.values(), str(settings.root))
-            with_sites = [path for path in targets if any(sites(project, path, chosen))]
-    work = _Work(settings, chosen, project, targets)
-    work.report(blocked)
-    work.until_stable(with_sites, progress)
-    problems += work.problems
-    failed = {problem.path for problem in problems}
-    return Result(
-        findings=tuple(sorted(work.findings)),
-        changes=tuple(work.changes(failed)),
-        problems=tuple(sorted(set(problems))),
-        unseen=tuple(unseen),
-        notes=tuple(notes),
-        gathered=total + sum(gathered.skipped.values()) + len(gathered.problems),
-        skipped={reason: count for reason, count in sorted(skipped.items()) if count},
-        failed=frozenset(failed),
-        suppressed=work.suppressed,
-    )
+
+    def _scan(self) -> Library:
+        files = self.gathered.files
+        done = 0
+
+        def tick(more: int) -> None:
+            nonlocal done
+            done += more
+            self.progress("reading", done, len(files))
+
+        statuses = {**self.gathered.statuses, **self.around.statuses}
+        library, self.problems = self.memory.scan(
+            statuses, files, self.settings.jobs, tick, self.around.files
+        )
+        return library
+
+    def _is_hidden(self, told: Told) -> bool:
+        return told.generated and not self.settings.include_generated
+
+    # -- what is told file by file -------------------------------------------
+
+    def _told(self, library: Library) -> dict[str, Told]:
+        """Give what there is to say of each file, worked out again where needed."""
+        failed = {problem.path for problem in self.problems}
+        paths = [path for path in self.gathered.files if path not in failed]
+        question = self._question()
+        told = self.memory.told(question, paths)
+        fresh = [path for path in paths if path not in told]
+        if fresh:
+            project = Project(library, str(self.settings.root))
+            told.update(self._look(project, fresh))
+            imports = {path: project.imports(path) for path in library.at_hand()}
+            self.memory.tell(question, told, imports)
+        self.memory.save()
+        self.notes += self.memory.notes
+        return {path: told[path] for path in paths}
+
+    def _look(self, project: Project, paths: Sequence[str]) -> Mapping[str, Told]:
+        heads = {path: project.files[path].head for path in paths}
+        if not self.settings.include_generated:
+            paths = [path for path in paths if not heads[path].generated]
+        whole = len(paths) == len(project.files)
+        reach = Reach(project, self.catalog, self.settings.severity, whole=whole)
+        blocked = blocking_sites(reach, paths, self.chosen)
+        with_sites = set()
+        for path in paths:
+            if any(sites(project, path, self.chosen)):
+                with_sites.add(path)
+            project.rest(_MOST_AWAKE)
+        told = {}
+        reader = Passes(self.settings, self.chosen, project)
+        for path, head in heads.items():
+            found, off = self._report(reader, path, blocked.get(path, []))
+            told[path] = Told(
+                tuple(found), off, path in with_sites, head.generated, head.unseen
+            )
+        return told
+
+    def _report(
+        self, reader: Passes, path: str, found: list[tuple[Codemod, Site]]
+    ) -> tuple[list[Finding], int]:
+        """Say what blocks in one file."""
+        if not found:
+            return [], 0
+        lines: list[Lines] = []
+
+        def of(path: str) -> Lines:
+            if not lines:
+                lines.append(Lines(reader.source(path).text))
+            return lines[0]
+
+        hint = "nothing is said of this file; run asyncfix again"
+        try:
+            return report(found, of, reader.tree)
+        except SiteError as error:
+            self.problems.append(Problem(path, error.line, str(error), hint))
+        except LookupError as error:
+            words = str(error).strip("'\"")
+            self.problems.append(Problem(path, 1, words, hint))
+        return [], 0
+
+    def _question(self) -> str:
+        """Give all that the answers depend on besides the files."""
+        chosen = [(each.name, type(each).__module__) for each in self.chosen]
+        said = repr(
+            (
+                chosen,
+                self.settings.severity,
+                self.settings.include_generated,
+                sorted(self.around.files),
+                sorted(self.gathered.files),
+                [(path, os.stat(path).st_mtime_ns) for path in registry.code()],
+            )
+        )
+        whole = hashlib.sha256(said.encode("utf-8", "surrogatepass"))
+        whole.update(self.catalog.digest())
+        return whole.hexdigest()
+
+    # -- before sites are judged ----------------------------------------------
+
+    def _prepared(self, library: Library, with_sites: Sequence[str]) -> Library:
+        """Scan the rest of the project where guards will ask about all of it."""
+        if with_sites and self.around.files:
+            rest = [path for path in self.around.files if path not in library.at_hand()]
+            scanned, problems = self.memory.scan(
+                self.around.statuses, rest, self.settings.jobs
+            )
+            self.notes += [
+                f"{each.path}:{each.line}: {each.message}; what it says of the "
+                "files that were named is not known"
+                for each in problems
+            ]
+            library = library.changed(scanned.values())
+        return library
 
 
-def _unseen(facts: Facts) -> Problem:
-    lines = facts.head.unseen
+def _unseen(path: str, lines: Sequence[int]) -> Problem:
     more = f" and {len(lines) - 1} more" if len(lines) > 1 else ""
     return Problem(
-        facts.path,
+        path,
         lines[0],
         f"this statement{more} is newer than the running Python: not looked at",
         "the rest of the file was; run asyncfix on a newer Python",
     )
-
-
-class _Work:
-    """The passes over the files that have sites, until nothing is left to fix."""
-
-    def __init__(
-        self,
-        settings: Settings,
-        codemods: Sequence[Codemod],
-        project: Project,
-        targets: Sequence[str],
-    ) -> None:
-        self.settings = settings
-        self.codemods = codemods
-        self.project = project
-        self.targets = frozenset(targets)
-        self.findings: list[Finding] = []
-        self.problems: list[Problem] = []
-        self.suppressed = 0
-        self._old: dict[str, Source] = {}
-        self._now: dict[str, Source] = {}
-        self._next: dict[str, Source] = {}
-        self._origin: dict[str, list[int | None]] = {}
-        self._fixed: dict[str, list[Finding]] = {}
-        self._trees: dict[str, Tree] = {}
-        self._broken: set[str] = set()
-        self._lines: tuple[str, Lines] = ("", Lines(b""))
-
-    # -- files as they are in this pass -------------------------------------
-
-    def source(self, path: str) -> Source:
-        """Give a file as this run has left it; raises LookupError if it moved."""
-        if path not in self._now:
-            data = workers.read(path)
-            if isinstance(data, Problem):
-                raise LookupError(data.message)
-            source = decode(path, data)
-            if isinstance(source, Problem):
-                raise LookupError(source.message)
-            if source.digest != self.project.files[path].digest:
-                raise LookupError("has changed while it was looked at")
-            self._old[path] = self._now[path] = source
-        return self._now[path]
-
-    def tree(self, path: str) -> Tree:
-        """Give the syntax tree of a file as this run has left it."""
-        if path not in self._trees:
-            parsed = parse(path, self.source(path).text)
-            if isinstance(parsed, Problem):
-                raise LookupError(parsed.message)
-            module, text, _ = parsed
-            self._trees[path] = Tree(module, text)
-        return self._trees[path]
-
-    # -- what is only reported ----------------------------------------------
-
-    def report(self, blocked: Mapping[str, list[tuple[Codemod, Site]]]) -> None:
-        """Say what blocks, file by file."""
-        for path in sorted(blocked):
-            try:
-                found, off = report(blocked[path], self.lines, self.tree)
-            except SiteError as error:
-                self._fail(path, error.line, str(error))
-            except LookupError as error:
-                self._fail(path, 1, str(error).strip("'\""))
-            else:
-                self.findings += found
-                self.suppressed += off
-
-    def lines(self, path: str) -> Lines:
-        """Give the lines of a file as this run has left it."""
-        if path != self._lines[0]:
-            self._lines = path, Lines(self.source(path).text)
-        return self._lines[1]
-
-    # -- the passes ---------------------------------------------------------
-
-    def until_stable(
-        self, paths: Sequence[str], progress: Callable[[str, int, int], None]
-    ) -> None:
-        """Make passes until one changes nothing; at most ten."""
-        for number in range(_MOST_PASSES):
-            changed = []
-            for done, path in enumerate(paths):
-                progress("judging", done, len(paths))
-                if path not in self._broken and self._pass(path, number):
-                    changed.append(path)
-            if not changed:
-                return
-            self._relink(changed)
-            paths = changed
-        for path in paths:
-            self._fail(path, 1, "does not come to rest after 10 passes")
-
-    def _pass(self, path: str, number: int) -> bool:
-        """Judge and rewrite one file once; tell whether it changed."""
-        try:
-            found = sites(self.project, path, self.codemods)
-            judged, off = judge(self.project, self.settings, found, self.tree)
-        except SiteError as error:
-            self._fail(path, error.line, str(error))
-            return False
-        except LookupError as error:
-            self._fail(path, 1, str(error).strip("'\""))
-            return False
-        if number == 0:
-            self.suppressed += off
-            self.findings += [each.finding for each in judged]
-        chosen = [each for each in judged if self.settings.applies(each.finding.level)]
-        if not chosen:
-            return False
-        return self._rewrite(path, chosen, number)
-
-    def _rewrite(self, path: str, chosen: list[Judgement], number: int) -> bool:
-        source, tree = self.source(path), self.tree(path)
-        try:
-            edits, fixed = rewrite(
-                self.project, tree, path, chosen, self.settings.line_length
-            )
-        except SiteError as error:
-            self._fail(path, error.line, str(error))
-            return False
-        text = apply(source.text, edits)
-        moved = moved_lines(source.text, edits)
-        if source.bom:
-            # The BOM is part of whichever line is the first.
-            moved = [
-                line if (line == 0) == (position == 0) else None
-                for position, line in enumerate(moved)
-            ]
-        proven = prove(source, text, edits, moved)
-        if isinstance(proven, Problem):
-            self._fail(path, proven.line, proven.message, proven.hint)
-            return False
-        before = self._origin.get(path)
-        self._origin[path] = (
-            moved
-            if before is None
-            else [None if line is None else before[line] for line in moved]
-        )
-        self._note(path, fixed, number, before)
-        # Only the next pass sees it: this one goes by the facts it has.
-        self._next[path] = Source(path, proven, text, source.encoding, source.bom)
-        return True
-
-    def _note(
-        self,
-        path: str,
-        fixed: Sequence[Finding],
-        number: int,
-        origin: list[int | None] | None,
-    ) -> None:
-        """Remember what was fixed; a finding of a later pass may be a new one."""
-        kept = self._fixed.setdefault(path, [])
-        if origin is None:
-            kept += fixed
-            return
-        waiting = [
-            each for each in self.findings if each.path == path and each not in kept
-        ]
-        for finding in fixed:
-            same = next((w for w in waiting if w.codemod == finding.codemod), None)
-            if same is None:
-                line = origin[finding.line - 1] if finding.line <= len(origin) else None
-                same = replace(finding, line=finding.line if line is None else line + 1)
-                self.findings.append(same)
-            else:
-                waiting.remove(same)
-            kept.append(same)
-
-    def _relink(self, changed: Sequence[str]) -> None:
-        facts = dict(self.project.files)
-        self._now.update(self._next)
-        self._trees.clear()
-        for path in changed:
-            scanned = scan(path, self._now[path].data)
-            if isinstance(scanned, Problem):
-                self._fail(path, scanned.line, scanned.message)
-            else:
-                facts[path] = scanned[0]
-        self.project = Project(facts.values(), self.project.root)
-
-    def _fail(self, path: str, line: int, message: str, hint: str = "") -> None:
-        hint = hint or "its fixes are dropped; the file stays as it was"
-        self.problems.append(Problem(path, line, message, hint))
-        self._broken.add(path)
-
-    def changes(self, failed: set[str]) -> Iterable[Change]:
-        """Give the proven changes of all passes, in the order of the paths."""
-        for path in sorted(self._origin):
-            if path not in failed and self._now[path].data != self._old[path].data:
-                yield Change(
-                    Path(path),
-                    path,
-                    self._old[path].data,
-                    self._now[path].data,
-                    tuple(self._origin[path]),
-                    tuple(self._fixed[path]),
-                )

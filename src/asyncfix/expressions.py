@@ -8,6 +8,7 @@ from typing import Any
 # Longer expressions are `?`: nobody follows a value through so many steps.
 _MOST_STEPS = 16
 _MOST_CHOICES = 6
+_BUILTIN_GENERICS = frozenset(("dict", "frozenset", "list", "set", "tuple", "type"))
 
 
 def chain(node: ast.AST, stack: list[Any]) -> str:
@@ -27,7 +28,7 @@ def chain(node: ast.AST, stack: list[Any]) -> str:
     else:
         stack.append(node)
         said = describe(node)
-        steps.append("?" if "|" in said or said[0] == "%" else said)
+        steps.append("?" if "|" in said or said[0] in "%=" else said)
     steps.reverse()
     return "".join(steps)
 
@@ -53,6 +54,8 @@ def describe(node: Any, most: int = _MOST_STEPS) -> str:
             steps = f"!{steps}"
             node = node.value
         elif kind is ast.Subscript:
+            if not steps and _is_generic(node.value):
+                return type_said(node)
             steps = f"[]{steps}"
             node = node.value
         elif kind is ast.NamedExpr:
@@ -64,9 +67,25 @@ def describe(node: Any, most: int = _MOST_STEPS) -> str:
             return "None" if not steps else "?"
         elif kind in (ast.IfExp, ast.BoolOp) and not steps:
             return _choices(node, most // 2)
+        elif kind is ast.BinOp and type(node.op) is ast.BitOr and not steps:
+            return type_said(node)
         else:
             return "?" + steps
     return "?"
+
+
+def type_said(node: ast.AST) -> str:
+    """Give an expression that is a type: `=` and what an annotation would say."""
+    said = _annotation(node, _MOST_STEPS)
+    return f"={said}" if said else "?"
+
+
+def _is_generic(owner: ast.AST) -> bool:
+    """Tell by the name whether a subscript is a type with its parameters."""
+    name: str = getattr(owner, "attr", "") or getattr(owner, "id", "")
+    if name in _BUILTIN_GENERICS:
+        return True
+    return name[:1].isupper() and not name.isupper()
 
 
 def _is_partial(function: ast.AST) -> bool:
@@ -79,7 +98,8 @@ def _choices(node: Any, most: int) -> str:
     values = node.values if type(node) is ast.BoolOp else [node.body, node.orelse]
     if len(values) > _MOST_CHOICES or not most:
         return "?"
-    return "|".join(describe(value, most) for value in values)
+    said = [describe(value, most) for value in values]
+    return "|".join("?" if each[0] in "%=" else each for each in said)
 
 
 def annotation(node: ast.AST | None) -> str:
@@ -88,6 +108,8 @@ def annotation(node: ast.AST | None) -> str:
     `Optional[X]` and `X | None` stay what they are; what they mean is asked
     where names are known. String annotations are read as the code they hold.
     """
+    if type(node) is ast.Name:
+        return f":{node.id}"
     said = _annotation(node, _MOST_STEPS)
     return f":{said}" if said else ""
 

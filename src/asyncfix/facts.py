@@ -235,6 +235,8 @@ class Facts:
         self.woken = 0
         self.memo: dict[Any, Any] = {}
         self._parts: dict[int, Any] = {}
+        self._made: dict[int, list[Any]] = {}
+        self._names: dict[int, Names] = {}
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Facts):
@@ -254,6 +256,8 @@ class Facts:
         self.__dict__.update(kept)
         self.memo = {}
         self._parts = {}
+        self._made = {}
+        self._names = {}
 
     def part(self, place: int) -> Any:
         """Give one part as plain columns, unpacked when it is first asked for."""
@@ -293,11 +297,10 @@ class Facts:
 
     def names(self, scope: int) -> Names:
         """Give the bindings of one scope by name, made for that scope alone."""
-        known: dict[int, Names] = self.__dict__.setdefault("_names", {})
-        found = known.get(scope)
+        found = self._names.get(scope)
         if found is None:
             place = 1 if self.scopes[scope].kind in (MODULE, CLASS) else 10
-            found = known[scope] = Names(self._columns(place), scope)
+            found = self._names[scope] = Names(self._columns(place), scope)
         return found
 
     def calls_in(self, scopes: Iterable[int]) -> list[Use]:
@@ -313,10 +316,9 @@ class Facts:
         return found
 
     def _columns(self, place: int) -> list[Any]:
-        known: dict[int, list[Any]] = self.__dict__.setdefault("_made", {})
-        found = known.get(place)
+        found = self._made.get(place)
         if found is None:
-            found = known[place] = list(_columns(self.part(place)))
+            found = self._made[place] = list(_columns(self.part(place)))
         return found
 
 

@@ -119,17 +119,18 @@ class Functions:
             if scopes[index].parent in inside:
                 inside.add(index)
         given = {
-            each.name
+            (each.scope, each.name)
             for each in facts.bindings
             if each.scope in inside and each.kind == f.PARAMETER
         }
+        names = {name for _, name in given}
         result = "unknown"
         for use in facts.calls:
-            if use.scope in inside and use.name in given:
-                around = self.values.project.enclosing(
-                    value.path, use.scope, (f.FUNCTION,)
-                )
-                asynchronous = scopes[around].is_async
+            if use.scope in inside and use.name in names:
+                wrapper = self._wrapper(value.path, use, given)
+                if wrapper < 0:
+                    continue
+                asynchronous = scopes[wrapper].is_async
                 awaited = use.role == f.AWAITED
                 result = "coroutine" if asynchronous and not awaited else "same"
                 break
@@ -139,7 +140,28 @@ class Functions:
                 for each in facts.bindings
                 if each.scope == value.scope and each.kind == f.RETURNED
             ]
-            if returned and all(each in given for each in returned):
+            if returned and all(each in names for each in returned):
                 result = "same"  # it gives back what it was given
         facts.memo[key] = result
         return result
+
+    def _wrapper(self, path: str, use: f.Use, given: set[tuple[int, str]]) -> int:
+        """Give the wrapper that surely makes a call of what a decorator was given.
+
+        That is a function right inside the one that it was given to. What
+        stands deeper may be handed to a thread; -1 unless it is called there.
+        """
+        project = self.values.project
+        scopes = project.files[path].scopes
+        here = project.enclosing(path, use.scope, (f.FUNCTION, f.LAMBDA))
+        while here >= 0:
+            above = project.enclosing(path, scopes[here].parent, (f.FUNCTION, f.LAMBDA))
+            if (above, use.name) in given:
+                return here
+            name = scopes[here].name
+            if above < 0 or all(
+                call.name != name for call in project.files[path].calls_in((above,))
+            ):
+                return -1
+            here = above
+        return -1

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from asyncfix.model import AsyncfixError, Problem, Settings
 
@@ -35,6 +36,8 @@ class Gathered:
     notes: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     """Folders that could not be listed."""
+    statuses: dict[str, os.stat_result] = field(default_factory=dict)
+    """The `stat` of each file, taken before anything is read."""
 
 
 def gather(settings: Settings) -> Gathered:
@@ -44,7 +47,7 @@ def gather(settings: Settings) -> Gathered:
     """
     gathered = Gathered()
     excluded = _Excluded(settings)
-    found: dict[str, bool] = {}
+    found: dict[str, _Found] = {}
     for path in settings.paths:
         if not path.exists():
             raise AsyncfixError(f"{path}: there is no such file or folder")
@@ -52,34 +55,91 @@ def gather(settings: Settings) -> Gathered:
             if _never(path):
                 gathered.notes.append(f"{path}: left out, it is never project code")
                 continue
-            for name in _in_folder(path, gathered):
-                found.setdefault(name, False)
+            for name, entry in _in_folder(path, gathered):
+                found.setdefault(name, _Found(entry, False))
         else:
-            found[os.fspath(path)] = True
+            found[os.fspath(path)] = _Found(None, True)
     seen: set[tuple[int, int]] = set()
     # Files before links to them, so that a link to a listed file adds nothing.
-    for name in sorted(found, key=lambda each: (os.path.islink(each), each)):
-        reason = _reason(name, found[name], excluded, seen, settings)
-        if reason is None:
-            gathered.files.append(shown(name))
+    links = {name: each.is_link(name) for name, each in found.items()}
+    shorten = _Shorten()
+    for name in sorted(found, key=lambda each: (links[each], each)):
+        status = found[name].status(name)
+        reason = _reason(name, status, links[name], found[name].explicit, excluded)
+        if reason is None and status is not None:
+            identity = status.st_dev, status.st_ino
+            if identity in seen and status.st_ino:
+                continue
+            seen.add(identity)
+            if links[name] and not found[name].explicit:
+                reason = _leads_out(name, settings)
+        if reason is None and status is not None:
+            short = shorten(name)
+            gathered.files.append(short)
+            gathered.statuses[short] = status
         elif reason:
             gathered.skipped[reason] += 1
     gathered.files.sort()
     return gathered
 
 
-def surroundings(settings: Settings, known: Iterable[str]) -> list[str]:
-    """List the project's other Python files: read for what they say, not changed."""
+class _Found(NamedTuple):
+    """A file that was found: by listing its folder, or because it was named."""
+
+    entry: os.DirEntry[str] | None
+    explicit: bool
+
+    def is_link(self, name: str) -> bool:
+        return self.entry.is_symlink() if self.entry else os.path.islink(name)
+
+    def status(self, name: str) -> os.stat_result | None:
+        try:
+            return self.entry.stat() if self.entry else os.stat(name)
+        except OSError:
+            return None
+
+
+class _Shorten:
+    """`shown` for many files: the work that is the same for a folder is done once."""
+
+    def __init__(self) -> None:
+        self._folders: dict[str, str] = {}
+
+    def __call__(self, name: str) -> str:
+        folder, slash, file = name.rpartition(os.sep)
+        if not slash:
+            return shown(name)
+        short = self._folders.get(folder)
+        if short is None:
+            place = os.path.abspath(folder + slash)
+            short = "" if place == os.getcwd() else os.path.join(shown(place), "")
+            self._folders[folder] = short
+        return short + file
+
+
+def around(settings: Settings, known: Gathered) -> Gathered:
+    """Gather the project's other Python files: read for what they say, not changed."""
     root = settings.root
+    found = Gathered()
     if not (
         (root / ".git").exists() or any((root / each).exists() for each in MARKERS)
     ):
-        return []
-    inner = Settings(paths=(root,), root=root, exclude=())
-    listed = {os.path.realpath(name) for name in known}
-    return [
-        name for name in gather(inner).files if os.path.realpath(name) not in listed
-    ]
+        return found
+    inner = gather(Settings(paths=(root,), root=root, exclude=()))
+    listed = {(each.st_dev, each.st_ino) for each in known.statuses.values()}
+    for path in inner.files:
+        status = inner.statuses[path]
+        if path in known.statuses or (status.st_dev, status.st_ino) in listed:
+            continue
+        found.files.append(path)
+        found.statuses[path] = status
+    return found
+
+
+def surroundings(settings: Settings, known: Iterable[str]) -> list[str]:
+    """List the files of `around`."""
+    named = Gathered(statuses={path: os.stat(path) for path in known})
+    return around(settings, named).files
 
 
 def shown(path: str | os.PathLike[str]) -> str:
@@ -122,16 +182,14 @@ class _Excluded:
 
 def _reason(
     name: str,
+    status: os.stat_result | None,
+    link: bool,
     explicit: bool,
     excluded: _Excluded,
-    seen: set[tuple[int, int]],
-    settings: Settings,
 ) -> str | None:
     """Tell why a file is left out: a reason to count, "" for a known file, None."""
-    try:
-        status = os.stat(name)
-    except OSError:
-        return "" if not os.path.islink(name) else "broken link"
+    if status is None:
+        return "broken link" if link else ""
     if not stat.S_ISREG(status.st_mode):
         return "not a regular file"
     if explicit and not name.endswith((".py", ".pyw")):
@@ -139,16 +197,13 @@ def _reason(
             return "notebook"
         if name.endswith(".pyi"):
             return "stub, it holds no code that runs"
-    if excluded(name):
-        return "excluded"
-    identity = status.st_dev, status.st_ino
-    if identity in seen and status.st_ino:
-        return ""
-    seen.add(identity)
-    if os.path.islink(name) and not explicit:
-        target = os.path.realpath(name)
-        if os.path.relpath(target, os.path.realpath(settings.root)).startswith(".."):
-            return "link out of the project"
+    return "excluded" if excluded(name) else None
+
+
+def _leads_out(name: str, settings: Settings) -> str | None:
+    target = os.path.realpath(name)
+    if os.path.relpath(target, os.path.realpath(settings.root)).startswith(".."):
+        return "link out of the project"
     return None
 
 
@@ -156,7 +211,9 @@ def _never(path: Path) -> bool:
     return os.path.basename(os.path.abspath(path)) in _NEVER
 
 
-def _in_folder(path: Path, gathered: Gathered) -> Iterator[str]:
+def _in_folder(
+    path: Path, gathered: Gathered
+) -> Iterator[tuple[str, os.DirEntry[str] | None]]:
     listed = _from_git(path)
     if listed is not None:
         wanted = [name for name in listed if name.endswith((".py", ".pyw"))]
@@ -164,7 +221,7 @@ def _in_folder(path: Path, gathered: Gathered) -> Iterator[str]:
             for name in wanted:
                 parts = name.split("/")[:-1]
                 if not _NEVER.intersection(parts):
-                    yield os.path.join(path, *parts, name.rpartition("/")[2])
+                    yield os.path.join(path, *parts, name.rpartition("/")[2]), None
             return
         gathered.notes.append(f"{path}: git ignores it, but it was named")
 
@@ -175,13 +232,26 @@ def _in_folder(path: Path, gathered: Gathered) -> Iterator[str]:
             Problem(place, 1, f"cannot be listed: {reason}", "check its permissions")
         )
 
-    for folder, folders, files in os.walk(path, onerror=unlisted):
-        folders[:] = sorted(
-            each for each in folders if each not in _NEVER | _USUALLY_NOT
-        )
-        for file in sorted(files):
-            if file.endswith((".py", ".pyw")):
-                yield os.path.join(folder, file)
+    todo = [os.fspath(path)]
+    while todo:
+        folder = todo.pop()
+        try:
+            entries = sorted(os.scandir(folder), key=lambda each: each.name)
+        except OSError as error:
+            unlisted(error)
+            continue
+        for entry in entries:
+            name = entry.name
+            if entry.is_dir(follow_symlinks=False):
+                if name not in _NEVER and name not in _USUALLY_NOT:
+                    todo.append(entry.path)
+            elif name.endswith((".py", ".pyw")) and not _is_folder(entry):
+                yield entry.path, entry
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    # Only a link can be one here: it is not followed.
+    return entry.is_symlink() and os.path.isdir(entry.path)
 
 
 def _git(path: Path, *arguments: str) -> bytes | None:

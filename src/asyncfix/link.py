@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from asyncfix import facts as f
 from asyncfix.expressions import is_dotted
+from asyncfix.library import Library
 from asyncfix.modules import Modules, join
 
 # Through more names than this, nothing is known any more.
@@ -41,12 +42,10 @@ class Answer(NamedTuple):
 class Project(Modules):
     """All files linked. Paths are the keys that the scan was given."""
 
-    def __init__(self, files: Iterable[f.Facts], root: str) -> None:
+    def __init__(self, files: Library | Iterable[f.Facts], root: str) -> None:
         super().__init__(files, root)
-        self._awake: list[f.Facts] = []
+        self._awake = self.files.awake
         self._busy: set[str] = set()
-        for facts in self.files.values():
-            facts.awake = self._awake
         self._renames: set[tuple[str, str]] | None = None
         self._spelled: dict[frozenset[str], frozenset[str]] = {}
         self._calls: dict[str, list[tuple[str, f.Use]]] | None = None

@@ -5,6 +5,7 @@ Everything here is frozen: what one stage says cannot be changed by the next.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -123,6 +124,8 @@ class Result:
     failed: frozenset[str] = frozenset()
     """Shown paths of files that could not be read, parsed or proven."""
     suppressed: int = 0
+    read: Mapping[str, os.stat_result] = field(default_factory=dict)
+    """Every file that may have been read, with its `stat` from before that."""
 
     @property
     def unchanged(self) -> int:

@@ -12,19 +12,21 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from asyncfix import facts as f
+from asyncfix.library import Library
 
 
 class Modules:
     """The files of a project as modules. Paths are the keys of the scan."""
 
-    def __init__(self, files: Iterable[f.Facts], root: str) -> None:
-        self.files = {facts.path: facts for facts in files}
+    def __init__(self, files: Library | Iterable[f.Facts], root: str) -> None:
+        self.files = files if isinstance(files, Library) else Library(files)
         self.root = os.path.abspath(root)
         self._by_place = {os.path.abspath(path): path for path in self.files}
         self._modules: dict[str, list[str]] = defaultdict(list)
         self._names: dict[str, str] = {}
         self._bases: dict[str, str] = {}
         self._imports: dict[str, frozenset[str]] = {}
+        self._resolved: dict[tuple[str, str], list[str]] = {}
         self._importers: dict[str, set[str]] | None = None
         packages = {
             os.path.dirname(place)
@@ -98,6 +100,14 @@ class Modules:
 
     def resolve(self, path: str, module: str) -> list[str]:
         """Give the files that a module name means in a file, at most one each."""
+        # All files of a folder mean the same.
+        key = os.path.dirname(path), module
+        known = self._resolved.get(key)
+        if known is None:
+            known = self._resolved[key] = self._resolve(path, module)
+        return known
+
+    def _resolve(self, path: str, module: str) -> list[str]:
         if not module.startswith("."):
             return list(self.found(module, path))
         name = module.lstrip(".")

@@ -6,7 +6,7 @@ import ast
 from typing import Any
 
 from asyncfix import facts as f
-from asyncfix.expressions import annotation, chain, describe, is_dotted
+from asyncfix.expressions import annotation, chain, describe, is_dotted, type_said
 from asyncfix.nodes import text
 from asyncfix.record import Record
 
@@ -94,7 +94,7 @@ class Naming(Record):
                 self.export([value])
         said = annotation(node.annotation)
         if said.rpartition(".")[2] in ("TypeAlias", ":TypeAlias") and value is not None:
-            said = describe(value)
+            said = type_said(value)
         name = chain(target, [])
         line = target.lineno
         if isinstance(target, ast.Name):

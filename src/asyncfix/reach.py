@@ -75,16 +75,24 @@ class Reach:
         catalog: Catalog,
         severity: str = "medium",
         awaited: bool = False,
+        whole: bool = True,
     ) -> None:
-        """Look nothing up yet. With `awaited`, coroutines are followed, too."""
+        """Look nothing up yet. With `awaited`, coroutines are followed, too.
+
+        `whole` tells that nearly all files will be asked about: their heads are
+        then looked through first, which saves looking up most awaited calls.
+        """
         self.project = project
         self.catalog = catalog
         self.values = Values(project, catalog)
         self.least = SEVERITIES.index(severity)
         self.awaited = awaited
-        self._plain: set[str] = set()
-        for facts in project.files.values():
-            self._plain.update(facts.head.plain)
+        self._plain: set[str] | None = None
+        if whole:
+            heads = (facts.head for facts in project.files.values())
+            self._plain = {name for head in heads for name in head.plain}
+        self._entries: dict[str, Entry | None] = {}
+        self._made: dict[tuple[str, int], tuple[Value, ...]] = {}
         self._edges: dict[Place, tuple[Edge, ...]] = {}
         self._next: dict[Place, Edge] = {}
         self._far: dict[Place, int] = {}
@@ -107,7 +115,7 @@ class Reach:
 
     def _may_lead(self, use: f.Use) -> bool:
         """Tell by its name alone whether a call can lead on; most cannot."""
-        if use.role in _ASYNCHRONOUS and not self.awaited:
+        if use.role in _ASYNCHRONOUS and self._plain and not self.awaited:
             # A coroutine's body is not followed; a function that only gives an
             # awaitable runs at once all the same.
             return use.name.rpartition(".")[2] in self._plain
@@ -129,8 +137,10 @@ class Reach:
                     scope = scopes[owner]
                 if owner != index:
                     inside.setdefault(owner, []).append(index)
-        uses = facts.calls_in((function, *inside.get(function, ())))
-        return sorted(uses, key=_position)
+        more = inside.get(function)
+        if more is None:
+            return facts.calls_in((function,))
+        return sorted(facts.calls_in((function, *more)), key=_position)
 
     def _of(self, path: str, use: f.Use) -> Iterable[Edge]:
         """Give where a call leads: nowhere if it is not known."""
@@ -143,8 +153,8 @@ class Reach:
         if kind == OUTSIDE:
             if use.role in _ASYNCHRONOUS or use.role == f.AT_ONCE:
                 return  # then it is not the blocking one
-            entry = self.catalog.entry(value.name) or self._method(value.name)
-            if entry is not None and self._counts(entry):
+            entry = self._blocking(value.name)
+            if entry is not None:
                 yield Edge(use, None, entry, False, self._is_method(value.name))
             if use.role == f.WITH:
                 yield from self._entered(use, self.values.call(value))
@@ -153,17 +163,25 @@ class Reach:
             if use.role == f.WITH:
                 yield from self._entered(use, self.values.call(value))
         elif kind == CLASS:
-            made = Value(OBJECT, path=value.path, scope=value.scope)
-            for name in ("__init__", "__post_init__", "__new__"):
-                yield from self._through(use, made, name)
+            for function in self._constructors(value):
+                yield from self._into(use, function)
             if use.role == f.WITH:
-                yield from self._entered(use, made)
+                yield from self._entered(use, value._replace(kind=OBJECT))
         elif kind == OBJECT:
             yield from self._through(use, value, "__call__")
 
-    def _method(self, name: str) -> Entry | None:
-        owner, _, last = name.rpartition(".")
-        return self.catalog.method(owner, last) if owner else None
+    def _blocking(self, name: str) -> Entry | None:
+        """Give the entry of what blocks badly enough to count; by name, once."""
+        if name in self._entries:
+            return self._entries[name]
+        entry = self.catalog.entry(name)
+        if entry is None:
+            owner, _, last = name.rpartition(".")
+            entry = self.catalog.method(owner, last) if owner else None
+        if entry is not None and not self._counts(entry):
+            entry = None
+        self._entries[name] = entry
+        return entry
 
     def _is_method(self, name: str) -> bool:
         return self.catalog.is_class(name.rpartition(".")[0])
@@ -187,6 +205,20 @@ class Reach:
         found = self.values.attribute(made, name)
         if found is not None and found.kind == FUNCTION:
             yield from self._into(use, found)
+
+    def _constructors(self, value: Value) -> tuple[Value, ...]:
+        """Give the functions that making an object of a project class runs."""
+        key = value.path, value.scope
+        known = self._made.get(key)
+        if known is None:
+            made = value._replace(kind=OBJECT)
+            found = [
+                self.values.attribute(made, name)
+                for name in ("__init__", "__post_init__", "__new__")
+            ]
+            known = tuple(each for each in found if each and each.kind == FUNCTION)
+            self._made[key] = known
+        return known
 
     def _into(self, use: f.Use, function: Value) -> Iterable[Edge]:
         """Follow a call into a function of the project, if its body runs here."""
@@ -223,7 +255,7 @@ class Reach:
                         continue
                     for edge in self.edges(place):
                         target = edge.target
-                        if target is None or edge.awaited and not self.awaited:
+                        if target is None or (edge.awaited and not self.awaited):
                             continue
                         if target[0] == path:
                             todo.append(target)

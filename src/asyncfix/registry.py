@@ -64,6 +64,21 @@ def catalog(settings: Settings) -> Catalog:
     return Catalog(folders, settings.catalog, str(settings.root / "pyproject.toml"))
 
 
+def code() -> list[str]:
+    """Give the files that asyncfix and the installed packs are made of, sorted."""
+    packages = {"asyncfix"}
+    packages.update(
+        entry.value.partition(".")[0] for entry in entry_points(group=GROUP)
+    )
+    folders = [place for name in packages for place in import_module(name).__path__]
+    return sorted(
+        str(file)
+        for folder in folders
+        for pattern in ("*.py", "*/*.py", "*/*.toml")
+        for file in Path(folder).glob(pattern)
+    )
+
+
 def in_pack(package: str) -> list[Codemod]:
     """Give the codemods that a package's modules define.
 

@@ -29,6 +29,11 @@ def clean(text: str) -> str:
     return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", printable)
 
 
+def one_line(text: str) -> str:
+    """Give text that cannot steer a terminal and stays on its line."""
+    return clean(text).replace("\n", "\\x0a").replace("\t", "\\x09")
+
+
 def finding(found: Finding, verb: str = "") -> str:
     """Give a finding as text: where, what, the source line, what to do."""
     guard = f" {found.guard}" if found.guard else ""

@@ -22,7 +22,8 @@ from asyncfix.steps import Type
     MAPPING,
     PARTIAL,
     NOTHING,
-) = range(13)
+    TYPE,
+) = range(14)
 
 _LISTS = frozenset(
     [
@@ -66,11 +67,15 @@ _CONTEXTS = frozenset(
     ]
 )
 
+# The name of an object or class that stands for `super()` in it.
+SUPER = "super"
+
 
 class Value(NamedTuple):
     """What a thing is. `path` and `scope` are set for what the project defines.
 
-    `name` is the qualified name of what is outside; `inner` holds the values
+    `name` is the qualified name of what is outside, or what an alias of a type
+    says where `path` and `scope` are; `inner` holds the values
     of what a coroutine, an iterator, a context manager or a tuple gives.
     """
 

@@ -16,6 +16,7 @@ from asyncfix.classes import Classes
 from asyncfix.functions import Functions
 from asyncfix.link import Project
 from asyncfix.modules import join
+from asyncfix.stars import in_star
 from asyncfix.steps import parse_annotation, split
 from asyncfix.value import (
     CLASS,
@@ -37,6 +38,8 @@ from asyncfix.value import (
     same,
 )
 
+# What a text starts with that is no name with steps.
+_MARKS = ("?", ":", "%", "=", "")
 # Deeper than this, nothing is known any more.
 _DEEPEST = 60
 
@@ -58,10 +61,16 @@ class Values:
 
     def of(self, path: str, scope: int, said: str) -> Value | None:
         """Give the value of a name with steps, as it is read in a scope."""
-        memo = self.project.files[path].memo
+        facts = self.project.files[path]
+        memo = facts.memo
         key = "value", scope, said
         if key in memo:
             return memo[key]  # type: ignore[no-any-return]
+        if scope > 0 and said[:1] not in _MARKS and not _is_of_scope(said):
+            outer = self._owner(facts, scope, split(said)[0])
+            if outer != scope:
+                # Read further out, it is the same for all functions of the file.
+                return self.of(path, outer, said)
         busy = path, scope, said
         if busy in self._busy:
             self._circles += 1
@@ -88,17 +97,72 @@ class Values:
             return self.annotations.object_of(path, scope, parse_annotation(said[1:]))
         if said[0] == "%":
             return self._partial(path, scope, said)
+        if said[0] == "=":
+            return self.annotations.alias(path, scope, said[1:])
         if "|" in said:
             return same(self.of(path, scope, each) for each in said.split("|"))
         if said == "None":
             return NONE
         root, steps = split(said)
-        value = self._name(path, scope, root)
-        for step in steps:
-            if value is None or value.kind == NOTHING:
+        if not steps:
+            return self._name(path, scope, root)
+        # The part before the last step is remembered, too: others go on from it.
+        value = self.of(path, scope, said[: -len(steps[-1])])
+        if said == "super()" and value and value.name == "builtins.super":
+            return self.classes.above(path, scope)
+        if value is None or value.kind == NOTHING:
+            return None
+        last = steps[-1]
+        if last[0] == ".":
+            if self._patched(path, value, last[1:]):
                 return None
-            value = self._step(value, step)
-        return value
+            if value.kind == OUTSIDE:
+                return self._in_outside(path, value.name + last)
+        return self._step(value, last)
+
+    def _patched(self, path: str, owner: Value, name: str) -> bool:
+        """Tell whether a file sets an attribute that is not its own, as in `a.b = c`.
+
+        Looked at are the file that reads it and the one that defines it.
+        """
+        for place in dict.fromkeys((path, owner.path or path)):
+            memo = self.project.files[place].memo
+            known: dict[str, list[f.Patch]] | None = memo.get("patched")
+            if known is None:
+                known = memo["patched"] = {}
+                for patch in self.project.files[place].patches:
+                    last = patch.target.rpartition(".")[2]
+                    if patch.scope >= 0:
+                        known.setdefault(last, []).append(patch)
+            for patch in known.get(name, ()):
+                said = patch.target.rpartition(".")[0]
+                found = said and self.of(place, patch.scope, said)
+                if found and _is_same_thing(found, owner):
+                    return True
+        return False
+
+    def _in_outside(self, path: str, full: str) -> Value | None:
+        """Give an attribute of what is no file: of a folder that has files, too."""
+        paths = self.project.imported(path, full)
+        if paths:
+            return Value(MODULE, full, paths[0]) if len(paths) == 1 else None
+        return Value(OUTSIDE, full)
+
+    def _owner(self, facts: f.Facts, scope: int, root: str) -> int:
+        """Give the scope that a name is bound in as seen from one; 0 if in none."""
+        if root in facts.names(scope):
+            return scope
+        scopes = facts.scopes
+        if scopes[scope].kind == f.CLASS:
+            return scope  # what is not bound there may be, in other ways
+        outer = scopes[scope].parent
+        while outer > 0:
+            if scopes[outer].kind != f.CLASS and root in facts.names(outer):
+                return outer
+            if scopes[outer].kind == f.CLASS and scopes[scope].kind != f.FUNCTION:
+                return scope  # a lambda or comprehension in the body of a class
+            outer = scopes[outer].parent
+        return 0
 
     def _partial(self, path: str, scope: int, said: str) -> Value | None:
         """Follow `functools.partial(f, ...)`; called, it is f that is called."""
@@ -130,11 +194,20 @@ class Values:
         declared = [each for each in found if each.target[:1] == ":"]
         if declared:
             # What is declared holds, whatever is assigned.
-            return same(self._binding(path, each) for each in declared)
+            value = same(self._binding(path, each) for each in declared)
+            return None if self._replaced(path, value, found) else value
         definitions = [each for each in found if each.kind == f.DEF]
         if len(definitions) == len(found):
             return self._overloaded(path, found)
         return same(self._binding(path, each) for each in found)
+
+    def _replaced(self, path: str, value: Value | None, found: list[f.Binding]) -> bool:
+        """Tell whether a parameter surely becomes something else than declared."""
+        objects = OBJECT, OUTSIDE_OBJECT
+        if found[0].kind != f.PARAMETER or value is None or value.kind not in objects:
+            return False
+        others = [self._binding(path, each) for each in found if each.target[:1] != ":"]
+        return any(o and o.kind in objects and o != value for o in others)
 
     def _overloaded(self, path: str, found: list[f.Binding]) -> Value | None:
         """Give the function of several definitions: overloads, property setters."""
@@ -149,37 +222,20 @@ class Values:
 
     def _starred(self, path: str, name: str, found: list[f.Binding]) -> bool:
         """Tell whether a later `import *` may have replaced a module's name."""
-        stars = self.project.names(path, 0).get("*")
         return any(
-            star.line > found[-1].line and self._in_star(path, star, name)
-            for star in stars
+            star.line > found[-1].line and in_star(self.project, path, star, name) != []
+            for star in self.project.names(path, 0).get("*")
         )
 
-    def _in_star(self, path: str, star: f.Binding, name: str) -> list[str]:
-        inside = []
-        for module in self.project.resolve(path, star.target):
-            facts = self.project.files[module]
-            exported = facts.exported
-            if name in exported if exported else not name.startswith("_"):
-                names = self.project.names(module, 0)
-                if name in names or "*" in names:
-                    inside.append(module)
-        return inside
-
     def _unbound(self, path: str, scope: int, name: str) -> Value | None:
-        stars = self.project.names(path, 0).get("*")
-        for star in reversed(stars):
-            inside = self._in_star(path, star, name)
+        is_builtin = self.project.is_builtin(name)
+        for star in reversed(self.project.names(path, 0).get("*")):
+            inside = in_star(self.project, path, star, name)
             if inside:
-                found = same(self.of(module, 0, name) for module in inside)
-                if found is not None:
-                    return found
-            elif not self.project.resolve(path, star.target):
-                if not name.startswith("_") and not self.project.is_builtin(name):
-                    return None  # a library's star may bring it
-        if self.project.is_builtin(name):
-            return Value(OUTSIDE, f"builtins.{name}")
-        return None
+                return same(self.of(module, 0, name) for module in inside)
+            if inside is None and not is_builtin:
+                return None  # a library's star may bring it
+        return Value(OUTSIDE, f"builtins.{name}") if is_builtin else None
 
     def _binding(self, path: str, binding: f.Binding) -> Value | None:
         kind = binding.kind
@@ -193,7 +249,7 @@ class Values:
         if kind == f.CLASSDEF:
             return Value(CLASS, path=path, scope=self.defined(path, binding))
         if kind == f.PARAMETER and not binding.target:
-            return self._receiver(path, binding)
+            return self.receiver(path, binding)
         return self.of(path, binding.scope, binding.target)
 
     def defined(self, path: str, binding: f.Binding) -> int:
@@ -208,7 +264,7 @@ class Values:
             }
         return known.get((binding.line, binding.name), -1)
 
-    def _receiver(self, path: str, binding: f.Binding) -> Value | None:
+    def receiver(self, path: str, binding: f.Binding) -> Value | None:
         """Give what `self` and `cls` are, in a method of a class."""
         scopes = self.project.files[path].scopes
         function = scopes[binding.scope]
@@ -242,13 +298,15 @@ class Values:
         packages = project.resolve(path, module)
         if len(packages) > 1:
             return None
+        submodules = project.resolve(path, join(module, name))
         if packages:
             names = project.names(packages[0], 0)
-            if name in names or "*" in names:
+            # A package that imports its own module: the name is this import.
+            own = packages[0] == path and submodules
+            if not own and (name in names or "*" in names):
                 found = self.of(packages[0], 0, name)
                 if found is not None or name in names:
                     return found
-        submodules = project.resolve(path, join(module, name))
         if len(submodules) == 1:
             return Value(MODULE, f"{module}.{name}", submodules[0])
         if packages or submodules or module.startswith("."):
@@ -405,3 +463,15 @@ class Values:
         if said is None:
             return None
         return outside_type(parse_annotation(said), owner)
+
+
+def _is_same_thing(one: Value, other: Value) -> bool:
+    """Tell whether what is set on one is read from the other, too."""
+    if one.kind in (CLASS, OBJECT) and other.kind in (CLASS, OBJECT):
+        return one.path == other.path and one.scope == other.scope
+    return one == other
+
+
+def _is_of_scope(said: str) -> bool:
+    """Tell whether a text means something else in each scope it is read in."""
+    return "|" in said or said.startswith("super()")

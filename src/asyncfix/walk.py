@@ -209,25 +209,30 @@ class Walk(Naming):
 
     def _signature(self, arguments: ast.arguments) -> None:
         """Walk what belongs to the scope around: defaults and annotations."""
-        self.stack += arguments.defaults
-        self.stack += [each for each in arguments.kw_defaults if each is not None]
-        for argument in parameters(arguments):
-            said = argument.annotation
-            # A plain name as an annotation is neither a call nor a value.
-            if said is not None and type(said) not in _PLAIN:
-                self.stack.append(said)
+        if arguments.defaults:
+            self.stack += arguments.defaults
+        if arguments.kw_defaults:
+            self.stack += [each for each in arguments.kw_defaults if each is not None]
 
     def _parameters(self, arguments: ast.arguments, scope: int) -> None:
-        for argument in (
-            *arguments.posonlyargs,
-            *arguments.args,
-            *arguments.kwonlyargs,
-        ):
-            said = annotation(argument.annotation) if argument.annotation else ""
-            self.bind(scope, argument.arg, f.PARAMETER, said, argument.lineno, 0)
+        """Bind the parameters in their function, and walk their annotations."""
+        bindings, stack = self.bindings, self.stack
+        for group in (arguments.posonlyargs, arguments.args, arguments.kwonlyargs):
+            for argument in group:
+                note, said = argument.annotation, ""
+                if note is not None:
+                    said = annotation(note)
+                    # A plain name as an annotation is neither a call nor a value.
+                    if type(note) not in _PLAIN:
+                        stack.append(note)
+                bindings.append(
+                    (scope, argument.arg, argument.lineno, f.PARAMETER, said, 0)
+                )
         for rest in (arguments.vararg, arguments.kwarg):
             if rest is not None:
                 self.bind(scope, rest.arg, f.PARAMETER, "", rest.lineno, 0)
+                if rest.annotation is not None:
+                    stack.append(rest.annotation)
 
     def returned(self, node: ast.Return) -> None:
         value = node.value

@@ -1,0 +1,205 @@
+"""What a run remembers for the next one: facts, and what was reported of each file.
+
+Facts are kept by a file's content, whatever the settings are. What was reported
+depends on the file itself and on those that it imports, directly or through
+others; so after a change only the changed files and all that import them are
+looked at again. Where files come or go, all are.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from asyncfix import __version__, workers
+from asyncfix.facts import Facts
+from asyncfix.library import Library
+from asyncfix.model import Finding, Level, Problem
+from asyncfix.store import Store
+
+# Goes up with every change of what facts look like, or of what they mean.
+_FACTS = 1
+# Above this share of files to look at again, all are.
+_WORTH_IT = 0.5
+
+
+class Told(NamedTuple):
+    """What there is to say of one file without judging any site in it."""
+
+    findings: tuple[Finding, ...]
+    suppressed: int
+    has_sites: bool
+    generated: bool
+    unseen: tuple[int, ...]
+
+
+class Memory:
+    """The cache of one project, as seen from one folder."""
+
+    def __init__(self, root: str) -> None:
+        """Open it, before any file is read; never raises."""
+        key = f"{__version__} {_FACTS} {sys.version} {sys.byteorder} {os.getcwd()}"
+        self._store = Store(root, key.encode("utf-8", "surrogatepass"))
+        self._digests: dict[str, bytes] = {}
+        self._statuses: dict[str, os.stat_result] = {}
+        self._old: dict[str, Any] = {}
+        self.notes: list[str] = []
+        """What should be known of files that could not be read on the way."""
+
+    # -- facts --------------------------------------------------------------
+
+    def scan(
+        self,
+        statuses: Mapping[str, os.stat_result],
+        paths: Sequence[str],
+        jobs: int,
+        tick: Callable[[int], None] = lambda done: None,
+        around: Iterable[str] = (),
+    ) -> tuple[Library, list[Problem]]:
+        """Give the facts of files, and what is wrong with the others.
+
+        `statuses` are from before this call. Only files are scanned whose facts
+        are not kept, or whose bytes have changed; those `around` only if they
+        are asked for.
+        """
+        self._statuses.update(statuses)
+        waiting: list[str] = []
+        todo = []
+        for path in paths:
+            digest = self._store.known(path, statuses[path])
+            if digest is None:
+                todo.append(path)
+            else:
+                self._digests[path] = digest
+                waiting.append(path)
+        tick(len(waiting))
+        scanned = workers.scan_files(todo, jobs, tick)
+        facts = [each for each in scanned if isinstance(each, Facts)]
+        for each in facts:
+            self._digests[each.path] = each.digest
+            self._store.put(each.path, statuses[each.path], each.digest, each.packed)
+        problems = [each for each in scanned if isinstance(each, Problem)]
+        return Library(facts, (*waiting, *around), self._load), problems
+
+    def _load(self, path: str) -> Facts:
+        status = self._statuses[path]
+        digest = self._digests.get(path) or self._store.known(path, status)
+        packed = digest and self._store.blob(path, digest)
+        if digest and packed:
+            self._digests[path] = digest
+            return Facts(path, digest, packed)
+        (scanned,) = workers.scan_files([path], 1)
+        if isinstance(scanned, Problem):
+            self.notes.append(
+                f"{path}:{scanned.line}: {scanned.message}; what it says of the "
+                "files that were named is not known"
+            )
+            (scanned,) = workers.scan_files([os.devnull], 1)
+            assert isinstance(scanned, Facts)
+            return Facts(path, b"", scanned.packed)
+        self._digests[path] = scanned.digest
+        self._store.put(path, status, scanned.digest, scanned.packed)
+        return scanned
+
+    # -- what was told ------------------------------------------------------
+
+    def told(self, question: str, paths: Sequence[str]) -> dict[str, Told]:
+        """Give what was told of the files for which it still holds.
+
+        `question` is all that the answer depends on besides the files.
+        """
+        kept = self._store.section(f"told {question}")
+        graph = self._store.section("imports")
+        if not isinstance(kept, dict) or not isinstance(graph, dict):
+            return {}
+        try:
+            changed = [path for path in kept if kept[path][0] != self._digest(path)]
+            stale = _reached(graph, changed)
+            if len(stale) > len(paths) * _WORTH_IT:
+                return {}
+            self._old = {path: each for path, each in kept.items() if path not in stale}
+            return {
+                path: _told(path, self._old[path])
+                for path in paths
+                if path in self._old and len(self._old[path]) > 1
+            }
+        except (KeyError, IndexError, TypeError, ValueError):
+            return {}  # forged, or of another time
+
+    def _digest(self, path: str) -> bytes | None:
+        if path in self._digests:
+            return self._digests[path]
+        status = self._statuses.get(path)
+        return status and self._store.known(path, status)
+
+    def tell(
+        self,
+        question: str,
+        told: Mapping[str, Told],
+        imports: Mapping[str, Iterable[str]],
+    ) -> None:
+        """Remember what was told, and which files each file imports.
+
+        `imports` may leave out files for which that has not changed.
+        """
+        kept = dict(self._old)
+        for path in imports:
+            kept.setdefault(path, (self._digests.get(path),))
+        for path, each in told.items():
+            if path not in self._old:
+                kept[path] = (self._digests[path], *_plain(each))
+        graph = self._store.section("imports") or {}
+        graph.update((path, tuple(sorted(each))) for path, each in imports.items())
+        self._store.set_section(f"told {question}", kept)
+        self._store.set_section("imports", graph)
+
+    def save(self) -> None:
+        """Write it; where that fails, the next run works it out again."""
+        self._store.save()
+
+
+def _reached(graph: Mapping[str, Iterable[str]], paths: Sequence[str]) -> set[str]:
+    """Give files and all that import them, directly or through others."""
+    reached = set(paths)
+    if not reached:
+        return reached
+    importers: dict[str, list[str]] = {}
+    for path, imported in graph.items():
+        for each in imported:
+            importers.setdefault(each, []).append(path)
+    todo = list(paths)
+    while todo:
+        fresh = [each for each in importers.get(todo.pop(), ()) if each not in reached]
+        reached.update(fresh)
+        todo += fresh
+    return reached
+
+
+def _plain(told: Told) -> tuple[Any, ...]:
+    """Give it as plain data; the level as the text that it is."""
+    findings = tuple(
+        (
+            each.line,
+            each.col,
+            each.codemod,
+            each.level.value,
+            each.guard,
+            each.message,
+            each.advice,
+            each.source,
+        )
+        for each in told.findings
+    )
+    return findings, *told[1:]
+
+
+def _told(path: str, kept: Sequence[Any]) -> Told:
+    findings = tuple(_finding([path, *each]) for each in kept[1])
+    return Told(findings, *kept[2:])
+
+
+def _finding(kept: list[Any]) -> Finding:
+    kept[4] = Level(kept[4])
+    return Finding(*kept)

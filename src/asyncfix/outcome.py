@@ -1,0 +1,97 @@
+"""Stage 1 again, at the end: a result -> what is printed, written, and the exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from asyncfix import __version__, report
+from asyncfix.deliver import write
+from asyncfix.diff import unified
+from asyncfix.model import Finding, Result, Settings
+
+
+def deliver(result: Result, settings: Settings, options: dict[str, Any]) -> int:
+    """Print and write what was asked for; give the exit code."""
+    if options["diff"]:
+        _print_diff(result, settings)
+    if options["write"]:
+        result = _written(result)
+    fixed = {found for change in result.changes for found in change.findings}
+    remaining = [found for found in result.findings if found not in fixed]
+    _print_findings(result, remaining, options)
+    for found in result.problems:
+        click.echo(report.problem(found), err=True)
+    if result.unseen:
+        click.echo(f"error: {report.newer_syntax(result.unseen)}", err=True)
+    if not options["quiet"]:
+        _print_summary(result, options)
+    if result.problems or result.unseen:
+        return 2
+    if options["diff"] and not options["write"]:
+        return 1 if options["check"] and result.findings else 0
+    return 1 if (remaining if options["write"] else result.findings) else 0
+
+
+def _written(result: Result) -> Result:
+    """Write the changes; gives the result with only those that were written."""
+    outcomes = [(change, write(change)) for change in result.changes]
+    problems = [problem for _, problem in outcomes if problem is not None]
+    return replace(
+        result,
+        changes=tuple(change for change, problem in outcomes if problem is None),
+        problems=(*result.problems, *problems),
+        failed=result.failed | {problem.path for problem in problems},
+    )
+
+
+def _print_diff(result: Result, settings: Settings) -> None:
+    for change in result.changes:
+        text = unified(change, _patch_name(change.path, settings.root))
+        if sys.stdout.isatty():
+            for line in text.decode("utf-8", "replace").splitlines():
+                colour = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1])
+                click.secho(line, fg=colour)
+        else:
+            sys.stdout.buffer.write(text)
+
+
+def _patch_name(path: Path, root: Path) -> str:
+    """Give a path as `git apply` wants it: from the repository's root, else here."""
+    place = os.path.abspath(path)
+    base = root if (root / ".git").exists() else Path.cwd()
+    name = os.path.relpath(place, base)
+    if name.startswith(".."):
+        name = os.path.relpath(place, root)
+    return name.replace(os.sep, "/")
+
+
+def _print_findings(
+    result: Result, remaining: list[Finding], options: dict[str, Any]
+) -> None:
+    if options["style"] == "json":
+        if not options["diff"]:
+            click.echo(report.as_json(result, __version__))
+        return
+    if options["diff"]:
+        # stdout is the diff; what it does not mend is said beside it.
+        for found in remaining:
+            click.echo(report.finding(found), err=True)
+        return
+    if options["write"]:
+        for change in result.changes:
+            for found in change.findings:
+                click.echo(report.finding(found, "fixed "))
+    for found in remaining if options["write"] else result.findings:
+        click.echo(report.finding(found))
+
+
+def _print_summary(result: Result, options: dict[str, Any]) -> None:
+    for note in result.notes:
+        click.echo(f"note: {report.clean(note)}", err=True)
+    click.echo(report.summary(result, options["write"], options["diff"]), err=True)

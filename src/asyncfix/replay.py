@@ -1,0 +1,175 @@
+"""Say again what the same command said, where nothing has changed since.
+
+A run that writes nothing is remembered whole: what it printed, its exit code,
+and the `stat` of everything that it depended on: each file that was read, each
+folder that was listed, the configuration, the ignore files of git, the code of
+asyncfix and of its packs, and what was looked for and was not there. If all of
+that is as it was, the answer is, too. Anything doubtful is not remembered.
+
+This module is all that such a run needs, so it imports next to nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+from asyncfix.store import Store
+
+TYPE_CHECKING = False  # that of `typing` costs its import
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_RACY = 2_000_000_000
+_MOST_FOLDERS = 50_000
+_LARGEST = 20_000_000
+_NEVER = frozenset(
+    (".git", ".hg", ".svn", ".tox", ".nox", ".venv", "venv", "node_modules",
+     "__pycache__", "__pypackages__", ".mypy_cache", ".ruff_cache", ".eggs", ".direnv")
+)  # fmt: skip
+_LOOKED_FOR = (".git", "pyproject.toml", "setup.py", "setup.cfg", ".gitignore")
+_ENVIRONMENT = ("NO_COLOR", "FORCE_COLOR", "PYTHONIOENCODING", "PYTHONUTF8", "TERM",
+                "LANG", "LC_ALL", "LC_CTYPE", "COLUMNS", "PATH", "HOME",
+                "XDG_CONFIG_HOME", "GIT_CONFIG_GLOBAL")  # fmt: skip
+
+Answer = tuple[int, bytes, bytes]
+"""Exit code, and what went to stdout and to stderr."""
+
+
+class Replay:
+    """One command line in one folder. Open it before anything is read."""
+
+    def __init__(self, arguments: list[str], version: str) -> None:
+        """Open what is remembered; never raises."""
+        self._started = time.time_ns()
+        self._store: Store | None = None
+        try:
+            here = os.getcwd()
+        except OSError:
+            return
+        said = [version, sys.version, here, *arguments]
+        said += [f"{name}={os.environ.get(name)}" for name in _ENVIRONMENT]
+        said += [str(_is_terminal(each)) for each in (sys.stdout, sys.stderr)]
+        key = "\0".join(said).encode("utf-8", "surrogatepass")
+        self._store = Store(here, b"replay\0" + key)
+
+    def find(self) -> Answer | None:
+        """Give what the same command said, if nothing has changed since."""
+        if self._store is None:
+            return None
+        kept = self._store.section("run")
+        try:
+            paths, stamps, absent, code, out, err = kept
+            stat = os.stat
+            for path, stamp in zip(paths, stamps):  # noqa: B905 (3.9 has no strict)
+                if _stamp(stat(path)) != stamp:
+                    return None
+            if any(map(os.path.lexists, absent)):
+                return None
+        except (TypeError, ValueError, OSError):
+            return None
+        return code, out, err
+
+    def keep(
+        self,
+        answer: Answer,
+        read: Mapping[str, os.stat_result],
+        listed: Iterable[str],
+        starts: Iterable[str],
+        code_of: Iterable[str],
+    ) -> None:
+        """Remember an answer.
+
+        `read` are the files with their `stat` from before they were read,
+        `listed` the folders under which files were looked for, `starts` the
+        paths from which the project's root was looked for upwards, `code_of`
+        the files that asyncfix and its packs are made of. Never raises.
+        """
+        code, out, err = answer
+        if self._store is None or len(out) + len(err) > _LARGEST:
+            return
+        seen = {path: _stamp(status) for path, status in read.items()}
+        absent: set[str] = set()
+        try:
+            for start in starts:
+                _look_up(os.path.abspath(start), seen, absent)
+            for folder in listed:
+                _look_down(folder, seen)
+            for path in (*code_of, *filter(os.path.isdir, sys.path)):
+                seen[path] = _stamp(os.stat(path))
+        except (OSError, ValueError):
+            return
+        home = os.path.expanduser("~")
+        for path in (
+            os.path.join(home, ".gitconfig"),
+            os.path.join(home, ".config", "git", "ignore"),
+            os.path.join(home, ".config", "git", "config"),
+        ):
+            _look_for(path, seen, absent)
+        youngest = max((stamp[0] for stamp in seen.values()), default=0)
+        if youngest > self._started - _RACY:
+            return  # it may change again without its times telling
+        run = tuple(seen), tuple(seen.values()), tuple(absent), code, out, err
+        self._store.set_section("run", run)
+        self._store.save()
+
+
+def _is_terminal(stream: object) -> bool:
+    return bool(getattr(stream, "isatty", bool)())
+
+
+def _stamp(status: os.stat_result) -> tuple[int, int, int, int]:
+    return status.st_mtime_ns, status.st_size, status.st_ino, status.st_ctime_ns
+
+
+def _look_for(
+    path: str, seen: dict[str, tuple[int, int, int, int]], absent: set[str]
+) -> None:
+    try:
+        seen[path] = _stamp(os.stat(path))
+    except OSError:
+        absent.add(path)
+
+
+def _look_up(
+    start: str, seen: dict[str, tuple[int, int, int, int]], absent: set[str]
+) -> None:
+    """Note what decides the root and the configuration, up to the repository."""
+    folder = start if os.path.isdir(start) else os.path.dirname(start)
+    while True:
+        for name in _LOOKED_FOR:
+            path = os.path.join(folder, name)
+            if name == ".git" and os.path.isdir(path):
+                # Its own times change with every command of git.
+                for inner in ("index", os.path.join("info", "exclude"), "config"):
+                    _look_for(os.path.join(path, inner), seen, absent)
+            elif name == ".git" and os.path.lexists(path):
+                raise ValueError("a worktree: its index is elsewhere")
+            else:
+                _look_for(path, seen, absent)
+        if os.path.isdir(os.path.join(folder, ".git")):
+            return
+        above = os.path.dirname(folder)
+        if above == folder:
+            return
+        folder = above
+
+
+def _look_down(folder: str, seen: dict[str, tuple[int, int, int, int]]) -> None:
+    """Note every folder, and every file of git that says what is ignored."""
+    todo = [folder]
+    count = 0
+    while todo:
+        place = todo.pop()
+        seen[place] = _stamp(os.stat(place))
+        count += 1
+        if count > _MOST_FOLDERS:
+            raise ValueError("too many folders to look at each")
+        with os.scandir(place) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    if entry.name not in _NEVER:
+                        todo.append(entry.path)
+                elif entry.name == ".gitignore":
+                    seen[entry.path] = _stamp(entry.stat())
