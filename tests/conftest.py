@@ -22,6 +22,7 @@ from asyncfix.catalog import Catalog
 from asyncfix.facts import Facts, Use
 from asyncfix.link import Answer, Project
 from asyncfix.model import Problem, Settings
+from asyncfix.reach import Reach
 from asyncfix.scan import scan
 from asyncfix.value import CLASS, FUNCTION, OUTSIDE, PARTIAL
 from asyncfix.values import Values
@@ -321,3 +322,36 @@ def called(linked: Linked, catalog: Catalog) -> Called:
         return f"{value.path.removeprefix(ROOT + '/')}: {'.'.join(filter(None, parts))}"
 
     return called
+
+
+class Chains(Protocol):
+    """Gives the ways from coroutines to what blocks, a line for each."""
+
+    def __call__(
+        self, files: str | Mapping[str, str], severity: str = "medium"
+    ) -> list[str]: ...
+
+
+@pytest.fixture
+def chains(linked: Linked, catalog: Catalog) -> Chains:
+    """Ask for all chains of a project, in the order of its files and lines.
+
+    A chain reads `a.py:3 load -> b.py:7 sqlite3.Cursor.execute`.
+    """
+
+    def chains(files: str | Mapping[str, str], severity: str = "medium") -> list[str]:
+        project = linked(_project_of(files))
+        reach = Reach(project, catalog, severity)
+        found = []
+        for path, edges in sorted(reach.blocking(sorted(project.files)).items()):
+            for _, edge in edges:
+                chain = reach.chain(path, edge)
+                assert chain is not None
+                steps = [
+                    f"{step.path.removeprefix(ROOT + '/')}:{step.line} {step.name}"
+                    for step in chain.steps
+                ]
+                found.append(" -> ".join(steps))
+        return found
+
+    return chains

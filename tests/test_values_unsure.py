@@ -40,9 +40,7 @@ NAMES: dict[str, str | dict[str, str]] = {
         "import time\nfor n, time in x:\n    time.sleep(1)  # <-"
     ),
     "with as": "import time\nwith x as time:\n    time.sleep(1)  # <-",
-    "except as": (
-        "import time\ntry: pass\nexcept E as time:\n    time.sleep(1)  # <-"
-    ),
+    "except as": ("import time\ntry: pass\nexcept E as time:\n    time.sleep(1)  # <-"),
     "captured by a match": (
         "import time\nmatch x:\n    case time:\n        time.sleep(1)  # <-"
     ),

@@ -41,7 +41,9 @@ def line_of(text: str, mark: str = "# <-") -> int:
 
 
 def test_each_step_down_to_the_call_is_named(run: Run, api: Made) -> None:
-    text = "from helpers import load\n\n\nasync def handler(url):\n    return load(url)\n"
+    text = (
+        "from helpers import load\n\n\nasync def handler(url):\n    return load(url)\n"
+    )
     api({"api.py": text})
     ran = run("why", "api.py:5")
     assert ran.code == 1
@@ -66,7 +68,9 @@ def test_awaited_coroutines_are_followed(run: Run, api: Made) -> None:
     api({"api.py": text})
     ran = run("why", "api.py:9")
     assert ran.code == 1
-    assert "  api.py:9: inner() blocks (http, high)\n      api.py:9 -> inner" in ran.text
+    assert (
+        "  api.py:9: inner() blocks (http, high)\n      api.py:9 -> inner" in ran.text
+    )
 
 
 @pytest.mark.parametrize("line", [4, 5, 6, 8, 9, 10, 11])
@@ -90,8 +94,9 @@ def test_of_a_sync_function_its_coroutines_are_named(
     else:
         assert "requests.get() blocks (http, high)" in ran.text
         assert "reached from 5 coroutines\n    h0 (api.py:4)" in ran.text
-        assert "    h1 (api.py:8)\n      api.py:9 -> load\n      helpers.py:5 -> fetch" in (
-            ran.text
+        assert (
+            "    h1 (api.py:8)\n      api.py:9 -> load\n      helpers.py:5 -> fetch"
+            in (ran.text)
         )
 
 
@@ -175,7 +180,9 @@ def test_a_function_that_only_threads_run_does_not_hold_the_loop(
     api({"api.py": text})
     ran = run("why", "api.py:6")
     assert ran.code == 0
-    assert "load(): runs elsewhere: reaches requests.get, off the event loop" in ran.text
+    assert (
+        "load(): runs elsewhere: reaches requests.get, off the event loop" in ran.text
+    )
     assert "api.py:10: asyncio.to_thread runs it in a thread" in ran.text
 
 

@@ -11,8 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from asyncfix.codemod import Codemod, Context, Names, Plan, Site
-    from asyncfix.guards import GUARDS, NEW_AWAIT
-    from asyncfix.model import AsyncfixError, Doubt, Finding, Level, Problem, Settings
+    from asyncfix.guards import GUARDS
+    from asyncfix.model import (
+        NEW_AWAIT,
+        AsyncfixError,
+        Doubt,
+        Finding,
+        Level,
+        Problem,
+        Settings,
+    )
     from asyncfix.offload import runs_elsewhere
     from asyncfix.reach import Chain, Step
 
@@ -46,7 +54,7 @@ _HOMES = {
     "Plan": "codemod",
     "Site": "codemod",
     "GUARDS": "guards",
-    "NEW_AWAIT": "guards",
+    "NEW_AWAIT": "model",
     "runs_elsewhere": "offload",
     "Step": "reach",
     "AsyncfixError": "model",

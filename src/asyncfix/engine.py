@@ -6,18 +6,17 @@ import hashlib
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from asyncfix import registry, workers
 from asyncfix.catalog import Catalog
 from asyncfix.codemod import Codemod, Site, SiteError, by_names
 from asyncfix.detect import blocking_sites, sites
 from asyncfix.gather import Gathered, around, gather
-from asyncfix.judge import report
 from asyncfix.library import Library
 from asyncfix.link import Project
 from asyncfix.memory import Memory, Told
-from asyncfix.model import Finding, Problem, Result, Settings
-from asyncfix.passes import Passes
+from asyncfix.model import Change, Finding, Problem, Result, Settings
 from asyncfix.reach import Reach
 from asyncfix.source import Lines
 
@@ -39,6 +38,15 @@ def run(
     """
     with workers.no_collection():
         return _Run(settings, by_names(codemods, settings), progress).result()
+
+
+class Judged(NamedTuple):
+    """What came of the sites: findings, proven changes, problems, sites that are off."""
+
+    findings: tuple[Finding, ...] = ()
+    changes: tuple[Change, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    suppressed: int = 0
 
 
 class _Run:
@@ -65,9 +73,7 @@ class _Run:
         targets = [path for path in told if path not in hidden]
         shown = [told[path] for path in targets]
         with_sites = [path for path in targets if told[path].has_sites]
-        project = Project(self._prepared(library, with_sites), str(self.settings.root))
-        passes = Passes(self.settings, self.chosen, project)
-        passes.until_stable(with_sites, self.progress)
+        passes = self._judged(library, with_sites)
         findings = [found for each in shown for found in each.findings]
         problems = {*self.problems, *self.gathered.problems, *passes.problems}
         failed = {problem.path for problem in problems}
@@ -76,7 +82,7 @@ class _Run:
         count = len(self.gathered.files) + sum(self.gathered.skipped.values())
         return Result(
             findings=tuple(sorted((*findings, *passes.findings))),
-            changes=tuple(passes.changes(failed)),
+            changes=passes.changes,
             problems=tuple(sorted(problems)),
             unseen=tuple(
                 _unseen(path, told[path].unseen)
@@ -120,9 +126,14 @@ class _Run:
         fresh = [path for path in paths if path not in told]
         if fresh:
             project = Project(library, str(self.settings.root))
+            renames = self.memory.renames(library)
+            if renames is None:
+                heads = (library[path].head for path in library)
+                renames = [each for head in heads for each in head.renames]
+            project.renames(renames)
             told.update(self._look(project, fresh))
             imports = {path: project.imports(path) for path in library.at_hand()}
-            self.memory.tell(question, told, imports)
+            self.memory.tell(question, told, imports, renames)
         self.memory.save()
         self.notes += self.memory.notes
         return {path: told[path] for path in paths}
@@ -140,30 +151,26 @@ class _Run:
                 with_sites.add(path)
             project.rest(_MOST_AWAKE)
         told = {}
-        reader = Passes(self.settings, self.chosen, project)
         for path, head in heads.items():
-            found, off = self._report(reader, path, blocked.get(path, []))
+            found, off = self._report(project, path, blocked.get(path, []))
             told[path] = Told(
                 tuple(found), off, path in with_sites, head.generated, head.unseen
             )
         return told
 
     def _report(
-        self, reader: Passes, path: str, found: list[tuple[Codemod, Site]]
+        self, project: Project, path: str, found: list[tuple[Codemod, Site]]
     ) -> tuple[list[Finding], int]:
         """Say what blocks in one file."""
         if not found:
             return [], 0
-        lines: list[Lines] = []
+        from asyncfix.judge import report
+        from asyncfix.passes import Passes
 
-        def of(path: str) -> Lines:
-            if not lines:
-                lines.append(Lines(reader.source(path).text))
-            return lines[0]
-
+        reader = Passes(self.settings, self.chosen, project)
         hint = "nothing is said of this file; run asyncfix again"
         try:
-            return report(found, of, reader.tree)
+            return report(found, Lines(reader.source(path).text), reader.tree)
         except SiteError as error:
             self.problems.append(Problem(path, error.line, str(error), hint))
         except LookupError as error:
@@ -189,6 +196,23 @@ class _Run:
         return whole.hexdigest()
 
     # -- before sites are judged ----------------------------------------------
+
+    def _judged(self, library: Library, with_sites: Sequence[str]) -> Judged:
+        """Judge the sites, and make the passes that their fixes take."""
+        if not with_sites:
+            return Judged()
+        from asyncfix.passes import Passes
+
+        project = Project(self._prepared(library, with_sites), str(self.settings.root))
+        passes = Passes(self.settings, self.chosen, project)
+        passes.until_stable(with_sites, self.progress)
+        failed = {problem.path for problem in (*self.problems, *passes.problems)}
+        return Judged(
+            tuple(passes.findings),
+            tuple(passes.changes(failed)),
+            tuple(passes.problems),
+            passes.suppressed,
+        )
 
     def _prepared(self, library: Library, with_sites: Sequence[str]) -> Library:
         """Scan the rest of the project where guards will ask about all of it."""

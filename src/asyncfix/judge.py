@@ -63,7 +63,7 @@ def judge(
 
 def report(
     found: Iterable[tuple[Codemod, Site]],
-    lines: Callable[[str], Lines],
+    text: Lines,
     trees: Callable[[str], Tree],
 ) -> tuple[list[Finding], int]:
     """Say what blocks in one file; gives the findings, and how many are off.
@@ -74,7 +74,7 @@ def report(
     findings = []
     suppressed = 0
     for codemod, site in found:
-        use, text = site.use, lines(site.path)
+        use = site.use
         plan = attempt(codemod, use.line, partial(codemod.report, site), "judge")
         if plan is None:
             continue

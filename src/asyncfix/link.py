@@ -241,6 +241,11 @@ class Project(Modules):
             scope = scopes[scope].parent
         return ".".join([self._names[path], *parts])
 
+    def renames(self, known: Iterable[str]) -> None:
+        """Tell which names get other names, `old new` each; saves asking all files."""
+        pairs = (each.partition(" ") for each in known)
+        self._renames = {(old, new) for old, _, new in pairs}
+
     def spellings(self, names: Iterable[str]) -> frozenset[str]:
         """Give every last name under which these qualified names may appear.
 
@@ -248,11 +253,10 @@ class Project(Modules):
         last name cannot mean any of them.
         """
         if self._renames is None:
-            self._renames = set()
-            for facts in self.files.values():
-                for rename in facts.head.renames:
-                    old, _, new = rename.partition(" ")
-                    self._renames.add((old, new))
+            self.renames(
+                rename for each in self.files.values() for rename in each.head.renames
+            )
+            assert self._renames is not None
         key = frozenset(name.rpartition(".")[2] for name in names)
         known = self._spelled.get(key)
         if known is None:

@@ -139,8 +139,9 @@ class Memory:
         question: str,
         told: Mapping[str, Told],
         imports: Mapping[str, Iterable[str]],
+        renames: Iterable[str],
     ) -> None:
-        """Remember what was told, and which files each file imports.
+        """Remember what was told, which files each imports, and all renames.
 
         `imports` may leave out files for which that has not changed.
         """
@@ -154,6 +155,15 @@ class Memory:
         graph.update((path, tuple(sorted(each))) for path, each in imports.items())
         self._store.set_section(f"told {question}", kept)
         self._store.set_section("imports", graph)
+        self._store.set_section("renames", tuple(sorted(set(renames))))
+
+    def renames(self, library: Library) -> list[str] | None:
+        """Give all renames of the files at hand and of all others, if known."""
+        kept = self._store.section("renames")
+        if not isinstance(kept, tuple) or not self._old:
+            return None
+        here = (library[path].head.renames for path in library.at_hand())
+        return [*kept, *(each for head in here for each in head)]
 
     def save(self) -> None:
         """Write it; where that fails, the next run works it out again."""

@@ -11,6 +11,11 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
+# The guards that every new `await` needs. E1 stands before N3: it says which library.
+NEW_AWAIT = (
+    "N1", "N2", "S1", "E1", "N3", "A1", "A2", "A3", "A3-callers", "A4", "C1", "C2", "E2",
+)  # fmt: skip
+
 
 class AsyncfixError(Exception):
     """Wrong usage or configuration: the run cannot start. Exit code 2."""

@@ -28,34 +28,45 @@ class Modules:
         self._imports: dict[str, frozenset[str]] = {}
         self._resolved: dict[tuple[str, str], list[str]] = {}
         self._importers: dict[str, set[str]] | None = None
+        mark = os.sep + "__init__.py"
         packages = {
-            os.path.dirname(place)
-            for place in self._by_place
-            if os.path.basename(place) == "__init__.py"
+            place[: -len(mark)] for place in self._by_place if place.endswith(mark)
         }
+        # What is the same for all files of a folder is worked out once.
+        folders: dict[str, tuple[str, list[str]]] = {}
         for place, path in self._by_place.items():
-            names = self._module_names(place, packages, path)
+            folder, _, file = place.rpartition(os.sep)
+            known = folders.get(folder)
+            if known is None:
+                known = folders[folder] = self._package(folder or os.sep, packages)
+            base, prefixes = known
+            self._bases[path] = base
+            stem = file.removesuffix(".py")
+            if stem == "__init__":
+                names = [prefix[:-1] or stem for prefix in prefixes]
+            else:
+                names = [prefix + stem for prefix in prefixes]
             self._names[path] = names[0]
             for name in dict.fromkeys(names):
                 self._modules[name].append(path)
 
-    def _module_names(self, place: str, packages: set[str], path: str) -> list[str]:
-        """Give the names a file can be imported by, the likeliest first."""
-        folder, file = os.path.split(place)
-        stem = file.removesuffix(".py")
-        parts = [] if stem == "__init__" else [stem]
+    def _package(self, folder: str, packages: set[str]) -> tuple[str, list[str]]:
+        """Give the folder that imports start from, and what names start with.
+
+        The likeliest first: from the folder that holds the outermost package,
+        from the project's root, and without the root's `src` or `lib`.
+        """
+        parts: list[str] = []
         while folder in packages:
             folder, last = os.path.split(folder)
             parts.insert(0, last)
-        self._bases[path] = folder
-        names = [".".join(parts) or stem]
+        ways = [parts]
         outer = os.path.relpath(folder, self.root).split(os.sep)
-        if outer == ["."] or outer[0] == "..":
-            return names
-        names.append(".".join([*outer, *parts]))
-        if outer[0] in ("src", "lib") and len(outer) > 1:
-            names.append(".".join([*outer[1:], *parts]))
-        return names
+        if outer != ["."] and outer[0] != "..":
+            ways.append([*outer, *parts])
+            if outer[0] in ("src", "lib") and len(outer) > 1:
+                ways.append([*outer[1:], *parts])
+        return folder, ["".join(f"{part}." for part in way) for way in ways]
 
     def module_name(self, path: str) -> str:
         """Give the likeliest dotted name of a file's module."""

@@ -33,11 +33,6 @@ GUARDS: dict[str, Guard] = {
     "V1": owners.only_called,
 }
 
-# What every new `await` needs. E1 stands before N3: it says which library.
-NEW_AWAIT = (
-    "N1", "N2", "S1", "E1", "N3", "A1", "A2", "A3", "A3-callers", "A4", "C1", "C2", "E2",
-)  # fmt: skip
-
 
 def ask(context: Context, ids: Iterable[str]) -> list[Doubt]:
     """Ask guards in order; stop at the first that refuses.
