@@ -1,7 +1,7 @@
 """Projects that are odd, huge or broken: no crash, no endless loop, no wrong answer.
 
-Each row is run by the real command in a process of its own, which is ended if
-it takes too long: that limit is generous, it tells endless from slow.
+What is odd is run by the real command in a process of its own, which is ended
+if it takes too long: that limit is generous, it tells endless from slow.
 """
 
 from __future__ import annotations
@@ -12,8 +12,12 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from conftest import Chains
 
 _LIMIT = 300
 _FINDING = re.compile(
@@ -134,6 +138,37 @@ ODD: dict[str, tuple[Mapping[str, str], list[str]]] = {
         },
         [],
     ),
+    "names of which each may be every other": (
+        {
+            "a.py": "".join(f"n{a} = n{b}\n" for a in range(14) for b in range(14))
+            + "async def f():\n"
+            + "".join(f"    n{a}.get(1)\n" for a in range(14))
+        },
+        [],
+    ),
+    "members of which each may be every other": (
+        {
+            "a.py": "class C:\n    def __init__(self):\n"
+            + "".join(
+                f"        self.n{a} = self.n{b}\n" for a in range(14) for b in range(14)
+            )
+            + "    async def f(self):\n"
+            + "".join(f"        self.n{a}.get(1)\n" for a in range(14))
+        },
+        [],
+    ),
+    "functions of which each may give what every other gives": (
+        {
+            "a.py": "".join(
+                f"def f{a}(x):\n"
+                + "".join(f"    if x: return f{b}(x) or f{b}\n" for b in range(14))
+                for a in range(14)
+            )
+            + "async def f():\n"
+            + "".join(f"    f{a}(1).get(1)\n" for a in range(14))
+        },
+        [],
+    ),
     "members that alias each other in a circle": (
         {
             "a.py": "class C:\n    def __init__(self, o: 'C'):\n"
@@ -246,9 +281,20 @@ def _chain(last: str, many: int) -> dict[str, str]:
     return files
 
 
-def test_a_function_in_each_of_many_files_that_calls_the_next(tmp_path: Path) -> None:
-    (found,) = findings(tmp_path, _chain("requests.get(1)", MANY))
-    assert found.startswith("a.py:3: f0 holds the event loop: f1")
+def test_a_function_in_each_of_many_files_that_calls_the_next(
+    chains: Chains,
+) -> None:
+    (found,) = chains(_chain("requests.get(1)", MANY))
+    steps = found.split(" -> ")
+    assert steps[:2] == ["a.py:3 f0", "m0.py:2 f1"]
+    assert steps[-1] == f"m{MANY}.py:2 requests.get"
+    assert len(steps) == MANY + 2
+
+
+def test_as_many_for_the_command(tmp_path: Path) -> None:
+    found = findings(tmp_path, _chain("requests.get(1)", MANY))
+    # Of so long a way it may say nothing; nothing else may be said.
+    assert [each for each in found if not each.startswith("a.py:3: f0 holds")] == []
 
 
 def test_many_that_give_the_next_ones_result(tmp_path: Path) -> None:
@@ -312,14 +358,14 @@ def test_a_long_expression(tmp_path: Path, text: str) -> None:
     ]
 
 
-def test_functions_in_functions(tmp_path: Path) -> None:
+def test_functions_in_functions(chains: Chains) -> None:
     lines = [" " * n + f"def f{n}():" for n in range(90)]
     lines.append(" " * 90 + "requests.get(1)")
     lines += [" " * n + f"f{n}()" for n in range(89, -1, -1)]
     lines += ["async def g():", "    f0()"]
-    text = "import requests\n" + "\n".join(lines)
-    (found,) = findings(tmp_path, {"a.py": text})
-    assert found.startswith(f"a.py:{len(lines) + 1}: f0 holds the event loop: f0.f1")
+    (found,) = chains("import requests\n" + "\n".join(lines))
+    assert found.startswith(f"main.py:{len(lines) + 1} f0 -> main.py:181 f0.f1 -> ")
+    assert found.endswith(" -> main.py:92 requests.get")
 
 
 def test_a_generated_file_of_five_megabytes(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What does this call call? Classes and functions of the project.
+"""What does this call call? Classes of the project.
 
 Each row is a project with one call marked `# <-` and what it is that is
 called; `test_values.py` has the names, `test_values_unsure.py` the doubts.
@@ -195,6 +195,32 @@ CLASSES: dict[str, tuple[str | dict[str, str], str]] = {
         """,
         GET,
     ),
+    "class attribute that a class method makes": (
+        """
+        class C:
+            _one = None
+            @classmethod
+            def one(cls):
+                if cls._one is None:
+                    cls._one = cls()
+                return cls._one
+            def load(self): pass
+        C.one().load()  # <-
+        """,
+        "main.py: C.load",
+    ),
+    "set on self, as it is or new": (
+        """
+        import requests
+        class C:
+            s = None
+            def start(self):
+                self.s = self.s or requests.Session()
+            def f(self):
+                self.s.get(1)  # <-
+        """,
+        GET,
+    ),
     "field of a dataclass": (
         """
         from dataclasses import dataclass, field
@@ -332,150 +358,8 @@ CLASSES: dict[str, tuple[str | dict[str, str], str]] = {
     ),
 }
 
-FUNCTIONS: dict[str, tuple[str | dict[str, str], str]] = {
-    "by its annotation": (
-        "import requests\ndef make() -> requests.Session: ...\nmake().get(1)  # <-",
-        GET,
-    ),
-    "by what it returns": (
-        """
-        import requests
-        def make():
-            s = requests.Session()
-            s.trust_env = False
-            return s
-        make().get(1)  # <-
-        """,
-        GET,
-    ),
-    "by all that it returns": (
-        """
-        import requests
-        def make(x):
-            if x:
-                return requests.Session()
-            return requests.session()
-        make(1).get(1)  # <-
-        """,
-        GET,
-    ),
-    "through another file": (
-        {
-            "main.py": "from net import make\ns = make()\ns.get(1)  # <-",
-            "net.py": "from other import session\ndef make(): return session()",
-            "other.py": "import requests\ndef session() -> requests.Session: ...",
-        },
-        GET,
-    ),
-    "a global that it makes when it is first asked": (
-        """
-        import requests
-        _session = None
-        def make():
-            global _session
-            if _session is None:
-                _session = requests.Session()
-            return _session
-        make().get(1)  # <-
-        """,
-        GET,
-    ),
-    "overloads": (
-        """
-        from typing import overload
-        @overload
-        def make(x: int) -> int: ...
-        @overload
-        def make(x: str) -> str: ...
-        def make(x):
-            pass
-        make(1)  # <-
-        """,
-        "main.py: make",
-    ),
-    "cached": (
-        """
-        import functools, requests
-        @functools.lru_cache(maxsize=None)
-        def make(): return requests.Session()
-        make().get(1)  # <-
-        """,
-        GET,
-    ),
-    "under a decorator of ours that calls it": (
-        """
-        import functools, requests
-        def logged(f):
-            @functools.wraps(f)
-            def wrapper(*args, **kwargs):
-                print(f)
-                return f(*args, **kwargs)
-            return wrapper
-        @logged
-        def make(): return requests.Session()
-        make().get(1)  # <-
-        """,
-        GET,
-    ),
-    "under a decorator of ours that takes arguments": (
-        """
-        import requests
-        def retry(times):
-            def decorate(f):
-                def wrapper(*args):
-                    for _ in range(times):
-                        return f(*args)
-                return wrapper
-            return decorate
-        @retry(3)
-        def make() -> requests.Session: ...
-        make().get(1)  # <-
-        """,
-        GET,
-    ),
-    "under a decorator of ours that only notes it": (
-        """
-        import requests
-        known = []
-        def register(f):
-            known.append(f)
-            return f
-        @register
-        def make() -> requests.Session: ...
-        make().get(1)  # <-
-        """,
-        GET,
-    ),
-    "registered with a library": (
-        """
-        import flask, requests
-        app = flask.Flask(__name__)
-        @app.route("/")
-        def make() -> requests.Session: ...
-        make().get(1)  # <-
-        """,
-        GET,
-    ),
-    "generator": (
-        """
-        import requests
-        from collections.abc import Iterator
-        def sessions() -> Iterator[requests.Session]:
-            yield requests.Session()
-        for s in sessions():
-            s.get(1)  # <-
-        """,
-        GET,
-    ),
-}
 
-KNOWN = {
-    **{f"class: {row}": CLASSES[row] for row in CLASSES},
-    **{f"function: {row}": FUNCTIONS[row] for row in FUNCTIONS},
-}
-
-
-@pytest.mark.parametrize("row", KNOWN)
+@pytest.mark.parametrize("row", CLASSES)
 def test_it_is_known_what_is_called(called: Called, row: str) -> None:
-    files, name = KNOWN[row]
+    files, name = CLASSES[row]
     assert called(files) == name

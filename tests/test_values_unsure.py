@@ -352,6 +352,16 @@ CLASSES: dict[str, str | dict[str, str]] = {
                 self.s.get(1)  # <-
         """
     ),
+    "set on the class, too": (
+        """
+        import httpx, requests
+        class C:
+            s = requests.Session()
+            @classmethod
+            def make(cls): cls.s = httpx.Client()
+        C.s.get(1)  # <-
+        """
+    ),
     "set on self, unpacked": (
         """
         import requests
@@ -429,67 +439,10 @@ CLASSES: dict[str, str | dict[str, str]] = {
     ),
 }
 
-FUNCTIONS: dict[str, str | dict[str, str]] = {
-    "result under an unknown decorator": (
-        "import requests\n@magic\ndef make() -> requests.Session: ...\n"
-        "make().get(1)  # <-"
-    ),
-    "result under a decorator of a library that is not known": (
-        "import requests, lib\n@lib.magic\ndef make() -> requests.Session: ...\n"
-        "make().get(1)  # <-"
-    ),
-    "result under a decorator that gives a coroutine": (
-        """
-        import requests
-        def asynchronous(f):
-            async def wrapper(*args):
-                return f(*args)
-            return wrapper
-        @asynchronous
-        def make() -> requests.Session: ...
-        make().get(1)  # <-
-        """
-    ),
-    "result under a decorator that hands it to an executor": (
-        """
-        import concurrent.futures, requests
-        pool = concurrent.futures.ThreadPoolExecutor()
-        def threaded(f):
-            def wrapper(*args):
-                return pool.submit(f, *args)
-            return wrapper
-        @threaded
-        def make() -> requests.Session: ...
-        make().get(1)  # <-
-        """
-    ),
-    "result under a decorator that decorates itself": (
-        "@d\ndef d(f): return f\n@d\ndef make(): return d\nmake().get()  # <-"
-    ),
-    "result of a generator": (
-        "import requests\ndef make():\n    yield requests.Session()\n"
-        "make().get(1)  # <-"
-    ),
-    "result of a function without a return": "def f(): pass\nf().get()  # <-",
-    "result of a lambda": (
-        "import requests\nf = lambda: requests.Session()\nf().get()  # <-"
-    ),
-    "result of a method of a protocol": (
-        """
-        from typing import Protocol
-        class P(Protocol):
-            def make(self): ...
-        def f(p: P):
-            p.make().get(1)  # <-
-        """
-    ),
-}
-
 UNKNOWN = {
     **{f"name: {row}": NAMES[row] for row in NAMES},
     **{f"object: {row}": OBJECTS[row] for row in OBJECTS},
     **{f"class: {row}": CLASSES[row] for row in CLASSES},
-    **{f"function: {row}": FUNCTIONS[row] for row in FUNCTIONS},
 }
 
 

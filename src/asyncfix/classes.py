@@ -91,11 +91,13 @@ class Classes:
         """Give the value of a member of an object or class of the project."""
         memo = self.values.project.files[value.path].memo
         key = "any member", value.scope, value.kind, value.name, name
-        if key not in memo:
-            found = self._member(value, name)
-            memo = self.values.project.files[value.path].memo
-            memo[key] = found
-        return memo[key]  # type: ignore[no-any-return]
+        if key in memo:
+            return memo[key]  # type: ignore[no-any-return]
+        circles = self.values.circles
+        found = self._member(value, name)
+        if circles == self.values.circles:
+            self.values.project.files[value.path].memo[key] = found
+        return found
 
     def _member(self, value: Value, name: str) -> Value | None:
         line = self.line(value.path, value.scope)
@@ -130,16 +132,12 @@ class Classes:
         """Give the value of a class's own member in a tuple; None if it has none."""
         path, scope = klass.path, klass.scope
         found = list(self.values.project.names(path, scope).get(name))
-        if of_object:
-            found += self._set_on_self(path, scope).get(name, [])
-        if not found:
-            return None
-        key = "member", scope, name, of_object
-        memo = self.values.project.files[path].memo
-        if key not in memo:
-            memo[key] = None  # a member that leads back to itself is not known
-            memo[key] = self._member_value(path, found)
-        return (memo[key],)
+        found += [
+            each
+            for each in self._set_on_self(path, scope).get(name, ())
+            if of_object or self._is_of_class(path, each)
+        ]
+        return (self._member_value(path, found),) if found else None
 
     def _member_value(self, path: str, found: list[f.Binding]) -> Value | None:
         value = self.values.bound(path, found)
@@ -163,6 +161,12 @@ class Classes:
                 if owner >= 0 and "." not in name:
                     known.setdefault(owner, {}).setdefault(name, []).append(binding)
         return known.get(scope, {})
+
+    def _is_of_class(self, path: str, binding: f.Binding) -> bool:
+        """Tell whether `cls.x = ...` sets a member of the class itself."""
+        first = binding.name.partition(".")[0]
+        value = self.values.of(path, binding.scope, first)
+        return value is None or value.kind == CLASS
 
     def _class_of(self, path: str, scope: int, first: str) -> int:
         """Give the class whose method a scope stands in, if `first` is its self."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from asyncfix import facts as f
 from asyncfix.codemod import Codemod, Site
 from asyncfix.link import Project
-from asyncfix.reach import Reach
+from asyncfix.reach import Chain, Edge, Place, Reach
 
 
 def sites(
@@ -50,19 +50,25 @@ def _place(use: f.Use) -> tuple[int, int]:
 
 
 def blocking_sites(
-    reach: Reach, paths: Sequence[str], codemods: Iterable[Codemod]
+    reach: Reach,
+    paths: Sequence[str],
+    codemods: Iterable[Codemod],
+    chain: Callable[[Place, Edge], Chain | None],
 ) -> dict[str, list[tuple[Codemod, Site]]]:
-    """Give the sites of files where a coroutine blocks, for who asked for them."""
+    """Give the sites of files where a coroutine blocks, for who asked for them.
+
+    `chain` gives the way from a call to what blocks, or says that there is none.
+    """
     asked = [codemod for codemod in codemods if codemod.blocking]
     found: dict[str, list[tuple[Codemod, Site]]] = {}
     if not asked:
         return found
     for path, edges in reach.blocking(paths).items():
         for function, edge in edges:
-            chain = reach.chain(path, edge)
-            if chain is not None:
-                name = chain.entry.name
-                site = Site(path, edge.use, "blocking", name, function, chain)
+            way = chain((path, function), edge)
+            if way is not None:
+                name = way.entry.name
+                site = Site(path, edge.use, "blocking", name, function, way)
                 found.setdefault(path, []).extend((each, site) for each in asked)
     return found
 

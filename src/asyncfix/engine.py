@@ -17,8 +17,8 @@ from asyncfix.library import Library
 from asyncfix.link import Project
 from asyncfix.memory import Memory, Told
 from asyncfix.model import Change, Finding, Problem, Result, Settings
-from asyncfix.reach import Reach
-from asyncfix.source import Lines
+from asyncfix.reach import Chain, Edge, Place, Reach
+from asyncfix.reader import Reader
 
 # Facts of more files than this are not kept unpacked.
 _MOST_AWAKE = 300
@@ -132,8 +132,8 @@ class _Run:
                 renames = [each for head in heads for each in head.renames]
             project.renames(renames)
             told.update(self._look(project, fresh))
-            imports = {path: project.imports(path) for path in library.at_hand()}
-            self.memory.tell(question, told, imports, renames)
+            project.rest()
+            self.memory.tell(question, told, project, renames)
         self.memory.save()
         self.notes += self.memory.notes
         return {path: told[path] for path in paths}
@@ -144,7 +144,8 @@ class _Run:
             paths = [path for path in paths if not heads[path].generated]
         whole = len(paths) == len(project.files)
         reach = Reach(project, self.catalog, self.settings.severity, whole=whole)
-        blocked = blocking_sites(reach, paths, self.chosen)
+        reader = Reader(project)
+        blocked = blocking_sites(reach, paths, self.chosen, self._ways(reach, reader))
         with_sites = set()
         for path in paths:
             if any(sites(project, path, self.chosen)):
@@ -152,30 +153,48 @@ class _Run:
             project.rest(_MOST_AWAKE)
         told = {}
         for path, head in heads.items():
-            found, off = self._report(project, path, blocked.get(path, []))
+            found, off = self._report(reader, path, blocked.get(path, []))
             told[path] = Told(
                 tuple(found), off, path in with_sites, head.generated, head.unseen
             )
         return told
 
+    def _ways(
+        self, reach: Reach, reader: Reader
+    ) -> Callable[[Place, Edge], Chain | None]:
+        """Give what finds the way from a call to what blocks."""
+        from asyncfix.confirm import Confirm
+
+        confirm = Confirm(reach, reader.tree)
+
+        def way(place: Place, edge: Edge) -> Chain | None:
+            try:
+                return confirm.chain(place, edge)
+            except LookupError as error:
+                self._unread(place[0], error)
+                return None
+
+        return way
+
+    def _unread(self, path: str, error: LookupError) -> None:
+        words = str(error).strip("'\"")
+        self.problems.append(Problem(path, 1, words, "run asyncfix again"))
+
     def _report(
-        self, project: Project, path: str, found: list[tuple[Codemod, Site]]
+        self, reader: Reader, path: str, found: list[tuple[Codemod, Site]]
     ) -> tuple[list[Finding], int]:
         """Say what blocks in one file."""
         if not found:
             return [], 0
         from asyncfix.judge import report
-        from asyncfix.passes import Passes
 
-        reader = Passes(self.settings, self.chosen, project)
-        hint = "nothing is said of this file; run asyncfix again"
         try:
-            return report(found, Lines(reader.source(path).text), reader.tree)
+            return report(found, reader.tree(path))
         except SiteError as error:
+            hint = "nothing is said of this file"
             self.problems.append(Problem(path, error.line, str(error), hint))
         except LookupError as error:
-            words = str(error).strip("'\"")
-            self.problems.append(Problem(path, 1, words, hint))
+            self._unread(path, error)
         return [], 0
 
     def _question(self) -> str:

@@ -126,6 +126,8 @@ def _annotation(node: ast.AST | None, most: int) -> str:
         if node.value is None:
             return "None"
         if isinstance(node.value, str) and len(node.value) < 200:
+            if node.value.isidentifier():
+                return node.value
             try:
                 inner = ast.parse(node.value.strip(), mode="eval").body
             except (SyntaxError, ValueError, RecursionError, MemoryError):

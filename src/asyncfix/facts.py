@@ -241,11 +241,13 @@ class Facts:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Facts):
             return NotImplemented
-        return (self.path, self.digest, self.packed) == (
-            other.path,
-            other.digest,
-            other.packed,
-        )
+        return self._content() == other._content()
+
+    def _content(self) -> tuple[Any, ...]:
+        # Not the bytes: marshal writes equal values in more than one way.
+        count = len(self.head.places) - 1
+        parts = [self.part(place) for place in range(count)]
+        return self.path, self.digest, self.head[:-1], parts
 
     __hash__ = None  # type: ignore[assignment]
 

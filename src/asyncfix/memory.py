@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from asyncfix import __version__, workers
 from asyncfix.facts import Facts
 from asyncfix.library import Library
+from asyncfix.link import Project
 from asyncfix.model import Finding, Level, Problem
 from asyncfix.store import Store
 
@@ -138,21 +139,20 @@ class Memory:
         self,
         question: str,
         told: Mapping[str, Told],
-        imports: Mapping[str, Iterable[str]],
+        project: Project,
         renames: Iterable[str],
     ) -> None:
-        """Remember what was told, which files each imports, and all renames.
-
-        `imports` may leave out files for which that has not changed.
-        """
+        """Remember what was told, which files each imports, and all renames."""
         kept = dict(self._old)
-        for path in imports:
+        here = project.files.at_hand()
+        for path in here:
             kept.setdefault(path, (self._digests.get(path),))
         for path, each in told.items():
             if path not in self._old:
                 kept[path] = (self._digests[path], *_plain(each))
         graph = self._store.section("imports") or {}
-        graph.update((path, tuple(sorted(each))) for path, each in imports.items())
+        for path in here:
+            graph[path] = tuple(sorted(project.imports(path)))
         self._store.set_section(f"told {question}", kept)
         self._store.set_section("imports", graph)
         self._store.set_section("renames", tuple(sorted(set(renames))))

@@ -6,18 +6,17 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from asyncfix import workers
 from asyncfix.codemod import Codemod, SiteError
 from asyncfix.detect import sites
 from asyncfix.edits import apply, moved_lines
 from asyncfix.judge import Judgement, judge
 from asyncfix.link import Project
 from asyncfix.model import Change, Finding, Problem, Settings
-from asyncfix.parsing import parse
 from asyncfix.prove import prove
+from asyncfix.reader import read_source, read_tree
 from asyncfix.rewrite import rewrite
 from asyncfix.scan import scan
-from asyncfix.source import Source, decode
+from asyncfix.source import Source
 from asyncfix.tree import Tree
 
 _MOST_PASSES = 10
@@ -51,25 +50,13 @@ class Passes:
     def source(self, path: str) -> Source:
         """Give a file as this run has left it; raises LookupError if it moved."""
         if path not in self._now:
-            data = workers.read(path)
-            if isinstance(data, Problem):
-                raise LookupError(data.message)
-            source = decode(path, data)
-            if isinstance(source, Problem):
-                raise LookupError(source.message)
-            if source.digest != self.project.files[path].digest:
-                raise LookupError("has changed while it was looked at")
-            self._old[path] = self._now[path] = source
+            self._old[path] = self._now[path] = read_source(self.project, path)
         return self._now[path]
 
     def tree(self, path: str) -> Tree:
         """Give the syntax tree of a file as this run has left it."""
         if path not in self._trees:
-            parsed = parse(path, self.source(path).text)
-            if isinstance(parsed, Problem):
-                raise LookupError(parsed.message)
-            module, text, _ = parsed
-            self._trees[path] = Tree(module, text)
+            self._trees[path] = read_tree(path, self.source(path))
         return self._trees[path]
 
     # -- the passes ---------------------------------------------------------

@@ -288,6 +288,20 @@ class Reach:
                     todo.append(place)
         self._next, self._far = first, far
 
+    def nearest(self, place: Place) -> list[Edge]:
+        """Give the calls of a function that lead to what blocks, the nearest first."""
+        found = [
+            edge
+            for edge in self.edges(place)
+            if edge.entry is not None
+            or (edge.target in self._far and (self.awaited or not edge.awaited))
+        ]
+        return sorted(found, key=self._nearness)
+
+    def _nearness(self, edge: Edge) -> tuple[int, int, int, int]:
+        far = 0 if edge.target is None else self._far[edge.target]
+        return far, -_weight(edge), edge.use.line, edge.use.col
+
     def chain(self, path: str, edge: Edge) -> Chain | None:
         """Give the way from a call to what blocks; None if nothing does."""
         steps = []

@@ -42,6 +42,8 @@ from asyncfix.value import (
 _MARKS = ("?", ":", "%", "=", "")
 # Deeper than this, nothing is known any more.
 _DEEPEST = 60
+# A name that leads back to itself in more ways than this is not known.
+_MOST_CIRCLES = 100
 
 
 class Values:
@@ -54,7 +56,9 @@ class Values:
         self.classes = Classes(self)
         self.annotations = Annotations(self)
         self._depth = 0
-        self._circles = 0
+        self.circles = 0
+        """How often something led back to itself: then answers may lack a part."""
+        self._first_circle = 0
         self._busy: set[tuple[str, int, str]] = set()
 
     # -- names with steps ---------------------------------------------------
@@ -73,19 +77,22 @@ class Values:
                 return self.of(path, outer, said)
         busy = path, scope, said
         if busy in self._busy:
-            self._circles += 1
+            self.circles += 1
             return NONE  # what leads back to itself adds nothing
-        if self._depth >= _DEEPEST:
+        if not self._busy:
+            self._first_circle = self.circles
+        if self._depth >= _DEEPEST or self.circles - self._first_circle > _MOST_CIRCLES:
+            self.circles += 1
             return None
         self._busy.add(busy)
         self._depth += 1
-        circles = self._circles
+        circles = self.circles
         try:
             found = self._of(path, scope, said)
         finally:
             self._depth -= 1
             self._busy.discard(busy)
-        if circles == self._circles or not self._busy:
+        if circles == self.circles or not self._busy:
             # In the middle of a circle an answer may lack a part.
             self.project.files[path].memo[key] = found
         return found
@@ -107,11 +114,15 @@ class Values:
         if not steps:
             return self._name(path, scope, root)
         # The part before the last step is remembered, too: others go on from it.
+        circles = self.circles
         value = self.of(path, scope, said[: -len(steps[-1])])
         if said == "super()" and value and value.name == "builtins.super":
             return self.classes.above(path, scope)
-        if value is None or value.kind == NOTHING:
+        if value is None:
             return None
+        if value.kind == NOTHING:
+            # `x = x.parent` adds nothing to what x is; `None.parent` is a mistake.
+            return NONE if circles != self.circles else None
         last = steps[-1]
         if last[0] == ".":
             if self._patched(path, value, last[1:]):

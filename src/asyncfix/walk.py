@@ -369,6 +369,7 @@ _HANDLERS: dict[type[ast.AST], Callable[..., None]] = {
     ast.Match: Walk.block,
     ast.ExceptHandler: Walk.handler,
     ast.MatchAs: Walk.capture,
+    ast.MatchSingleton: Walk.nothing,
     ast.MatchStar: Walk.capture,
     ast.MatchMapping: Walk.capture,
     ast.Global: Walk.declaration,

@@ -1,0 +1,150 @@
+"""Confirm: is there a way from a call to what blocks that can really be gone?
+
+`Reach` says who calls whom. Here the code of the functions on the way is read,
+and a way is given up where a condition on it surely does not hold: see
+`conditions`. Then the next longer way is tried.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+
+from asyncfix import facts as f
+from asyncfix.conditions import Function, arguments, asked_before, reachable
+from asyncfix.reach import Chain, Edge, Place, Reach, Step
+from asyncfix.tree import Tree, dotted
+
+_DEEPEST = 12
+_MOST_WAYS = 400
+_NOT_WAITING = ("LOCK_NB", "LOCK_UN", "WNOHANG", "MSG_DONTWAIT", "O_NONBLOCK")
+_CACHES = ("cache", "lru_cache")
+
+Known = tuple[tuple[str, object], ...]
+
+
+class Confirm:
+    """Ways that hold, found on demand. `trees` gives the syntax tree of a file."""
+
+    def __init__(self, reach: Reach, trees: Callable[[str], Tree]) -> None:
+        self.reach = reach
+        self.trees = trees
+        self._ways: dict[tuple[Place, Known], Chain | None] = {}
+        self._functions: dict[Place, Function | None] = {}
+        self._left = 0
+
+    def chain(self, place: Place, edge: Edge) -> Chain | None:
+        """Give the shortest way that holds from a call in a coroutine.
+
+        Raises LookupError where a file is not what it was.
+        """
+        self._left = _MOST_WAYS
+        return self._step(place, edge, (), 0)
+
+    def _step(self, place: Place, edge: Edge, known: Known, depth: int) -> Chain | None:
+        path = place[0]
+        tree, use = self.trees(path), edge.use
+        function = self._function(place)
+        if function is None:
+            return None
+        call = tree.find(ast.Call, (use.line, use.col), (use.end_line, use.end_col))
+        if not reachable(tree, function, call, dict(known)):
+            return None
+        if edge.entry is not None:
+            if depth and edge.entry.kind == "loop":
+                return None  # it raises where a loop runs, and is there for callers without
+            if _says_not_to_wait(call) or asked_before(tree, call):
+                return None
+            step = Step(path, use.line, use.col, edge.entry.name)
+            return Chain((step,), edge.entry)
+        target = edge.target
+        if target is None:
+            return None
+        if depth >= _DEEPEST:
+            return self.reach.chain(path, edge)  # who calls whom must be enough
+        inner = self._function(target)
+        if inner is None or _runs_once(inner):
+            return None
+        given = arguments(inner, call, dict(known), self._is_bound(target, inner))
+        rest = self._way(target, tuple(sorted(given.items(), key=_name)), depth + 1)
+        if rest is None:
+            return None
+        step = Step(path, use.line, use.col, self.reach.shown(target))
+        return rest._replace(steps=(step, *rest.steps))
+
+    def _way(self, place: Place, known: Known, depth: int) -> Chain | None:
+        """Give the shortest way on from a function called with known arguments."""
+        key = place, known
+        try:
+            if key in self._ways:
+                return self._ways[key]
+        except TypeError:
+            return None  # a literal that cannot be compared
+        self._ways[key] = None  # a function that calls itself gets nowhere new
+        for edge in self.reach.nearest(place):
+            self._left -= 1
+            if self._left < 0:
+                del self._ways[key]
+                return None
+            found = self._step(place, edge, known, depth)
+            if found is not None:
+                self._ways[key] = found
+                return found
+        return None
+
+    def _function(self, place: Place) -> Function | None:
+        if place not in self._functions:
+            path, scope = place
+            facts = self.reach.project.files[path].scopes[scope]
+            self._functions[place] = _defined(self.trees(path), facts)
+        return self._functions[place]
+
+    def _is_bound(self, place: Place, function: Function) -> bool:
+        path, scope = place
+        scopes = self.reach.project.files[path].scopes
+        above = scopes[scopes[scope].parent]
+        if above.kind == f.TYPE:
+            above = scopes[above.parent]
+        decorators = {dotted(each) for each in function.decorator_list}
+        return above.kind == f.CLASS and "staticmethod" not in decorators
+
+
+def _name(item: tuple[str, object]) -> str:
+    return item[0]
+
+
+def _defined(tree: Tree, scope: f.Scope) -> Function | None:
+    """Give the function that a scope of the facts is."""
+
+    def functions() -> dict[tuple[int, str], Function]:
+        return {
+            (node.lineno, node.name): node
+            for node in ast.walk(tree.module)
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        }
+
+    return tree.once(("functions",), functions).get((scope.line, scope.name))
+
+
+def _says_not_to_wait(call: ast.Call) -> bool:
+    """Tell a call with a flag such as `fcntl.LOCK_NB` among its arguments."""
+    return any(
+        isinstance(node, (ast.Attribute, ast.Name))
+        and (dotted(node) or "").rpartition(".")[2] in _NOT_WAITING
+        for argument in (*call.args, *(each.value for each in call.keywords))
+        for node in ast.walk(argument)
+    )
+
+
+def _runs_once(function: Function) -> bool:
+    """Tell a cached function without parameters: it blocks the first time only."""
+    given = function.args
+    if given.args or given.posonlyargs or given.kwonlyargs or given.vararg:
+        return False
+    return any(
+        (dotted(each.func if isinstance(each, ast.Call) else each) or "").rpartition(
+            "."
+        )[2]
+        in _CACHES
+        for each in function.decorator_list
+    )
