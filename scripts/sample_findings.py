@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import re
 import sys
 import tempfile
 from collections import Counter
@@ -25,21 +26,17 @@ from typing import NamedTuple
 
 from pinned import obtain, read_pins
 
-from asyncfix import registry, workers
-from asyncfix.codemod import Site, is_test
-from asyncfix.facts import Facts
-from asyncfix.gather import gather
-from asyncfix.judge import report
-from asyncfix.link import Project
+from asyncfix import registry
+from asyncfix.catalog import Catalog
+from asyncfix.codemod import is_test
+from asyncfix.engine import run
 from asyncfix.model import Finding, Settings
-from asyncfix.parsing import parse
-from asyncfix.reach import Chain, Edge, Reach
-from asyncfix.source import Lines, Source, decode
-from asyncfix.tree import Tree
 
 CODEMOD = "blocking-call"
 # Kind of finding -> how many are drawn when nothing else is asked for.
 KINDS = {"transitive": 50, "typed": 50, "high": 30, "medium": 15}
+# `load holds the event loop: read (a.py:3) -> open (b.py:9) (file, medium)`
+MESSAGE = re.compile(r"(?:(.+) )?holds the event loop: (.+) \((\w[^(),]*), (\w+)\)")
 
 
 class Row(NamedTuple):
@@ -52,91 +49,40 @@ class Row(NamedTuple):
     kind: str
 
 
-class Texts:
-    """The texts of the analysed files, the last one kept."""
-
-    def __init__(self) -> None:
-        self._last: Source | None = None
-
-    def source(self, path: str) -> Source:
-        """Give a file's text; raises LookupError where it cannot be read."""
-        if self._last is None or self._last.shown != path:
-            data = workers.read(path)
-            source = decode(path, data) if isinstance(data, bytes) else data
-            if not isinstance(source, Source):
-                raise LookupError(source.message)
-            self._last = source
-        return self._last
-
-    def lines(self, path: str) -> Lines:
-        """Give a file's lines."""
-        return Lines(self.source(path).text)
-
-    def tree(self, path: str) -> Tree:
-        """Give a file's syntax tree; raises LookupError where there is none."""
-        parsed = parse(path, self.source(path).text)
-        if not isinstance(parsed, tuple):
-            raise LookupError(parsed.message)
-        return Tree(parsed[0], parsed[1])
-
-
-def kind_of(edge: Edge, chain: Chain) -> str:
-    """Give the kind of a finding, one of `KINDS`; severity "low" counts as medium."""
-    if len(chain.steps) > 1:
-        return "transitive"
-    if edge.typed:
-        return "typed"
-    return "high" if chain.entry.severity == "high" else "medium"
-
-
-def shown(chain: Chain) -> str:
-    """Give a chain as one line: `load (a.py:3) -> requests.get (b.py:9); http, high`."""
-    way = " -> ".join(f"{each.name} ({each.path}:{each.line})" for each in chain.steps)
-    return f"{way}; {chain.entry.kind}, {chain.entry.severity}"
-
-
 def rows_in(folder: Path) -> list[Row]:
-    """Give the reported findings outside of tests below a folder, in their order.
+    """Give the findings outside of tests that a run on a folder tells, in their order.
 
     Paths in them are relative to the folder: it is the current one for a while.
+    Stops the program where a finding's message is not understood.
     """
     before = Path.cwd()
     os.chdir(folder)
     try:
-        with workers.no_collection():
-            settings = Settings(root=folder, jobs=os.cpu_count() or 1)
-            return list(_rows(folder.name, settings))
+        settings = Settings(root=folder, select=(CODEMOD,), jobs=os.cpu_count() or 1)
+        result = run(settings, registry.installed())
+        catalog = registry.catalog(settings)
     finally:
         os.chdir(before)
+    for each in result.problems:
+        print(f"{each.path}:{each.line}: {each.message}", file=sys.stderr)
+    findings = [each for each in result.findings if not is_test(each.path)]
+    return [row_of(folder.name, each, catalog) for each in findings]
 
 
-def _rows(package: str, settings: Settings) -> Iterator[Row]:
-    codemods = [each for each in registry.installed() if each.name == CODEMOD]
-    scanned = workers.scan_files(gather(settings).files, settings.jobs)
-    facts = [each for each in scanned if isinstance(each, Facts)]
-    project = Project(facts, str(settings.root))
-    reach = Reach(project, registry.catalog(settings), settings.severity)
-    paths = [
-        each.path
-        for each in facts
-        if not each.head.generated and not is_test(each.path)
-    ]
-    texts = Texts()
-    for path, edges in sorted(reach.blocking(paths).items()):
-        for function, edge in edges:
-            chain = reach.chain(path, edge)
-            if chain is None:
-                continue
-            site = Site(path, edge.use, "blocking", chain.entry.name, function, chain)
-            found = [(each, site) for each in codemods]
-            for finding in report(found, texts.lines, texts.tree)[0]:
-                yield _row(package, finding, edge, chain)
-
-
-def _row(package: str, finding: Finding, edge: Edge, chain: Chain) -> Row:
+def row_of(package: str, finding: Finding, catalog: Catalog) -> Row:
+    """Give a finding as the table shows it, with its kind, one of `KINDS`."""
+    read = MESSAGE.fullmatch(finding.message)
+    if read is None:
+        sys.exit(f"{finding.path}:{finding.line}: what is {finding.message!r}?")
+    through, way, what, severity = read.groups()
     place = f"{finding.path}:{finding.line}"
-    kind = kind_of(edge, chain)
-    return Row(package, place, finding.source, shown(chain), kind)
+    if through:
+        kind, chain = "transitive", f"{through} ({place}) -> {way}"
+    else:
+        typed = catalog.is_class(way.rpartition(".")[0])
+        other = "high" if severity == "high" else "medium"  # "low" as well
+        kind, chain = "typed" if typed else other, f"{way} ({place})"
+    return Row(package, place, finding.source, f"{chain}; {what}, {severity}", kind)
 
 
 def draw(rows: Iterable[Row], wanted: int, most: int, seed: int) -> list[Row]:

@@ -17,6 +17,7 @@ from asyncfix.tree import Tree, dotted
 
 _DEEPEST = 12
 _MOST_WAYS = 400
+_MOST_FUNCTIONS = 300
 _NOT_WAITING = ("LOCK_NB", "LOCK_UN", "WNOHANG", "MSG_DONTWAIT", "O_NONBLOCK")
 _CACHES = ("cache", "lru_cache")
 
@@ -24,13 +25,20 @@ Known = tuple[tuple[str, object], ...]
 
 
 class Confirm:
-    """Ways that hold, found on demand. `trees` gives the syntax tree of a file."""
+    """Ways that hold, found on demand.
 
-    def __init__(self, reach: Reach, trees: Callable[[str], Tree]) -> None:
+    `function` gives a function, by file and scope, and a tree that holds it.
+    """
+
+    def __init__(
+        self,
+        reach: Reach,
+        function: Callable[[str, int], tuple[Tree, Function] | None],
+    ) -> None:
         self.reach = reach
-        self.trees = trees
+        self.function = function
         self._ways: dict[tuple[Place, Known], Chain | None] = {}
-        self._functions: dict[Place, Function | None] = {}
+        self._functions: dict[Place, tuple[Tree, Function]] = {}
         self._left = 0
 
     def chain(self, place: Place, edge: Edge) -> Chain | None:
@@ -42,11 +50,11 @@ class Confirm:
         return self._step(place, edge, (), 0)
 
     def _step(self, place: Place, edge: Edge, known: Known, depth: int) -> Chain | None:
-        path = place[0]
-        tree, use = self.trees(path), edge.use
-        function = self._function(place)
-        if function is None:
+        path, use = place[0], edge.use
+        around = self._function(place)
+        if around is None:
             return None
+        tree, function = around
         call = tree.find(ast.Call, (use.line, use.col), (use.end_line, use.end_col))
         if not reachable(tree, function, call, dict(known)):
             return None
@@ -62,10 +70,11 @@ class Confirm:
             return None
         if depth >= _DEEPEST:
             return self.reach.chain(path, edge)  # who calls whom must be enough
-        inner = self._function(target)
-        if inner is None or _runs_once(inner):
+        called = self._function(target)
+        if called is None or self._runs_once(target, called[1]):
             return None
-        given = arguments(inner, call, dict(known), self._is_bound(target, inner))
+        inner = called[1]
+        given = arguments(inner, call, dict(known), self._is_bound(target))
         rest = self._way(target, tuple(sorted(given.items(), key=_name)), depth + 1)
         if rest is None:
             return None
@@ -92,38 +101,37 @@ class Confirm:
                 return found
         return None
 
-    def _function(self, place: Place) -> Function | None:
-        if place not in self._functions:
-            path, scope = place
-            facts = self.reach.project.files[path].scopes[scope]
-            self._functions[place] = _defined(self.trees(path), facts)
-        return self._functions[place]
+    def _function(self, place: Place) -> tuple[Tree, Function] | None:
+        found = self._functions.pop(place, None)
+        if found is None:
+            found = self.function(*place)
+            if found is None:
+                return None
+            if len(self._functions) >= _MOST_FUNCTIONS:
+                del self._functions[next(iter(self._functions))]
+        self._functions[place] = found
+        return found
 
-    def _is_bound(self, place: Place, function: Function) -> bool:
+    def _is_bound(self, place: Place) -> bool:
         path, scope = place
         scopes = self.reach.project.files[path].scopes
         above = scopes[scopes[scope].parent]
         if above.kind == f.TYPE:
             above = scopes[above.parent]
-        decorators = {dotted(each) for each in function.decorator_list}
-        return above.kind == f.CLASS and "staticmethod" not in decorators
+        return above.kind == f.CLASS and "staticmethod" not in scopes[scope].decorators
+
+    def _runs_once(self, place: Place, function: Function) -> bool:
+        """Tell a cached function without parameters: it blocks the first time only."""
+        given = function.args
+        if given.args or given.posonlyargs or given.kwonlyargs or given.vararg:
+            return False
+        path, scope = place
+        decorators = self.reach.project.files[path].scopes[scope].decorators
+        return any(name.rpartition(".")[2] in _CACHES for name in decorators)
 
 
 def _name(item: tuple[str, object]) -> str:
     return item[0]
-
-
-def _defined(tree: Tree, scope: f.Scope) -> Function | None:
-    """Give the function that a scope of the facts is."""
-
-    def functions() -> dict[tuple[int, str], Function]:
-        return {
-            (node.lineno, node.name): node
-            for node in ast.walk(tree.module)
-            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
-        }
-
-    return tree.once(("functions",), functions).get((scope.line, scope.name))
 
 
 def _says_not_to_wait(call: ast.Call) -> bool:
@@ -133,18 +141,4 @@ def _says_not_to_wait(call: ast.Call) -> bool:
         and (dotted(node) or "").rpartition(".")[2] in _NOT_WAITING
         for argument in (*call.args, *(each.value for each in call.keywords))
         for node in ast.walk(argument)
-    )
-
-
-def _runs_once(function: Function) -> bool:
-    """Tell a cached function without parameters: it blocks the first time only."""
-    given = function.args
-    if given.args or given.posonlyargs or given.kwonlyargs or given.vararg:
-        return False
-    return any(
-        (dotted(each.func if isinstance(each, ast.Call) else each) or "").rpartition(
-            "."
-        )[2]
-        in _CACHES
-        for each in function.decorator_list
     )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from asyncfix import facts as f
 from asyncfix.codemod import Codemod, Site
 from asyncfix.link import Project
-from asyncfix.reach import Chain, Edge, Place, Reach
+from asyncfix.reach import SEVERITIES, Chain, Edge, Place, Reach
 
 
 def sites(
@@ -64,13 +64,27 @@ def blocking_sites(
     if not asked:
         return found
     for path, edges in reach.blocking(paths).items():
+        told: dict[tuple[int, int], Site] = {}
         for function, edge in edges:
             way = chain((path, function), edge)
-            if way is not None:
+            if way is None:
+                continue
+            use = edge.use
+            before = told.get((use.line, use.col))
+            # Of `with connect() as c`, which blocks twice, the worse is told.
+            if before is None or _worse(way, before.chain):
                 name = way.entry.name
-                site = Site(path, edge.use, "blocking", name, function, way)
-                found.setdefault(path, []).extend((each, site) for each in asked)
+                site = Site(path, use, "blocking", name, function, way)
+                told[use.line, use.col] = site
+        for site in told.values():
+            found.setdefault(path, []).extend((each, site) for each in asked)
     return found
+
+
+def _worse(way: Chain, other: Chain | None) -> bool:
+    if other is None:
+        return True
+    return SEVERITIES.index(way.entry.severity) > SEVERITIES.index(other.entry.severity)
 
 
 def _coroutine(project: Project, path: str, scope: int) -> int:

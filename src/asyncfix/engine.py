@@ -165,7 +165,7 @@ class _Run:
         """Give what finds the way from a call to what blocks."""
         from asyncfix.confirm import Confirm
 
-        confirm = Confirm(reach, reader.tree)
+        confirm = Confirm(reach, reader.function)
 
         def way(place: Place, edge: Edge) -> Chain | None:
             try:
@@ -189,7 +189,7 @@ class _Run:
         from asyncfix.judge import report
 
         try:
-            return report(found, reader.tree(path))
+            return report(found, reader.lines(path), reader.tree)
         except SiteError as error:
             hint = "nothing is said of this file"
             self.problems.append(Problem(path, error.line, str(error), hint))

@@ -74,6 +74,7 @@ class Scope(NamedTuple):
     """The return annotation, in the language of `Binding.target`."""
     first: str
     """The name of a function's first positional parameter."""
+    end_line: int
 
 
 class Binding(NamedTuple):

@@ -15,6 +15,7 @@ from asyncfix.guards import ask
 from asyncfix.imports import name_for
 from asyncfix.link import Project
 from asyncfix.model import Doubt, Finding, Level, Settings
+from asyncfix.source import Lines
 from asyncfix.tree import Tree
 
 _OFF = re.compile(r"#.*?\basyncfix:\s*off\b(?:\[([^\]]*)\])?")
@@ -61,13 +62,15 @@ def judge(
 
 
 def report(
-    found: Iterable[tuple[Codemod, Site]], tree: Tree
+    found: Iterable[tuple[Codemod, Site]],
+    text: Lines,
+    trees: Callable[[str], Tree],
 ) -> tuple[list[Finding], int]:
     """Say what blocks in one file; gives the findings, and how many are off.
 
-    Raises SiteError as `judge` does.
+    Opens no syntax tree unless a comment may silence a finding. Raises
+    LookupError where a file is not what it was, SiteError as `judge` does.
     """
-    text = tree.lines
     findings = []
     suppressed = 0
     for codemod, site in found:
@@ -77,6 +80,7 @@ def report(
             continue
         start, end = text.span(use.line, use.end_line)
         if _SILENCE.search(text.text, start, end):
+            tree = trees(site.path)
             place = (use.line, use.col), (use.end_line, use.end_col)
             if _is_off(codemod, tree, tree.find(ast.Call, *place)):
                 suppressed += 1

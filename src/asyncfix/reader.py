@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import ast
+from functools import partial
+
 from asyncfix import workers
+from asyncfix.conditions import Function
 from asyncfix.link import Project
 from asyncfix.model import Problem
 from asyncfix.parsing import parse
-from asyncfix.source import Source, decode
+from asyncfix.source import Lines, Source, decode
 from asyncfix.tree import Tree
 
 # A tree takes about fifty times the bytes of its file.
@@ -36,11 +40,46 @@ def read_tree(path: str, source: Source) -> Tree:
 
 
 class Reader:
-    """The trees asked for last are kept."""
+    """The sources and trees asked for last are kept."""
 
     def __init__(self, project: Project) -> None:
         self.project = project
         self._trees: dict[str, Tree] = {}
+        self._lines: dict[str, Lines] = {}
+
+    def lines(self, path: str) -> Lines:
+        """Give a file's lines; raises LookupError if the file is not what it was."""
+        lines = self._lines.pop(path, None)
+        if lines is None:
+            lines = Lines(read_source(self.project, path).text)
+            if len(self._lines) >= _MOST_TREES:
+                del self._lines[next(iter(self._lines))]
+        self._lines[path] = lines
+        return lines
+
+    def function(self, path: str, scope: int) -> tuple[Tree, Function] | None:
+        """Give one function, in a tree of its own with the positions of the file.
+
+        Parsing it alone costs a fraction of its file. None where the tree
+        does not hold it; raises LookupError if the file is not what it was.
+        """
+        known = self.project.files[path].scopes[scope]
+        lines = self.lines(path)
+        start, end = lines.span(known.line, min(known.end_line, len(lines.starts)))
+        indented = lines.text[start : start + 1] in (b" ", b"\t")
+        # The lines above are empty: a position in the slice is one in the file.
+        above = b"\n" * (known.line - 1 - indented) + b"if 1:\n" * indented
+        text = above + lines.text[start:end]
+        tree: Tree | None = None
+        if indented <= known.line - 1:
+            parsed = parse(path, text)
+            if not isinstance(parsed, Problem) and not parsed[2]:
+                tree = Tree(parsed[0], text)
+        if tree is None:
+            tree = self.tree(path)
+        found = tree.once(("functions",), partial(_functions, tree.module))
+        node = found.get((known.line, known.name))
+        return None if node is None else (tree, node)
 
     def tree(self, path: str) -> Tree:
         """Give a file's tree; raises LookupError if the file is not what it was."""
@@ -51,3 +90,18 @@ class Reader:
                 del self._trees[next(iter(self._trees))]
         self._trees[path] = tree
         return tree
+
+
+def _functions(module: ast.Module) -> dict[tuple[int, str], Function]:
+    """Give the functions of a module by line and name; expressions hold none."""
+    found: dict[tuple[int, str], Function] = {}
+    todo: list[ast.AST] = [module]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            found[node.lineno, node.name] = node
+        for name in ("body", "orelse", "finalbody", "handlers", "cases"):
+            inner = getattr(node, name, None)
+            if isinstance(inner, list):
+                todo += inner
+    return found

@@ -51,6 +51,7 @@ class Record:
                 False,
                 more.get("returns", ""),
                 more.get("first", ""),
+                getattr(node, "end_lineno", None) or 1,
             )
         )
         return len(self.scopes) - 1
