@@ -221,9 +221,9 @@ def test_the_version_is_the_same_everywhere() -> None:
 def test_a_short_answer_costs_little(option: str) -> None:
     program = (
         "import sys\n"
-        "from asyncfix.cli import main\n"
+        "from asyncfix.start import main\n"
         "try:\n"
-        f"    main(['{option}'])\n"
+        f"    sys.argv[1:] = ['{option}']; main()\n"
         "finally:\n"
         "    sys.stderr.write(repr([*sys.modules]))\n"
     )
@@ -234,5 +234,8 @@ def test_a_short_answer_costs_little(option: str) -> None:
     assert {name for name in loaded if name.startswith("asyncfix")} <= {
         "asyncfix",
         "asyncfix.cli",
+        "asyncfix.replay",
+        "asyncfix.start",
+        "asyncfix.store",
     }
     assert not loaded & HEAVY

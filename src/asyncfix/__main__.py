@@ -1,6 +1,6 @@
 """`python -m asyncfix`."""
 
-from asyncfix.cli import main
+from asyncfix.start import main
 
 if __name__ == "__main__":
-    main(prog_name="asyncfix")
+    main()

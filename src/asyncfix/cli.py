@@ -137,9 +137,12 @@ def check(paths: tuple[Path, ...], **options: Any) -> None:
 
         with _progress(options["quiet"]) as progress:
             result, settings = commands.check(paths, options, progress)
-    from asyncfix.outcome import deliver
+    from asyncfix import outcome, replay
 
-    sys.exit(deliver(result, settings, options))
+    remembered = replay.current
+    if remembered is None or not remembered.wanted or options["write"]:
+        sys.exit(outcome.deliver(result, settings, options))
+    sys.exit(outcome.keep(remembered, result, settings, options))
 
 
 @main.command()

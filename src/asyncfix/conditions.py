@@ -10,7 +10,7 @@ thread. So `if not resolve: return`, `except RuntimeError:` behind
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from asyncfix.tree import Tree, dotted, walk_function
 
@@ -62,9 +62,9 @@ def arguments(
 ) -> dict[str, object]:
     """Give what is known of a function's parameters where it is called so.
 
-    `caller` is what is known in the function around the call; `bound` tells
-    that the first parameter is the object. Of `*args` and `**kwargs` nothing
-    is known, and then neither of what may be in them.
+    `caller` is what is known of names in the function around the call; `bound`
+    tells that the first parameter is the object. Of `*args` and `**kwargs`
+    nothing is known, and then neither of what may be in them.
     """
     parameters = [*function.args.posonlyargs, *function.args.args]
     names = [each.arg for each in parameters[bound:]]
@@ -122,19 +122,58 @@ def _literal(node: ast.expr | None, known: Known) -> object:
 
 
 def _kept(tree: Tree, function: Function, known: Known) -> Known:
-    """Leave out the parameters that the function gives another value."""
+    """Leave out the parameters that the function may give another value."""
     if not known:
         return known
 
     def bound() -> frozenset[str]:
-        return frozenset(
-            node.id
-            for node in walk_function(function)
-            if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)
-        )
+        return frozenset(_bound_in(function.body))
 
     rebound = tree.once(("rebound", function), bound)
+    if rebound.isdisjoint(known):
+        return known
+    # Some are: but perhaps only in branches that are not taken.
+    rebound = frozenset(_rebound(function.body, known))
     return {name: value for name, value in known.items() if name not in rebound}
+
+
+def _rebound(block: list[ast.stmt], known: Known) -> set[str]:
+    """Give the names that a block may bind, branches that are not taken left out."""
+    found: set[str] = set()
+    for statement in block:
+        if isinstance(statement, ast.If):
+            found |= _bound_in([statement.test])
+            taken = _truth(statement.test, known)
+            if taken is not False:
+                found |= _rebound(statement.body, known)
+            if taken is not True:
+                found |= _rebound(statement.orelse, known)
+        else:
+            found |= _bound_in([statement])
+        known = {name: value for name, value in known.items() if name not in found}
+    return found
+
+
+def _bound_in(nodes: Iterable[ast.AST]) -> set[str]:
+    """Give every name that is bound somewhere below, in whatever way."""
+    found: set[str] = set()
+    for top in nodes:
+        for node in ast.walk(top):
+            if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+                found.add(node.id)
+            elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                found.add(node.name)
+            elif isinstance(node, (ast.ExceptHandler, ast.MatchAs, ast.MatchStar)):
+                found.add(node.name or "")
+            elif isinstance(node, ast.MatchMapping):
+                found.add(node.rest or "")
+            elif isinstance(node, (ast.Global, ast.Nonlocal)):
+                found.update(node.names)
+            elif isinstance(node, ast.alias):
+                found.add(node.asname or node.name.partition(".")[0])
+            elif isinstance(node, ast.ClassDef):
+                found.add(node.name)
+    return found
 
 
 def _local_loops(tree: Tree, function: Function) -> Known:

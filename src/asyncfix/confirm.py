@@ -17,7 +17,7 @@ from asyncfix.tree import Tree, dotted
 
 _DEEPEST = 12
 _MOST_WAYS = 400
-_MOST_FUNCTIONS = 300
+_MOST_FUNCTIONS = 60
 _NOT_WAITING = ("LOCK_NB", "LOCK_UN", "WNOHANG", "MSG_DONTWAIT", "O_NONBLOCK")
 _CACHES = ("cache", "lru_cache")
 
@@ -27,16 +27,19 @@ Known = tuple[tuple[str, object], ...]
 class Confirm:
     """Ways that hold, found on demand.
 
-    `function` gives a function, by file and scope, and a tree that holds it.
+    `function` gives a function, by file and scope, and a tree that holds it;
+    `constant` the literal that a line of a file gives to a name, if it does.
     """
 
     def __init__(
         self,
         reach: Reach,
         function: Callable[[str, int], tuple[Tree, Function] | None],
+        constant: Callable[[str, int, str], object],
     ) -> None:
         self.reach = reach
         self.function = function
+        self.constant = constant
         self._ways: dict[tuple[Place, Known], Chain | None] = {}
         self._functions: dict[Place, tuple[Tree, Function]] = {}
         self._left = 0
@@ -74,7 +77,8 @@ class Confirm:
         if called is None or self._runs_once(target, called[1]):
             return None
         inner = called[1]
-        given = arguments(inner, call, dict(known), self._is_bound(target))
+        values = {**self._constants(place, call), **dict(known)}
+        given = arguments(inner, call, values, self._is_bound(target))
         rest = self._way(target, tuple(sorted(given.items(), key=_name)), depth + 1)
         if rest is None:
             return None
@@ -112,6 +116,21 @@ class Confirm:
         self._functions[place] = found
         return found
 
+    def _constants(self, place: Place, call: ast.Call) -> dict[str, object]:
+        """Give the constants of the module that are arguments of a call."""
+        path, scope = place
+        found: dict[str, object] = {}
+        for node in (*call.args, *(each.value for each in call.keywords)):
+            if not isinstance(node, ast.Name):
+                continue
+            bindings = self.reach.project.visible(path, scope, node.id)
+            if len(bindings) != 1 or bindings[0].scope or bindings[0].flags:
+                continue
+            value = self.constant(path, bindings[0].line, node.id)
+            if value is not None:
+                found[node.id] = value
+        return found
+
     def _is_bound(self, place: Place) -> bool:
         path, scope = place
         scopes = self.reach.project.files[path].scopes
@@ -121,13 +140,19 @@ class Confirm:
         return above.kind == f.CLASS and "staticmethod" not in scopes[scope].decorators
 
     def _runs_once(self, place: Place, function: Function) -> bool:
-        """Tell a cached function without parameters: it blocks the first time only."""
-        given = function.args
-        if given.args or given.posonlyargs or given.kwonlyargs or given.vararg:
-            return False
+        """Tell a cached function that blocks the first time only, or was called then.
+
+        It has no parameters, or its own module calls it when it is imported.
+        """
         path, scope = place
-        decorators = self.reach.project.files[path].scopes[scope].decorators
-        return any(name.rpartition(".")[2] in _CACHES for name in decorators)
+        facts = self.reach.project.files[path]
+        known = facts.scopes[scope]
+        if not any(name.rpartition(".")[2] in _CACHES for name in known.decorators):
+            return False
+        given = function.args
+        if not (given.args or given.posonlyargs or given.kwonlyargs or given.vararg):
+            return True
+        return any(use.name == known.name for use in facts.calls_in((0,)))
 
 
 def _name(item: tuple[str, object]) -> str:

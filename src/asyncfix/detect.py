@@ -26,12 +26,12 @@ def sites(
     if not wanted or not facts.head.coroutines:
         return
     spelled = project.spellings(wanted)
-    if not any(name.encode() in facts.packed for name in spelled):
+    if spelled and not any(name.encode() in facts.packed for name in spelled):
         return  # without unpacking: names stand in the packed bytes as they are
     around: dict[int, int] = {}
     for kind, uses in (("call", facts.calls), ("value", facts.references)):
         for use in sorted(uses, key=_place):
-            if use.name.rpartition(".")[2] not in spelled:
+            if spelled and use.name.rpartition(".")[2] not in spelled:
                 continue
             coroutine = around.get(use.scope, -2)
             if coroutine == -2:

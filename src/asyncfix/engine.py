@@ -21,7 +21,7 @@ from asyncfix.reach import Chain, Edge, Place, Reach
 from asyncfix.reader import Reader
 
 # Facts of more files than this are not kept unpacked.
-_MOST_AWAKE = 300
+_MOST_AWAKE = 100
 
 Progress = Callable[[str, int, int], None]
 
@@ -95,6 +95,7 @@ class _Run:
             failed=frozenset(failed),
             suppressed=passes.suppressed + sum(each.suppressed for each in shown),
             read={**self.gathered.statuses, **self.around.statuses},
+            looked_around=self.around.listed,
         )
 
     def _scan(self) -> Library:
@@ -127,10 +128,11 @@ class _Run:
         if fresh:
             project = Project(library, str(self.settings.root))
             renames = self.memory.renames(library)
-            if renames is None:
+            if renames is None and not self.around.files:
                 heads = (library[path].head for path in library)
                 renames = [each for head in heads for each in head.renames]
-            project.renames(renames)
+            if renames is not None:
+                project.renames(renames)
             told.update(self._look(project, fresh))
             project.rest()
             self.memory.tell(question, told, project, renames)
@@ -139,9 +141,12 @@ class _Run:
         return {path: told[path] for path in paths}
 
     def _look(self, project: Project, paths: Sequence[str]) -> Mapping[str, Told]:
-        heads = {path: project.files[path].head for path in paths}
+        marks = {}
+        for path in paths:
+            head = project.files[path].head
+            marks[path] = head.generated, head.unseen
         if not self.settings.include_generated:
-            paths = [path for path in paths if not heads[path].generated]
+            paths = [path for path in paths if not marks[path][0]]
         whole = len(paths) == len(project.files)
         reach = Reach(project, self.catalog, self.settings.severity, whole=whole)
         reader = Reader(project)
@@ -152,11 +157,9 @@ class _Run:
                 with_sites.add(path)
             project.rest(_MOST_AWAKE)
         told = {}
-        for path, head in heads.items():
+        for path, mark in marks.items():
             found, off = self._report(reader, path, blocked.get(path, []))
-            told[path] = Told(
-                tuple(found), off, path in with_sites, head.generated, head.unseen
-            )
+            told[path] = Told(tuple(found), off, path in with_sites, *mark)
         return told
 
     def _ways(
@@ -165,7 +168,7 @@ class _Run:
         """Give what finds the way from a call to what blocks."""
         from asyncfix.confirm import Confirm
 
-        confirm = Confirm(reach, reader.function)
+        confirm = Confirm(reach, reader.function, reader.constant)
 
         def way(place: Place, edge: Edge) -> Chain | None:
             try:

@@ -16,7 +16,8 @@ left to right, in `Use.name` and in `Binding.target` alike:
     a*      `for x in a`            a**     `async for x in a`
     a#1     the second of a tuple   a/      `a / ...`, as of paths
     a|b     one of the two          %p%a    `p(a, ...)` where p is some partial
-    :T      annotated with T        ?       anything else
+    :T      annotated with T        =T      another name of the type T
+    ?       anything else
 """
 
 from __future__ import annotations
@@ -155,7 +156,7 @@ Kind = TypeVar("Kind")
 
 
 _HEAD = 4  # bytes of the number that says where the parts begin
-_KEPT = ("path", "digest", "packed", "head", "awake", "_start", "woken")
+_KEPT = ("path", "digest", "packed", "awake", "_start", "woken")
 
 
 class Names:
@@ -230,12 +231,12 @@ class Facts:
         """SHA-256 of the file's bytes."""
         self.packed = packed
         self._start = int.from_bytes(packed[:_HEAD], "little")
-        self.head = Head(*marshal.loads(memoryview(packed)[_HEAD : self._start]))
         self.awake: list[Facts] = []
         """Where a file is noted whose parts were made; shared by a project."""
         self.woken = 0
         self.memo: dict[Any, Any] = {}
         self._parts: dict[int, Any] = {}
+        self._places: tuple[int, ...] = ()
         self._made: dict[int, list[Any]] = {}
         self._names: dict[int, Names] = {}
 
@@ -259,8 +260,14 @@ class Facts:
         self.__dict__.update(kept)
         self.memo = {}
         self._parts = {}
+        self._places = ()
         self._made = {}
         self._names = {}
+
+    @property
+    def head(self) -> Head:
+        """Give what is asked of every file; made anew, as it is asked for seldom."""
+        return Head(*marshal.loads(memoryview(self.packed)[_HEAD : self._start]))
 
     def part(self, place: int) -> Any:
         """Give one part as plain columns, unpacked when it is first asked for."""
@@ -268,7 +275,9 @@ class Facts:
             return self._parts[place]
         if not self._parts:
             self.awake.append(self)
-        first, last = self.head.places[place : place + 2]
+        if not self._places:
+            self._places = self.head.places
+        first, last = self._places[place : place + 2]
         start = self._start
         raw = marshal.loads(memoryview(self.packed)[start + first : start + last])
         self._parts[place] = raw

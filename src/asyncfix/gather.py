@@ -38,6 +38,8 @@ class Gathered:
     """Folders that could not be listed."""
     statuses: dict[str, os.stat_result] = field(default_factory=dict)
     """The `stat` of each file, taken before anything is read."""
+    listed: bool = False
+    """The project's root was listed for it."""
 
 
 def gather(settings: Settings) -> Gathered:
@@ -126,6 +128,7 @@ def around(settings: Settings, known: Gathered) -> Gathered:
     ):
         return found
     inner = gather(Settings(paths=(root,), root=root, exclude=()))
+    found.listed = True
     listed = {(each.st_dev, each.st_ino) for each in known.statuses.values()}
     for path in inner.files:
         status = inner.statuses[path]

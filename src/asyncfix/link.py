@@ -22,7 +22,7 @@ from asyncfix.modules import Modules, join
 # Through more names than this, nothing is known any more.
 _LONGEST_CHAIN = 60
 # Facts unpacked so often stay unpacked, but not of more files than this.
-_OFTEN, _MOST_BUSY = 2, 400
+_OFTEN, _MOST_BUSY = 2, 250
 _BUILTINS = frozenset(vars(builtins))
 
 
@@ -246,16 +246,18 @@ class Project(Modules):
         pairs = (each.partition(" ") for each in known)
         self._renames = {(old, new) for old, _, new in pairs}
 
-    def spellings(self, names: Iterable[str]) -> frozenset[str]:
+    def spellings(self, names: Iterable[str]) -> frozenset[str] | None:
         """Give every last name under which these qualified names may appear.
 
         A superset, found from imports and aliases alone: a use with another
-        last name cannot mean any of them.
+        last name cannot mean any of them. None where not all files were read:
+        then nothing can be ruled out.
         """
         if self._renames is None:
-            self.renames(
-                rename for each in self.files.values() for rename in each.head.renames
-            )
+            if len(self.files.at_hand()) < len(self.files):
+                return None
+            heads = (facts.head for facts in self.files.values())
+            self.renames(rename for head in heads for rename in head.renames)
             assert self._renames is not None
         key = frozenset(name.rpartition(".")[2] for name in names)
         known = self._spelled.get(key)

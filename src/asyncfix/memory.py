@@ -46,6 +46,7 @@ class Memory:
         self._digests: dict[str, bytes] = {}
         self._statuses: dict[str, os.stat_result] = {}
         self._old: dict[str, Any] = {}
+        self._around = False
         self.notes: list[str] = []
         """What should be known of files that could not be read on the way."""
 
@@ -57,7 +58,7 @@ class Memory:
         paths: Sequence[str],
         jobs: int,
         tick: Callable[[int], None] = lambda done: None,
-        around: Iterable[str] = (),
+        around: Sequence[str] = (),
     ) -> tuple[Library, list[Problem]]:
         """Give the facts of files, and what is wrong with the others.
 
@@ -66,6 +67,7 @@ class Memory:
         are asked for.
         """
         self._statuses.update(statuses)
+        self._around = self._around or bool(around)
         waiting: list[str] = []
         todo = []
         for path in paths:
@@ -140,9 +142,11 @@ class Memory:
         question: str,
         told: Mapping[str, Told],
         project: Project,
-        renames: Iterable[str],
+        renames: Iterable[str] | None,
     ) -> None:
         """Remember what was told, which files each imports, and all renames."""
+        if not self._store.folder:
+            return
         kept = dict(self._old)
         here = project.files.at_hand()
         for path in here:
@@ -155,12 +159,13 @@ class Memory:
             graph[path] = tuple(sorted(project.imports(path)))
         self._store.set_section(f"told {question}", kept)
         self._store.set_section("imports", graph)
-        self._store.set_section("renames", tuple(sorted(set(renames))))
+        if renames is not None:
+            self._store.set_section("renames", tuple(sorted(set(renames))))
 
     def renames(self, library: Library) -> list[str] | None:
         """Give all renames of the files at hand and of all others, if known."""
         kept = self._store.section("renames")
-        if not isinstance(kept, tuple) or not self._old:
+        if not isinstance(kept, tuple) or not self._old or self._around:
             return None
         here = (library[path].head.renames for path in library.at_hand())
         return [*kept, *(each for head in here for each in head)]

@@ -131,6 +131,8 @@ class Result:
     suppressed: int = 0
     read: Mapping[str, os.stat_result] = field(default_factory=dict)
     """Every file that may have been read, with its `stat` from before that."""
+    looked_around: bool = False
+    """Files of the project were listed that are not below the named paths."""
 
     @property
     def unchanged(self) -> int:

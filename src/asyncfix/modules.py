@@ -25,7 +25,6 @@ class Modules:
         self._modules: dict[str, list[str]] = defaultdict(list)
         self._names: dict[str, str] = {}
         self._bases: dict[str, str] = {}
-        self._imports: dict[str, frozenset[str]] = {}
         self._resolved: dict[tuple[str, str], list[str]] = {}
         self._importers: dict[str, set[str]] | None = None
         mark = os.sep + "__init__.py"
@@ -111,8 +110,9 @@ class Modules:
 
     def resolve(self, path: str, module: str) -> list[str]:
         """Give the files that a module name means in a file, at most one each."""
-        # All files of a folder mean the same.
-        key = os.path.dirname(path), module
+        # All files of a folder mean the same, and more than that by a full name.
+        relative = module.startswith(".")
+        key = os.path.dirname(path) if relative else self._bases[path], module
         known = self._resolved.get(key)
         if known is None:
             known = self._resolved[key] = self._resolve(path, module)
@@ -120,7 +120,7 @@ class Modules:
 
     def _resolve(self, path: str, module: str) -> list[str]:
         if not module.startswith("."):
-            return list(self.found(module, path))
+            return self.found(module, path)
         name = module.lstrip(".")
         folder = os.path.dirname(os.path.abspath(path))
         for _ in range(len(module) - len(name) - 1):
@@ -133,24 +133,21 @@ class Modules:
 
     def imports(self, path: str) -> frozenset[str]:
         """Give the project's files that a file imports, wherever it does so."""
-        known = self._imports.get(path)
-        if known is None:
-            found: set[str] = set()
-            for target in self.files[path].head.imported:
-                module, colon, name = target.partition(":")
-                if not colon:
+        found: set[str] = set()
+        for target in self.files[path].head.imported:
+            module, colon, name = target.partition(":")
+            if not colon:
+                parts = module.split(".")
+                for size in range(1, len(parts) + 1):
+                    found.update(self.found(".".join(parts[:size]), path))
+            else:
+                found.update(self.resolve(path, module))
+                found.update(self.resolve(path, join(module, name)))
+                if not module.startswith("."):
                     parts = module.split(".")
-                    for size in range(1, len(parts) + 1):
+                    for size in range(1, len(parts)):
                         found.update(self.found(".".join(parts[:size]), path))
-                else:
-                    found.update(self.resolve(path, module))
-                    found.update(self.resolve(path, join(module, name)))
-                    if not module.startswith("."):
-                        parts = module.split(".")
-                        for size in range(1, len(parts)):
-                            found.update(self.found(".".join(parts[:size]), path))
-            known = self._imports[path] = frozenset(found - {path})
-        return known
+        return frozenset(found - {path})
 
     def importers(self, path: str) -> frozenset[str]:
         """Give the project's files that import a file themselves."""

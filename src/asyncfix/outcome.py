@@ -10,10 +10,11 @@ from typing import Any
 
 import click
 
-from asyncfix import __version__, report
+from asyncfix import __version__, registry, report
 from asyncfix.deliver import write
 from asyncfix.diff import unified
 from asyncfix.model import Finding, Result, Settings
+from asyncfix.replay import Copy, Replay
 
 
 def deliver(result: Result, settings: Settings, options: dict[str, Any]) -> int:
@@ -36,6 +37,25 @@ def deliver(result: Result, settings: Settings, options: dict[str, Any]) -> int:
     if options["diff"] and not options["write"]:
         return 1 if options["check"] and result.findings else 0
     return 1 if (remaining if options["write"] else result.findings) else 0
+
+
+def keep(
+    remembered: Replay, result: Result, settings: Settings, options: dict[str, Any]
+) -> int:
+    """Do as `deliver`, and remember what was said for the same command."""
+    with Copy() as copy:
+        code = deliver(result, settings, options)
+    listed = [os.fspath(each) for each in settings.paths if each.is_dir()]
+    if result.looked_around:
+        listed.append(os.fspath(settings.root))
+    remembered.keep(
+        (code, bytes(copy.out), bytes(copy.err)),
+        result.read,
+        listed,
+        map(os.fspath, settings.paths),
+        registry.code(),
+    )
+    return code
 
 
 def _written(result: Result) -> Result:

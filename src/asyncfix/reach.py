@@ -28,7 +28,7 @@ from asyncfix.values import Values
 
 SEVERITIES = ("low", "medium", "high")
 # Facts of more files than this are not kept unpacked.
-_MOST_AWAKE = 500
+_MOST_AWAKE = 250
 _ASYNCHRONOUS = (f.AWAITED, f.ASYNC_WITH, f.ASYNC_FOR)
 
 Place = tuple[str, int]

@@ -57,6 +57,22 @@ class Reader:
         self._lines[path] = lines
         return lines
 
+    def constant(self, path: str, line: int, name: str) -> object:
+        """Give the text or number of `NAME = ...` on a line, None if it is none."""
+        code = self.lines(path).line(line).decode("utf-8", "replace")
+        try:
+            (statement,) = ast.parse(code).body
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return None
+        target: object = getattr(statement, "target", None)
+        if isinstance(statement, ast.Assign):
+            (target,) = statement.targets[:1]
+        value = getattr(statement, "value", None)
+        if isinstance(target, ast.Name) and target.id == name:
+            if isinstance(value, ast.Constant):
+                return value.value
+        return None
+
     def function(self, path: str, scope: int) -> tuple[Tree, Function] | None:
         """Give one function, in a tree of its own with the positions of the file.
 

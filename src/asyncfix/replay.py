@@ -20,6 +20,7 @@ from asyncfix.store import Store
 TYPE_CHECKING = False  # that of `typing` costs its import
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from typing import Any
 
 _RACY = 2_000_000_000
 _MOST_FOLDERS = 50_000
@@ -35,6 +36,9 @@ _ENVIRONMENT = ("NO_COLOR", "FORCE_COLOR", "PYTHONIOENCODING", "PYTHONUTF8", "TE
 
 Answer = tuple[int, bytes, bytes]
 """Exit code, and what went to stdout and to stderr."""
+
+current: Replay | None = None
+"""The command line of this process, if its answer may be remembered."""
 
 
 class Replay:
@@ -53,6 +57,11 @@ class Replay:
         said += [str(_is_terminal(each)) for each in (sys.stdout, sys.stderr)]
         key = "\0".join(said).encode("utf-8", "surrogatepass")
         self._store = Store(here, b"replay\0" + key)
+
+    @property
+    def wanted(self) -> bool:
+        """Tell whether there is a place to keep an answer."""
+        return self._store is not None and bool(self._store.folder)
 
     def find(self) -> Answer | None:
         """Give what the same command said, if nothing has changed since."""
@@ -113,6 +122,54 @@ class Replay:
         run = tuple(seen), tuple(seen.values()), tuple(absent), code, out, err
         self._store.set_section("run", run)
         self._store.save()
+
+
+class Copy:
+    """A copy of what goes to stdout and stderr while it is entered."""
+
+    def __init__(self) -> None:
+        self.out = bytearray()
+        self.err = bytearray()
+
+    def __enter__(self) -> Copy:
+        import io
+
+        class Tee(io.RawIOBase):
+            def __init__(self, real: Any, taken: bytearray) -> None:
+                self.real = real
+                self.taken = taken
+
+            def writable(self) -> bool:
+                return True
+
+            def isatty(self) -> bool:
+                return bool(self.real.isatty())
+
+            def write(self, data: Any) -> int:
+                self.real.write(data)
+                self.taken += data
+                return len(data)
+
+        def copied(stream: Any, taken: bytearray) -> Any:
+            stream.flush()
+            return io.TextIOWrapper(
+                io.BufferedWriter(Tee(stream.buffer, taken)),
+                encoding=stream.encoding,
+                errors=stream.errors,
+                newline=os.linesep,
+                write_through=True,
+            )
+
+        self._streams = sys.stdout, sys.stderr
+        sys.stdout = copied(sys.stdout, self.out)
+        sys.stderr = copied(sys.stderr, self.err)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for copy, real in zip((sys.stdout, sys.stderr), self._streams):  # noqa: B905
+            copy.flush()
+            real.flush()
+        sys.stdout, sys.stderr = self._streams
 
 
 def _is_terminal(stream: object) -> bool:

@@ -321,7 +321,9 @@ class Store:
             try:
                 _write_all(target, b"".join((header, table, *parts)))
                 self._copy_blobs(target)
-                _write_all(target, b"".join(self._new_blobs.values()))
+                blobs = list(self._new_blobs.values())
+                for first in range(0, len(blobs), 256):  # not all of it at once
+                    _write_all(target, b"".join(blobs[first : first + 256]))
             finally:
                 os.close(target)
             self._close()  # Windows replaces no open file
