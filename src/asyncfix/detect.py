@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 from asyncfix import facts as f
 from asyncfix.codemod import Codemod, Site
@@ -64,18 +65,18 @@ def blocking_sites(
     if not asked:
         return found
     for path, edges in reach.blocking(paths).items():
-        told: dict[tuple[int, int], Site] = {}
+        told: dict[tuple[Any, ...], Site] = {}
         for function, edge in edges:
             way = chain((path, function), edge)
             if way is None:
                 continue
             use = edge.use
-            before = told.get((use.line, use.col))
+            before = told.get(use[1:5])
             # Of `with connect() as c`, which blocks twice, the worse is told.
             if before is None or _worse(way, before.chain):
                 name = way.entry.name
                 site = Site(path, use, "blocking", name, function, way)
-                told[use.line, use.col] = site
+                told[use[1:5]] = site
         for site in told.values():
             found.setdefault(path, []).extend((each, site) for each in asked)
     return found

@@ -21,7 +21,12 @@ class Modules:
     def __init__(self, files: Library | Iterable[f.Facts], root: str) -> None:
         self.files = files if isinstance(files, Library) else Library(files)
         self.root = os.path.abspath(root)
-        self._by_place = {os.path.abspath(path): path for path in self.files}
+        here = os.getcwd()
+        # Paths come without `.` and `..` in them, so that joining is enough.
+        self._by_place = {
+            os.path.abspath(path) if path[:1] == "." else os.path.join(here, path): path
+            for path in self.files
+        }
         self._modules: dict[str, list[str]] = defaultdict(list)
         self._names: dict[str, str] = {}
         self._bases: dict[str, str] = {}
