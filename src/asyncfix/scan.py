@@ -109,11 +109,13 @@ def _references(walk: Walk) -> list[tuple[int, int, int, int, int, str, int]]:
                 continue
             once.add((scope, name))
         found.append(use(scope, name, node))
+    data = {each[1] for each in walk.bindings if each[3] == f.ATTRIBUTE}
     for scope, root, node in walk.attributes:
         if root in known or root == "self":
             name = chain(node, [])
             if scope not in inside:
-                if (scope, name) in once:
+                # What is assigned to `self` in this file is no method.
+                if name in data or (scope, name) in once:
                     continue
                 once.add((scope, name))
             found.append(use(scope, name, node))

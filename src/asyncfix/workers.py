@@ -94,11 +94,12 @@ def no_collection() -> Iterator[None]:
 def read(path: str) -> bytes | Problem:
     """Read a file's bytes; a Problem where that cannot be done."""
     try:
-        if os.path.getsize(path) > _LARGEST:
-            hint = "exclude it in [tool.asyncfix]"
-            return Problem(path, 1, f"is larger than {_LARGEST // 10**6} MB", hint)
-        with open(path, "rb") as file:
-            return file.read()
+        with open(path, "rb", buffering=0) as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > _LARGEST:
+                hint = "exclude it in [tool.asyncfix]"
+                return Problem(path, 1, f"is larger than {_LARGEST // 10**6} MB", hint)
+            return file.readall()
     except OSError as error:
         reason = error.strerror or str(error)
         return Problem(path, 1, f"cannot be read: {reason}", "check its permissions")
