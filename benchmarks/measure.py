@@ -96,13 +96,14 @@ def measure(
     """In: a command, where it runs, its time limit (0: none). Out: what it cost.
 
     asyncfix has its cache in `cache`, and other files of a person's below `state`.
-    What the environment says of caches to asyncfix and to ruff does not count.
+    What the environment says of caches to asyncfix and to ruff does not count, nor
+    that Python should not write compiled modules, which an installed tool has.
     """
     shutil.rmtree(state, ignore_errors=True)
     variables = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("ASYNCFIX_", "RUFF_"))
+        if not name.startswith(("ASYNCFIX_", "RUFF_", "PYTHONDONTWRITE"))
     }
     variables |= {f"XDG_{kind}_HOME": str(state) for kind in ("CACHE", "STATE", "DATA")}
     variables |= {"ASYNCFIX_CACHE_DIR": str(cache), **extra}

@@ -16,7 +16,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 CANARY = "asyncfix_canary"
-CANARY_SOURCE = "import time\n\n\nasync def canary():\n    time.sleep(1)\n"
+SLEEP = "import time\n\n\nasync def canary():\n    time.sleep(1)\n"
+# All tools report it, none can change it: on a tree that is otherwise clean, a fix
+# would add the cost of all that makes and proves fixes.
+LOCKED_SLEEP = """import threading
+import time
+
+LOCK = threading.Lock()
+
+
+async def canary():
+    with LOCK:
+        time.sleep(1)
+"""
 # What asyncfix or ruff leaves out on its own: the work is to be the same.
 LEFT_OUT = frozenset(
     ("build", "dist", "_build", "buck-out", "node_modules", "site-packages", "venv",
@@ -36,11 +48,11 @@ def sources(tree: Path) -> Iterator[Path]:
         yield from (Path(folder, n) for n in sorted(names) if n.endswith(".py"))
 
 
-def plant(target: Path) -> None:
+def plant(target: Path, content: str = LOCKED_SLEEP) -> None:
     """Out: one more file, with a blocking sleep; who does not tell it did not work."""
     last = target / "zzz" / f"{CANARY}.py"  # a tool that gives up early misses it
     last.parent.mkdir(parents=True, exist_ok=True)
-    last.write_text(CANARY_SOURCE, encoding="utf-8")
+    last.write_text(content, encoding="utf-8")
 
 
 def write(target: Path, place: Path, content: bytes) -> int:
@@ -73,7 +85,7 @@ def draw(tree: Path, target: Path, limit: float, seed: int) -> tuple[int, int, i
         files, lines = files + 1, lines + content.count(b"\n")
         if size >= limit:
             break
-    plant(target)
+    plant(target, SLEEP)
     return files, size, lines
 
 

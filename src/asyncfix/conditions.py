@@ -10,8 +10,10 @@ thread. So `if not resolve: return`, `except RuntimeError:` behind
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
+from asyncfix.held import key, speaks_of
 from asyncfix.tree import Tree, dotted, walk_function
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -21,14 +23,32 @@ Known = Mapping[str, object]
 LOOP = ("a running event loop",)
 _NO_ANSWER = object()
 _FINDS_THE_LOOP = ("get_running_loop", "get_event_loop", "current_task")
+_ASYNCIO = ("", "asyncio", "aio", "events", "tasks", "asyncio.events", "asyncio.tasks")
 _MISSING = ("RuntimeError", "Exception", "BaseException")
 _THREAD = ("get_ident", "main_thread", "current_thread", "get_native_id")
+# What an object says of itself that would have to wait.
+_WAITS = {"empty": True, "done": False, "ready": False, "poll": None, "qsize": 0}
+_RAISES = ("run", "run_until_complete", "run_forever")
 _ENDS = (ast.Return, ast.Raise, ast.Continue, ast.Break)
+
+
+class Values(NamedTuple):
+    """What is known of names: everywhere, and of loops below where they are found."""
+
+    kept: Known
+    loops: Mapping[str, object] = {}
+    line: int = 0
+
+    def at(self, node: ast.expr) -> Known:
+        """Give what is known where a condition stands."""
+        if not self.loops or node.lineno <= self.line:
+            return self.kept
+        return {**self.loops, **self.kept}
 
 
 def reachable(tree: Tree, function: Function, call: ast.AST, known: Known) -> bool:
     """Tell whether a call in a function may be reached; False is sure."""
-    values = {**_local_loops(tree, function), **_kept(tree, function, known)}
+    values = Values(kept(tree, function, known), *_local_loops(tree, function, call))
     for above, below in tree.ancestors(call):
         if above is function:
             return not _left_before(function.body, below, values)
@@ -37,14 +57,14 @@ def reachable(tree: Tree, function: Function, call: ast.AST, known: Known) -> bo
                 continue
             wanted = _within(below, above.body)
             if wanted or isinstance(above, ast.If | ast.IfExp):
-                if _truth(above.test, values) is (not wanted):
+                if _truth(above.test, values.at(above.test)) is (not wanted):
                     return False
         elif isinstance(above, ast.BoolOp):
             stops = isinstance(above.op, ast.Or)
             for value in above.values:
                 if value is below:
                     break
-                if _truth(value, values) is stops:
+                if _truth(value, values.at(value)) is stops:
                     return False
         elif isinstance(above, ast.ExceptHandler):
             if _is_without_loop(above, tree.parent(above)):
@@ -82,34 +102,41 @@ def arguments(
         found[parameter.arg] = _literal(value, {})
     for name, value in zip(names, call.args, strict=False):
         found[name] = _literal(value, caller)
+    only_by_place = {each.arg for each in function.args.posonlyargs}
     for keyword in call.keywords:
-        found[str(keyword.arg)] = _literal(keyword.value, caller)
+        if keyword.arg not in only_by_place:
+            found[str(keyword.arg)] = _literal(keyword.value, caller)
     return {name: each for name, each in found.items() if each is not _NO_ANSWER}
 
 
-def asked_before(tree: Tree, call: ast.Call) -> bool:
+def asked_before(tree: Tree, function: Function, call: ast.Call) -> bool:
     """Tell whether the code around asks the same object first: it will not wait.
 
-    As in `while not q.empty(): q.get()`, `if future.done(): future.result()`.
+    As in `while not q.empty(): q.get()`, `if future.done(): future.result()`: if
+    it had to wait, the answer would be another and the call not be reached.
     """
     if not isinstance(call.func, ast.Attribute):
         return False
     owner = ast.dump(call.func.value)
+    waits: Known = {f"{name} of {owner}": said for name, said in _WAITS.items()}
     for above, below in tree.ancestors(call):
-        if isinstance(above, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        if above is function:
             return False
-        if (
-            isinstance(above, (ast.If, ast.While, ast.IfExp))
-            and below is not above.test
-        ):
-            for node in ast.walk(above.test):
-                if (
-                    isinstance(node, ast.Call)
-                    and isinstance(node.func, ast.Attribute)
-                    and node.func.attr in ("empty", "done", "poll", "qsize", "ready")
-                    and ast.dump(node.func.value) == owner
-                ):
+        if isinstance(above, ast.BoolOp):
+            stops = isinstance(above.op, ast.Or)
+            for value in above.values:
+                if value is below:
+                    break
+                if _truth(value, waits) is stops:
                     return True
+        elif isinstance(above, (ast.If, ast.While, ast.IfExp)):
+            wanted = _within(below, above.body)
+            if below is above.test or not (wanted or _within(below, above.orelse)):
+                continue
+            if isinstance(above, ast.While) and not wanted:
+                continue
+            if _truth(above.test, waits) is (not wanted):
+                return True
     return False
 
 
@@ -118,10 +145,14 @@ def _literal(node: ast.expr | None, known: Known) -> object:
         return node.value
     if isinstance(node, ast.Name):
         return known.get(node.id, _NO_ANSWER)
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        if node.func.attr in _WAITS and known:
+            asked = f"{node.func.attr} of {ast.dump(node.func.value)}"
+            return known.get(asked, _NO_ANSWER)
     return _NO_ANSWER
 
 
-def _kept(tree: Tree, function: Function, known: Known) -> Known:
+def kept(tree: Tree, function: Function, known: Known) -> Known:
     """Leave out the parameters that the function may give another value."""
     if not known:
         return known
@@ -130,11 +161,15 @@ def _kept(tree: Tree, function: Function, known: Known) -> Known:
         return frozenset(_bound_in(function.body))
 
     rebound = tree.once(("rebound", function), bound)
-    if rebound.isdisjoint(known):
+    if not rebound:
         return known
     # Some are: but perhaps only in branches that are not taken.
     rebound = frozenset(_rebound(function.body, known))
-    return {name: value for name, value in known.items() if name not in rebound}
+    return {
+        name: value
+        for name, value in known.items()
+        if name not in rebound and not speaks_of(name, rebound)
+    }
 
 
 def _rebound(block: list[ast.stmt], known: Known) -> set[str]:
@@ -154,11 +189,11 @@ def _rebound(block: list[ast.stmt], known: Known) -> set[str]:
     return found
 
 
-def _bound_in(nodes: Iterable[ast.AST]) -> set[str]:
+def _bound_in(nodes: Iterable[ast.AST], deep: bool = True) -> set[str]:
     """Give every name that is bound somewhere below, in whatever way."""
     found: set[str] = set()
     for top in nodes:
-        for node in ast.walk(top):
+        for node in ast.walk(top) if deep else (top,):
             if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
                 found.add(node.id)
             elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
@@ -176,51 +211,127 @@ def _bound_in(nodes: Iterable[ast.AST]) -> set[str]:
     return found
 
 
-def _local_loops(tree: Tree, function: Function) -> Known:
-    """Give the locals that hold the running loop, or would be None without one."""
+def _local_loops(tree: Tree, function: Function, call: ast.AST) -> tuple[Known, int]:
+    """Give the locals that hold the running loop at a call, and from which line on."""
 
-    def loops() -> dict[str, object]:
-        found: dict[str, object] = {}
-        others: set[str] = set()
-        for node in walk_function(function):
-            if not isinstance(node, ast.Assign) or len(node.targets) != 1:
-                continue
-            target = node.targets[0]
-            if not isinstance(target, ast.Name):
-                continue
-            if _finds_the_loop(node.value):
-                found[target.id] = LOOP
-            elif not (
-                isinstance(node.value, ast.Constant) and node.value.value is None
-            ):
-                others.add(target.id)
-        return {name: value for name, value in found.items() if name not in others}
+    def stored() -> dict[str, list[ast.AST]]:
+        nodes = list(walk_function(function))
+        found = [each for each in nodes if _is_loop_assigned(each)]
+        names: dict[str, list[ast.AST]] = {_target(each): [] for each in found}
+        for node in ast.walk(function) if names else ():
+            for name in _bound_in([node], deep=False) & set(names):
+                names[name].append(node)
+        return names
 
-    return tree.once(("loops", function), loops)
+    names = tree.once(("loops", function), stored)
+    loops: dict[str, object] = {}
+    line = 0
+    for assigned in _run_before(tree, function, call) if names else ():
+        name = _target(assigned)
+        if name in loops or not all(
+            _is_harmless(tree, node, assigned) for node in names[name]
+        ):
+            continue
+        loops[name] = LOOP
+        line = max(line, assigned.lineno)
+    return loops, line
+
+
+def _target(node: ast.AST) -> str:
+    target = node.targets[0] if isinstance(node, ast.Assign) else None
+    return target.id if isinstance(target, ast.Name) else ""
+
+
+def _is_loop_assigned(node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.Assign)
+        and len(node.targets) == 1
+        and isinstance(node.targets[0], ast.Name)
+        and _finds_the_loop(node.value)
+    )
+
+
+def _run_before(tree: Tree, function: Function, call: ast.AST) -> Iterator[ast.Assign]:
+    """Give the assignments of the loop that have surely been made at a call."""
+    for above, below in tree.ancestors(call):
+        for block in _blocks(above):
+            if _within(below, block):
+                place = next(i for i, each in enumerate(block) if each is below)
+                if isinstance(above, ast.Try) and block is above.orelse:
+                    yield from _surely_assigned(above.body)
+                yield from _surely_assigned(block[:place])
+        if above is function:
+            return
+
+
+def _surely_assigned(block: list[ast.stmt]) -> Iterator[ast.Assign]:
+    for statement in reversed(block):
+        if isinstance(statement, ast.Assign) and _is_loop_assigned(statement):
+            yield statement
+        elif isinstance(statement, ast.Try):
+            if all(_is_without_loop(each, statement) for each in statement.handlers):
+                yield from _surely_assigned(statement.body)
+
+
+def _is_harmless(tree: Tree, node: ast.AST, assigned: ast.Assign) -> bool:
+    """Tell what gives a name a value only before it is the loop, or without one."""
+    if node is assigned.targets[0]:
+        return True
+    if not isinstance(node, ast.Name):
+        return False
+    return node.lineno < assigned.lineno or any(
+        isinstance(above, ast.ExceptHandler)
+        and _is_without_loop(above, tree.parent(above))
+        for above, _ in tree.ancestors(node)
+    )
 
 
 def _finds_the_loop(node: ast.AST) -> bool:
     if not isinstance(node, ast.Call):
         return False
-    return (dotted(node.func) or "").rpartition(".")[2] in _FINDS_THE_LOOP
+    owner, _, name = (dotted(node.func) or "").rpartition(".")
+    if name == "get_running_loop" or owner in _ASYNCIO:
+        return name in _FINDS_THE_LOOP
+    return False  # some object's own method of that name
 
 
 def _is_without_loop(handler: ast.ExceptHandler, statement: ast.AST) -> bool:
-    """Tell a handler that runs only where no event loop does."""
+    """Tell a handler that runs only where no event loop does.
+
+    What else stands in the `try` might raise what it catches.
+    """
     body = getattr(statement, "body", [])
-    if len(body) > 3 or not any(
-        _finds_the_loop(node) for each in body for node in ast.walk(each)
-    ):
+    if len(body) > 3:
+        return False
+    nodes = [node for each in body for node in walk_function(each, own=False)]
+    calls = [node for node in nodes if isinstance(node, ast.Call)]
+    others = [node for node in calls if not _finds_the_loop(node)]
+    if len(others) == len(calls) or any(isinstance(n, ast.Raise) for n in nodes):
         return False
     caught = handler.type
     types = caught.elts if isinstance(caught, ast.Tuple) else [caught]
-    return any(each is None or dotted(each) in _MISSING for each in types)
+    if not any(each is None or dotted(each) in _MISSING for each in types):
+        return False
+    if any(each is None or dotted(each) != "RuntimeError" for each in types):
+        return all(_is_harmless_call(node) for node in others)
+    return all(_last_name(node) not in _RAISES for node in others)
 
 
-def _within(node: ast.AST, body: list[ast.stmt] | ast.expr) -> bool:
-    if isinstance(body, list):
-        return any(each is node for each in body)
-    return body is node
+def _is_harmless_call(call: ast.Call) -> bool:
+    return _last_name(call) in ("is_running", "create_task", "call_soon_threadsafe")
+
+
+def _last_name(call: ast.Call) -> str:
+    function = call.func
+    if isinstance(function, ast.Attribute):
+        return function.attr
+    return function.id if isinstance(function, ast.Name) else ""
+
+
+def _within(node: ast.AST, body: Sequence[ast.AST] | ast.expr) -> bool:
+    if isinstance(body, ast.expr):
+        return body is node
+    return any(each is node for each in body)
 
 
 def _blocks(node: ast.AST) -> Iterator[list[ast.stmt]]:
@@ -230,13 +341,13 @@ def _blocks(node: ast.AST) -> Iterator[list[ast.stmt]]:
             yield block
 
 
-def _left_before(block: list[ast.stmt], below: ast.AST, known: Known) -> bool:
+def _left_before(block: list[ast.stmt], below: ast.AST, values: Values) -> bool:
     """Tell whether the block is surely left before one of its statements."""
     for statement in block:
         if statement is below:
             return False
         if isinstance(statement, ast.If):
-            taken = _truth(statement.test, known)
+            taken = _truth(statement.test, values.at(statement.test))
             if taken is True and _leaves(statement.body):
                 return True
             if taken is False and _leaves(statement.orelse):
@@ -259,6 +370,10 @@ def _leaves(body: list[ast.stmt]) -> bool:
 
 def _truth(test: ast.expr, known: Known) -> bool | None:
     """Give whether a condition holds, None where that is not known."""
+    if known:
+        asked = known.get(key(test))
+        if isinstance(asked, bool):
+            return asked
     if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
         inner = _truth(test.operand, known)
         return None if inner is None else not inner
@@ -270,7 +385,7 @@ def _truth(test: ast.expr, known: Known) -> bool | None:
         return None if None in parts else not decides
     if isinstance(test, ast.Compare) and len(test.ops) == 1:
         return _compared(test.left, test.ops[0], test.comparators[0], known)
-    if isinstance(test, ast.Call):
+    if isinstance(test, ast.Call) and _literal(test, known) is _NO_ANSWER:
         return _called(test, known)
     if isinstance(test, ast.NamedExpr):
         return True if _finds_the_loop(test.value) else None
@@ -290,7 +405,14 @@ def _compared(
             return None
         if LOOP in (one, two) and one is not two and None not in (one, two):
             return None
-        return (one == two and type(one) is type(two)) == same
+        if isinstance(how, (ast.Is, ast.IsNot)):
+            alone = (None, True, False, LOOP, ...)
+            if not any(each is one or each is two for each in alone):
+                return None  # two equal texts may be one or two
+            return (one is two) == same
+        return (one == two) == same
+    if isinstance(how, (ast.Gt, ast.GtE, ast.Lt, ast.LtE)):
+        return _ordered(_literal(left, known), how, _literal(right, known))
     if isinstance(how, (ast.In, ast.NotIn)) and isinstance(
         right, (ast.Tuple, ast.List, ast.Set)
     ):
@@ -302,17 +424,23 @@ def _compared(
     return None
 
 
+def _ordered(one: object, how: ast.cmpop, two: object) -> bool | None:
+    if not isinstance(one, (int, float)) or not isinstance(two, (int, float)):
+        return None
+    if isinstance(how, (ast.Gt, ast.LtE)):
+        return (one > two) == isinstance(how, ast.Gt)
+    return (one < two) == isinstance(how, ast.Lt)
+
+
 def _asks_the_thread(call: ast.expr, other: ast.expr) -> bool:
     """Tell a question whether this is the thread of the loop."""
-    if not isinstance(call, ast.Call):
+    if not isinstance(call, ast.Call) or _last_name(call) not in _THREAD:
         return False
-    asked = (dotted(call.func) or "").rpartition(".")[2]
-    if asked not in _THREAD:
-        return False
-    about = dotted(other.func if isinstance(other, ast.Call) else other) or ""
-    if asked in ("get_ident", "get_native_id"):
-        return True
-    return "loop" in about or about.endswith("main_thread")
+    names = (
+        node.id if isinstance(node, ast.Name) else getattr(node, "attr", "")
+        for node in ast.walk(other)
+    )
+    return any("loop" in name or "main_thread" in name for name in names)
 
 
 def _called(test: ast.Call, known: Known) -> bool | None:

@@ -168,7 +168,7 @@ class _Run:
         """Give what finds the way from a call to what blocks."""
         from asyncfix.confirm import Confirm
 
-        confirm = Confirm(reach, reader.function, reader.constant)
+        confirm = Confirm(reach, reader)
 
         def way(place: Place, edge: Edge) -> Chain | None:
             try:

@@ -21,7 +21,7 @@ from asyncfix.model import Finding, Level, Problem
 from asyncfix.store import Store
 
 # Goes up with every change of what facts look like, or of what they mean.
-_FACTS = 2
+_FACTS = 3
 # Above this share of files to look at again, all are.
 _WORTH_IT = 0.5
 
@@ -44,7 +44,9 @@ class Memory:
         key = f"{__version__} {_FACTS} {sys.version} {sys.byteorder} {os.getcwd()}"
         self._store = Store(root, key.encode("utf-8", "surrogatepass"))
         self._digests: dict[str, bytes] = {}
+        self._shapes: dict[str, bytes] = {}
         self._statuses: dict[str, os.stat_result] = {}
+        self._failed: set[str] = set()
         self._old: dict[str, Any] = {}
         self._around = False
         self.notes: list[str] = []
@@ -82,8 +84,10 @@ class Memory:
         facts = [each for each in scanned if isinstance(each, Facts)]
         for each in facts:
             self._digests[each.path] = each.digest
+            self._shapes[each.path] = each.shape()
             self._store.put(each.path, statuses[each.path], each.digest, each.packed)
         problems = [each for each in scanned if isinstance(each, Problem)]
+        self._failed.update(each.path for each in problems)
         return Library(facts, (*waiting, *around), self._load), problems
 
     def _load(self, path: str) -> Facts:
@@ -92,7 +96,9 @@ class Memory:
         packed = digest and self._store.blob(path, digest)
         if digest and packed:
             self._digests[path] = digest
-            return Facts(path, digest, packed)
+            facts = Facts(path, digest, packed)
+            self._shapes[path] = facts.shape()
+            return facts
         (scanned,) = workers.scan_files([path], 1)
         if isinstance(scanned, Problem):
             self.notes.append(
@@ -113,23 +119,38 @@ class Memory:
 
         `question` is all that the answer depends on besides the files.
         """
-        kept = self._store.section(f"told {question}")
+        kept = self._store.section(self._named(question))
         graph = self._store.section("imports")
         if not isinstance(kept, dict) or not isinstance(graph, dict):
             return {}
         try:
-            changed = [path for path in kept if kept[path][0] != self._digest(path)]
-            stale = _reached(graph, changed)
+            changed = [
+                path
+                for path, each in kept.items()
+                if each[0] is None or each[0] != self._digest(path)
+            ]
+            # Equal facts are not enough: conditions are read from the source.
+            seen = changed
+            stale = _reached(graph, seen) | set(changed)
             if len(stale) > len(paths) * _WORTH_IT:
                 return {}
             self._old = {path: each for path, each in kept.items() if path not in stale}
             return {
                 path: _told(path, self._old[path])
                 for path in paths
-                if path in self._old and len(self._old[path]) > 1
+                if path in self._old and len(self._old[path]) > 2
             }
         except (KeyError, IndexError, TypeError, ValueError):
             return {}  # forged, or of another time
+
+    def _shape(self, path: str) -> bytes | None:
+        """Give a fingerprint of a file's facts, where it was scanned in this run."""
+        return self._shapes.get(path)
+
+    def _named(self, question: str) -> str:
+        """Name the answers; without the broken files names mean something else."""
+        broken = "".join(f"\0{path}" for path in sorted(self._failed))
+        return f"told {question}{broken}"
 
     def _digest(self, path: str) -> bytes | None:
         if path in self._digests:
@@ -150,14 +171,15 @@ class Memory:
         kept = dict(self._old)
         here = project.files.at_hand()
         for path in here:
-            kept.setdefault(path, (self._digests.get(path),))
+            kept.setdefault(path, (self._digests.get(path), self._shapes.get(path)))
         for path, each in told.items():
             if path not in self._old:
-                kept[path] = (self._digests[path], *_plain(each))
+                shape = self._shapes.get(path)
+                kept[path] = (self._digests[path], shape, *_plain(each))
         graph = self._store.section("imports") or {}
         for path in here:
             graph[path] = tuple(sorted(project.imports(path)))
-        self._store.set_section(f"told {question}", kept)
+        self._store.set_section(self._named(question), kept)
         self._store.set_section("imports", graph)
         if renames is not None:
             self._store.set_section("renames", tuple(sorted(set(renames))))
@@ -211,8 +233,8 @@ def _plain(told: Told) -> tuple[Any, ...]:
 
 
 def _told(path: str, kept: Sequence[Any]) -> Told:
-    findings = tuple(_finding([path, *each]) for each in kept[1])
-    return Told(findings, *kept[2:])
+    findings = tuple(_finding([path, *each]) for each in kept[2])
+    return Told(findings, *kept[3:])
 
 
 def _finding(kept: list[Any]) -> Finding:

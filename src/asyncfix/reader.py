@@ -57,6 +57,12 @@ class Reader:
         self._lines[path] = lines
         return lines
 
+    def script_starts(self, path: str) -> int:
+        """Give the line of `if __name__ == "__main__":`, else one behind the last."""
+        lines = self.lines(path)
+        at = lines.text.find(b"\nif __name__ ")
+        return len(lines.starts) + 1 if at < 0 else lines.line_of(at + 1)
+
     def constant(self, path: str, line: int, name: str) -> object:
         """Give the text or number of `NAME = ...` on a line, None if it is none."""
         code = self.lines(path).line(line).decode("utf-8", "replace")

@@ -1,0 +1,374 @@
+"""What is remembered changes nothing: a run with it says what one without says.
+
+A small project is edited again and again, in every way that can change what is
+said of a file that was not touched; after each edit both runs are compared.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from asyncfix import config, engine, registry
+from asyncfix.memory import Memory
+from asyncfix.model import Result, Settings
+
+START = {
+    "pyproject.toml": "[tool.asyncfix]\n",
+    "app/__init__.py": "",
+    "app/helpers.py": (
+        "import time\nfrom .quiet import calm\n"
+        "def load(wait=True):\n    if wait:\n        slow()\n"
+        "def slow():\n    time.sleep(1)\ndef rest():\n    calm()\n"
+        "NO = 0\ndef never():\n    load(NO)\n"
+    ),
+    "app/quiet.py": "def calm():\n    return 1\nLIMIT = 0\n",
+    "app/types.py": (
+        "import requests\n"
+        "class Base:\n    def get(self):\n        return requests.get('x')\n"
+        "class Other:\n    def get(self):\n        return 1\n"
+    ),
+    "app/models.py": (
+        "from .types import Base, Other\n"
+        "class Model(Base):\n    def save(self):\n        return self.get()\n"
+    ),
+    "app/api.py": "from .helpers import load, rest\nfrom .models import Model as M\n",
+    "app/names.py": "from .quiet import *\nimport time\nnap = time.sleep\n",
+    "app/views.py": (
+        "from .api import M, load, rest\nfrom . import helpers, names\n"
+        "async def view(model: M):\n    load()\n    rest()\n    model.save()\n"
+        "async def other():\n    names.nap(1)\n    names.calm()\n    load(False)\n"
+        "async def third():\n    helpers.never()\n"
+    ),
+    "app/far.py": (
+        "from lib.away import away\nfrom lib import kept\n"
+        "async def go():\n    away()\n    kept()\n"
+    ),
+    "app/alone.py": "import time\nasync def alone():\n    time.sleep(1)\n    open('x')\n",
+    "app/alone2.py": "def nothing():\n    pass\n",
+    "app/alone3.py": "import os\nasync def f():\n    os.system('x')\n",
+    "lib/__init__.py": "from .away import away as kept\n",
+    "lib/away.py": "import time\ndef away():\n    time.sleep(1)\n",
+}
+
+Files = dict[str, str]
+Edit = Callable[[Files], None]
+
+
+def put(name: str, text: str) -> Edit:
+    """Write a file, or put it back as it was at the start."""
+
+    def edit(files: Files) -> None:
+        files[name] = START[name] if files.get(name) == text else text
+
+    return edit
+
+
+def swap(name: str, old: str, new: str) -> Edit:
+    """Change a part of a file, or change it back."""
+
+    def edit(files: Files) -> None:
+        text = files.get(name, START.get(name, ""))
+        files[name] = text.replace(old, new) if old in text else text.replace(new, old)
+
+    return edit
+
+
+def toggle(name: str, text: str) -> Edit:
+    """Add a file, or remove it."""
+
+    def edit(files: Files) -> None:
+        if files.pop(name, None) is None:
+            files[name] = START.get(name, text)
+
+    return edit
+
+
+def touch(name: str) -> Edit:
+    def edit(files: Files) -> None:
+        files[name] = files.get(name, START[name]) + "\n"
+
+    return edit
+
+
+EDITS: dict[str, Edit] = {
+    "a helper blocks": swap("app/quiet.py", "return 1", "import time; time.sleep(1)"),
+    "a helper blocks no more": swap("app/helpers.py", "time.sleep(1)", "pass"),
+    "another default": swap("app/helpers.py", "wait=True", "wait=False"),
+    "a condition": swap("app/helpers.py", "if wait", "if None"),
+    "a constant": swap("app/helpers.py", "NO = 0", "NO = 1"),
+    "a helper is renamed": swap("app/helpers.py", "def rest()", "def west()"),
+    "a helper is async": swap("app/helpers.py", "def load(", "async def load("),
+    "another import": swap("app/api.py", "Model as M", "Other as M"),
+    "an import of another module": swap("app/api.py", ".helpers", ".quiet"),
+    "another base": swap("app/models.py", "(Base)", "(Other)"),
+    "the base is a library's": swap("app/types.py", "class Base:", "class Base(Lib):"),
+    "an alias": swap("app/names.py", "nap = time.sleep", "nap = print"),
+    "an alias twice": swap("app/names.py", "nap = time.sleep", "nap = nap2 = 1"),
+    "the star brings more": swap("app/quiet.py", "LIMIT = 0", "from time import *"),
+    "the star is shadowed": swap("app/names.py", "import *", "import LIMIT"),
+    "a file comes": toggle("app/names2.py", "import time\nasync def n(): time.sleep(1)"),
+    "a file goes": toggle("app/quiet.py", ""),
+    "a package in place of a module": toggle("app/types/__init__.py", "Base = 1\n"),
+    "a module that shadows a library": toggle("requests.py", "def get(x): pass\n"),
+    "a comment": swap("app/types.py", "import requests", "# one\nimport requests"),
+    "blank lines": swap("app/helpers.py", "def slow", "\n\n\ndef slow"),
+    "a syntax error": swap("app/helpers.py", "def slow():", "def slow(:"),
+    "a syntax error in a view": swap("app/views.py", "model: M", "model: :"),
+    "touched": touch("app/views.py"),
+    "generated": swap("app/views.py", "from .api", "# @generated\nfrom .api"),
+    "generated helper": swap("app/helpers.py", "import time\n", "import time  # @generated\n"),
+    "outside": swap("lib/away.py", "time.sleep(1)", "return 1"),
+    "outside, an import": swap("lib/__init__.py", "away as kept", "nobody as kept"),
+    "outside, broken": swap("lib/away.py", "def away():", "def away(:"),
+    "outside, it goes": toggle("lib/away.py", ""),
+    "severity": put("pyproject.toml", "[tool.asyncfix]\nseverity = 'high'\n"),
+    "severity low": put("pyproject.toml", "[tool.asyncfix]\nseverity = 'low'\n"),
+    "catalog": put(
+        "pyproject.toml",
+        "[tool.asyncfix.catalog.calls]\n'lib.own.x' = {severity = 'high', "
+        "strategy = 'offload', use = 'rest'}\n",
+    ),
+    "off": swap("app/alone.py", "time.sleep(1)", "time.sleep(1)  # asyncfix: off"),
+    "the view alone": swap("app/views.py", "    rest()\n", "    rest(); load()\n"),
+    "the caller's argument": swap("app/views.py", "load(False)", "load(1)"),
+    "another sleep": swap("app/alone.py", "open('x')", "open('y'); open('z')"),
+}  # fmt: skip
+
+
+class Project:
+    """A project on the disk, whose files all seem to be old."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.files: Files = {}
+        self._seconds = 1_000_000_000
+
+    def write(self, files: Mapping[str, str]) -> None:
+        for name in self.files.keys() - files.keys():
+            (self.root / name).unlink()
+            shutil.rmtree(self.root / "app" / "types", ignore_errors=True)
+        for name, text in files.items():
+            if self.files.get(name) != text:
+                path = self.root / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text)
+                # What is younger than two seconds is not trusted.
+                self._seconds += 10
+                os.utime(path, (self._seconds, self._seconds))
+        self.files = dict(files)
+
+    def run(self, **changes: Any) -> Result:
+        """Run with whatever cache the environment names."""
+        found = config.load(self.root)
+        wanted: dict[str, Any] = {
+            "paths": (self.root / "app",),
+            "root": self.root,
+            "severity": found.severity,
+            "catalog": found.catalog,
+            **changes,
+        }
+        return engine.run(Settings(**wanted), registry.installed())
+
+
+class Both(NamedTuple):
+    """What a run with the cache said, and one without."""
+
+    cached: dict[str, Any]
+    fresh: dict[str, Any]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give the folder of the cache, which is used."""
+    path = tmp_path / "cache"
+    monkeypatch.setenv("ASYNCFIX_CACHE_DIR", str(path))
+    return path
+
+
+@pytest.fixture
+def project(here: Path, folder: Path) -> Project:
+    made = Project(here)
+    made.write(START)
+    return made
+
+
+def said(result: Result) -> dict[str, Any]:
+    """Give all that a person can see of a result."""
+    names = ("findings", "changes", "problems", "unseen", "notes", "gathered",
+             "skipped", "failed", "suppressed")  # fmt: skip
+    return {name: getattr(result, name) for name in names}
+
+
+def both(project: Project, **changes: Any) -> Both:
+    cached = said(project.run(**changes))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("ASYNCFIX_CACHE_DIR", "off")
+        return Both(cached, said(project.run(**changes)))
+
+
+@pytest.fixture
+def remembered(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Give how many files each run did not need to look at again."""
+    counts: list[int] = []
+    real = Memory.told
+
+    def told(self: Memory, question: str, paths: Sequence[str]) -> Any:
+        found = real(self, question, paths)
+        counts.append(len(found))
+        return found
+
+    monkeypatch.setattr(Memory, "told", told)
+    return counts
+
+
+def lines(result: Mapping[str, Any]) -> list[str]:
+    return [f"{Path(each.path).name}:{each.line}" for each in result["findings"]]
+
+
+def test_the_project_says_something(project: Project, remembered: list[int]) -> None:
+    first, second = both(project), both(project)
+    assert first.cached == first.fresh == second.cached
+    wanted = ["alone.py:3", "alone.py:4", "alone3.py:3", "far.py:4", "far.py:5",
+              "views.py:4", "views.py:6", "views.py:8"]  # fmt: skip
+    assert lines(first.cached) == wanted
+    assert len(first.cached["changes"]) == 1
+    assert remembered == [0, 0, 12, 0]
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_after_one_edit_and_back(project: Project, name: str) -> None:
+    assert len(set(both(project).cached["findings"])) == 8
+    for _ in range(2):
+        files = dict(project.files)
+        EDITS[name](files)
+        assert files != project.files, "no edit"
+        project.write(files)
+        cached, fresh = both(project)
+        assert cached == fresh
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_after_any_edits(
+    project: Project, remembered: list[int], folder: Path, seed: int
+) -> None:
+    chance = random.Random(seed)
+    done = []
+    partly = 0
+    for _ in range(12):
+        files = dict(project.files)
+        for name in chance.sample(sorted(EDITS), chance.choice((1, 1, 2, 3))):
+            EDITS[name](files)
+            done.append(name)
+        if "app/types/__init__.py" in files:
+            files.pop("app/types.py", None)
+        elif "app/types.py" not in files:
+            files["app/types.py"] = START["app/types.py"]
+        project.write(files)
+        if chance.random() < 0.1:
+            shutil.rmtree(folder, ignore_errors=True)
+        cached, fresh = both(project)
+        assert cached == fresh, done
+        partly += 0 < remembered[-2] < 12
+    assert partly or seed not in (0, 1), done
+
+
+@pytest.mark.parametrize("kind", ["cut", "flipped", "empty", "zero", "text", "gone"])
+def test_a_damaged_cache_is_none(project: Project, folder: Path, kind: str) -> None:
+    before = both(project)
+    chance = random.Random(kind)
+    for _ in range(8):
+        for path in folder.iterdir():
+            data = bytearray(path.read_bytes())
+            place = chance.randrange(len(data))
+            if kind == "cut":
+                del data[place:]
+            elif kind == "flipped":
+                data[place] ^= 0x55
+            elif kind == "zero":
+                data[place:] = bytes(len(data) - place)
+            elif kind == "text":
+                data[:] = b"hello " * 1000
+            elif kind == "empty":
+                data.clear()
+            path.write_bytes(data)
+        if kind == "gone":
+            shutil.rmtree(folder, ignore_errors=True)
+        assert both(project) == before
+
+
+def test_another_question_has_another_answer(
+    project: Project, remembered: list[int]
+) -> None:
+    counts = {}
+    for severity in ("low", "high", "medium", "low"):
+        cached, fresh = both(project, severity=severity)
+        assert cached == fresh
+        counts[severity] = len(cached["findings"])
+    assert counts["high"] < counts["medium"] <= counts["low"]
+    assert [each for each in remembered if each] == [12]
+    both(project, paths=(project.root / "app" / "far.py",))
+    both(project, include_generated=True)
+    both(project, select=("blocking-sleep",))
+    assert [each for each in remembered if each] == [12]
+
+
+def test_the_whole_project_after_a_part(project: Project) -> None:
+    """Facts are shared by runs over other paths; what is told is not."""
+    for paths in ("app/far.py", "lib", "", "app/views.py", "", "app"):
+        cached, fresh = both(project, paths=(project.root / paths,))
+        assert cached == fresh, paths
+        project.write({**project.files, "lib/away.py": START["lib/away.py"] + paths})
+        cached, fresh = both(project, paths=(project.root / paths,))
+        assert cached == fresh, paths
+
+
+def test_each_folder_has_a_cache_of_its_own(
+    project: Project, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = both(project)
+    second = Project(tmp_path / "second")
+    second.write({**START, "app/alone3.py": ""})
+    monkeypatch.chdir(second.root)
+    other = both(second)
+    assert other.cached == other.fresh
+    assert lines(other.cached) == [e for e in lines(first.cached) if "alone3" not in e]
+    assert len(list(folder.iterdir())) == 2
+    # From elsewhere paths are shown in another way.
+    monkeypatch.chdir(second.root / "app")
+    inside = both(second)
+    assert inside.cached == inside.fresh
+    assert [each.path for each in inside.cached["findings"]] != [
+        each.path for each in other.cached["findings"]
+    ]
+    monkeypatch.chdir(project.root)
+    assert both(project) == first
+
+
+def test_files_that_were_just_written_are_read_again(
+    project: Project, remembered: list[int]
+) -> None:
+    both(project)
+    for _ in range(3):
+        path = project.root / "app" / "alone.py"
+        path.write_text(START["app/alone.py"].replace("sleep(1)", "sleep(2)"))
+        assert both(project).cached == both(project).fresh
+        path.write_text(START["app/alone.py"].replace("time.sleep(1)", "time.thing(1)"))
+        cached, fresh = both(project)
+        assert cached == fresh
+        assert "alone.py:3" not in lines(cached)
+    assert max(remembered) == 12
+
+
+def test_without_a_cache_nothing_is_written(
+    project: Project, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ASYNCFIX_CACHE_DIR", "off")
+    assert project.run().findings
+    assert not folder.exists()
