@@ -22,7 +22,6 @@ left to right, in `Use.name` and in `Binding.target` alike:
 
 from __future__ import annotations
 
-import hashlib
 import marshal
 from array import array
 from bisect import bisect_left, bisect_right
@@ -264,10 +263,6 @@ class Facts:
         self._places = ()
         self._made = {}
         self._names = {}
-
-    def shape(self) -> bytes:
-        """Give a fingerprint of the parts: of two that are equal, the parts are."""
-        return hashlib.blake2b(self.packed[self._start :], digest_size=16).digest()
 
     @property
     def head(self) -> Head:

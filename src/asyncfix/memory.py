@@ -22,6 +22,8 @@ from asyncfix.store import Store
 
 # Goes up with every change of what facts look like, or of what they mean.
 _FACTS = 3
+# Answers to older questions (other options, other files) are forgotten.
+_MOST_QUESTIONS = 4
 # Above this share of files to look at again, all are.
 _WORTH_IT = 0.5
 
@@ -44,7 +46,6 @@ class Memory:
         key = f"{__version__} {_FACTS} {sys.version} {sys.byteorder} {os.getcwd()}"
         self._store = Store(root, key.encode("utf-8", "surrogatepass"))
         self._digests: dict[str, bytes] = {}
-        self._shapes: dict[str, bytes] = {}
         self._statuses: dict[str, os.stat_result] = {}
         self._failed: set[str] = set()
         self._old: dict[str, Any] = {}
@@ -84,7 +85,6 @@ class Memory:
         facts = [each for each in scanned if isinstance(each, Facts)]
         for each in facts:
             self._digests[each.path] = each.digest
-            self._shapes[each.path] = each.shape()
             self._store.put(each.path, statuses[each.path], each.digest, each.packed)
         problems = [each for each in scanned if isinstance(each, Problem)]
         self._failed.update(each.path for each in problems)
@@ -96,9 +96,7 @@ class Memory:
         packed = digest and self._store.blob(path, digest)
         if digest and packed:
             self._digests[path] = digest
-            facts = Facts(path, digest, packed)
-            self._shapes[path] = facts.shape()
-            return facts
+            return Facts(path, digest, packed)
         (scanned,) = workers.scan_files([path], 1)
         if isinstance(scanned, Problem):
             self.notes.append(
@@ -129,23 +127,18 @@ class Memory:
                 for path, each in kept.items()
                 if each[0] is None or each[0] != self._digest(path)
             ]
-            # Equal facts are not enough: conditions are read from the source.
-            seen = changed
-            stale = _reached(graph, seen) | set(changed)
+            # Also where the facts are equal: conditions are read from the source.
+            stale = _reached(graph, changed)
             if len(stale) > len(paths) * _WORTH_IT:
                 return {}
             self._old = {path: each for path, each in kept.items() if path not in stale}
             return {
                 path: _told(path, self._old[path])
                 for path in paths
-                if path in self._old and len(self._old[path]) > 2
+                if path in self._old and len(self._old[path]) > 1
             }
         except (KeyError, IndexError, TypeError, ValueError):
             return {}  # forged, or of another time
-
-    def _shape(self, path: str) -> bytes | None:
-        """Give a fingerprint of a file's facts, where it was scanned in this run."""
-        return self._shapes.get(path)
 
     def _named(self, question: str) -> str:
         """Name the answers; without the broken files names mean something else."""
@@ -171,15 +164,20 @@ class Memory:
         kept = dict(self._old)
         here = project.files.at_hand()
         for path in here:
-            kept.setdefault(path, (self._digests.get(path), self._shapes.get(path)))
+            kept.setdefault(path, (self._digests.get(path),))
         for path, each in told.items():
             if path not in self._old:
-                shape = self._shapes.get(path)
-                kept[path] = (self._digests[path], shape, *_plain(each))
+                kept[path] = (self._digests[path], *_plain(each))
         graph = self._store.section("imports") or {}
         for path in here:
             graph[path] = tuple(sorted(project.imports(path)))
-        self._store.set_section(self._named(question), kept)
+        name = self._named(question)
+        self._store.set_section(name, kept)
+        names = self._store.section("questions") or []
+        names = [name, *(each for each in names if each != name)]
+        for old in names[_MOST_QUESTIONS:]:
+            self._store.set_section(old, None)
+        self._store.set_section("questions", names[:_MOST_QUESTIONS])
         self._store.set_section("imports", graph)
         if renames is not None:
             self._store.set_section("renames", tuple(sorted(set(renames))))
@@ -233,8 +231,8 @@ def _plain(told: Told) -> tuple[Any, ...]:
 
 
 def _told(path: str, kept: Sequence[Any]) -> Told:
-    findings = tuple(_finding([path, *each]) for each in kept[2])
-    return Told(findings, *kept[3:])
+    findings = tuple(_finding([path, *each]) for each in kept[1])
+    return Told(findings, *kept[2:])
 
 
 def _finding(kept: list[Any]) -> Finding:
