@@ -95,7 +95,7 @@ class Confirm:
                 **kept(tree, function, dict(known)),
             }
             given = arguments(inner, call, values, bound)
-            given.update(handed(tree, function, call, inner, bound))
+            given.update(handed(tree, function, call, inner, bound, values))
         rest = self._way(target, tuple(sorted(given.items(), key=_name)), depth + 1)
         if rest is None:
             return None

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 
 from asyncfix.tree import Tree
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 _ENDS = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 _ASKED = "? "
+_ID = re.compile(r"\bid='(\w+)'")
 
 
 def key(condition: ast.expr) -> str:
@@ -29,12 +31,18 @@ def speaks_of(known: str, names: Iterable[str]) -> bool:
 
 
 def handed(
-    tree: Tree, caller: Function, call: ast.Call, called: Function, bound: bool
+    tree: Tree,
+    caller: Function,
+    call: ast.Call,
+    called: Function,
+    bound: bool,
+    known: Mapping[str, object],
 ) -> dict[str, object]:
     """Give what is known of conditions in a function that is called here.
 
-    `bound` tells that its first parameter is the object. Conditions on locals
-    that are not handed over are left out.
+    `bound` tells that its first parameter is the object; `known` are conditions
+    that the caller was handed itself, and hands on. Conditions on locals that
+    are not handed over are left out.
     """
     names = _names(call, called, bound)
     own = {node.arg for node in ast.walk(caller.args) if isinstance(node, ast.arg)}
@@ -42,6 +50,11 @@ def handed(
     theirs = {node.arg for node in ast.walk(called.args) if isinstance(node, ast.arg)}
     theirs |= _bound(called)
     found: dict[str, object] = {}
+    for asked, holds in known.items():
+        if asked.startswith(_ASKED):
+            ids = set(_ID.findall(asked))
+            if all(each in names or each not in own | theirs for each in ids):
+                found[_ID.sub(lambda m: f"id='{names.get(m[1], m[1])}'", asked)] = holds
     for condition, holds in _held(tree, caller, call):
         renamed = _renamed(condition, names, own, theirs)
         if renamed is not None:
