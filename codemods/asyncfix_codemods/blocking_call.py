@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asyncfix import Codemod, Context, Doubt, Level, Plan, Step
+from asyncfix import Codemod, Context, Level, Plan, Step
 
 # What other codemods of this pack mend where it stands in a coroutine itself.
 _MENDED = frozenset(("time.sleep",))

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from asyncfix.codemod import Codemod, Context, Model, Names, Part, Plan, Site
-    from asyncfix.slices import Slice
     from asyncfix.guards import GUARDS
     from asyncfix.model import (
         NEW_AWAIT,
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     )
     from asyncfix.offload import runs_elsewhere
     from asyncfix.reach import Chain, Step
+    from asyncfix.slices import Slice
 
 __version__ = "0.1.0"
 

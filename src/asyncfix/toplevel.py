@@ -48,9 +48,7 @@ def _last_of_head(tree: Tree) -> int:
         )
         if isinstance(statement, (ast.Import, ast.ImportFrom)) or (
             is_text and not last
-        ):
-            last = statement.end_lineno or statement.lineno
-        elif isinstance(statement, (ast.If, ast.Try)) and _imports(statement):
+        ) or (isinstance(statement, (ast.If, ast.Try)) and _imports(statement)):
             last = statement.end_lineno or statement.lineno
         else:
             break
