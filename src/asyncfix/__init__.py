@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from asyncfix.codemod import Codemod, Context, Model, Names, Part, Plan, Site
     from asyncfix.guards import GUARDS
+    from asyncfix.guards.ahead import goes_ahead
     from asyncfix.model import (
         NEW_AWAIT,
         AsyncfixError,
@@ -47,6 +48,7 @@ __all__ = [
     "Slice",
     "Step",
     "__version__",
+    "goes_ahead",
     "runs_elsewhere",
 ]
 
@@ -62,6 +64,7 @@ _HOMES = {
     "Site": "codemod",
     "GUARDS": "guards",
     "NEW_AWAIT": "model",
+    "goes_ahead": "guards.ahead",
     "runs_elsewhere": "offload",
     "Step": "reach",
     "AsyncfixError": "model",

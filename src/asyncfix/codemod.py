@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeVar
@@ -111,6 +112,8 @@ class Plan:
         parts: what the fix replaces, where that is not the site's own call alone.
         key: fixes of one key are one and the same fix, made once; it cures all
             findings that have it. Empty for a fix of its own.
+        stands: where the new await will stand, if not at the site: guards are
+            asked at the first node, A3 at the others as well.
     """
 
     message: str
@@ -121,6 +124,7 @@ class Plan:
     doubts: tuple[Doubt, ...] = ()
     parts: tuple[Part, ...] = ()
     key: str = ""
+    stands: tuple[ast.expr | ast.stmt, ...] = ()
 
 
 class Model:
@@ -177,7 +181,7 @@ class Context:
         self.facts: Facts = project.files[site.path]
         use = site.use
         start, end = (use.line, use.col), (use.end_line, use.end_col)
-        self.node: ast.expr
+        self.node: ast.expr | ast.stmt
         if site.kind != "value":
             self.node = tree.find(ast.Call, start, end)
         else:
@@ -187,6 +191,14 @@ class Context:
         """The modules that the new code names; guard N3 asks for each."""
         self.framework = "asyncio"
         """The library whose event loop runs this code; guard E1 sets it."""
+        self.ahead = False
+        """The new await stands in a statement of its own, before the site's."""
+
+    def at(self, node: ast.expr | ast.stmt) -> Context:
+        """Give the same context for another node of the same coroutine."""
+        there = copy(self)
+        there.node = node
+        return there
 
     def _coroutine(self) -> ast.AsyncFunctionDef:
         node: ast.AST = self.node
