@@ -22,6 +22,8 @@ from asyncfix.tree import Tree, dotted
 if TYPE_CHECKING:
     import libcst as cst
 
+    from asyncfix.effects import Effects
+
 Result = TypeVar("Result")
 
 
@@ -94,11 +96,14 @@ class Context:
         settings: Settings,
         site: Site,
         trees: Callable[[str], Tree],
+        effects: Effects | None = None,
     ) -> None:
         self.project = project
         self.settings = settings
         self.site = site
         self.trees = trees
+        self.effects = effects
+        """What functions touch; only a codemod of blocking calls needs it."""
         self.tree = tree = trees(site.path)
         self.facts: Facts = project.files[site.path]
         use = site.use
