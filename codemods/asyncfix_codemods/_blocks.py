@@ -71,6 +71,8 @@ class Block(NamedTuple):
             doubts=self.doubts,
             parts=(Part((statement,), make),),
             key=f"block {site.path} {statement.lineno} {statement.col_offset}",
+            moves=statement,
+            keeps=_outputs.target(outputs),
             stands=(statement.items[0].context_expr, statement.body[-1]),
         )
 

@@ -46,6 +46,15 @@ def outputs(function: ast.AST, block: ast.With) -> Outputs:
     return Outputs(tuple(dict.fromkeys(ordered)))
 
 
+def target(made: Outputs) -> ast.expr | None:
+    """Give what the coroutine itself assigns, where that is not a plain name."""
+    last = made.last
+    found = last.targets[0] if isinstance(last, ast.Assign) else None
+    if isinstance(last, ast.AnnAssign):
+        found = last.target
+    return None if isinstance(found, ast.Name) else found
+
+
 def stores(block: ast.AST) -> list[str]:
     """Give the names that a block binds, in its order; comprehensions have their own."""
     found: list[str] = []

@@ -11,9 +11,6 @@ from collections.abc import Iterator
 from asyncfix import Context, Doubt, Level
 from asyncfix_codemods import _offload
 
-GUARDS: tuple[str, ...] = ()
-"""The engine's guards for code that is handed to a thread."""
-
 # Where a call waits for another thread, a person or a device, or is bound to the
 # thread it is made in: a thread would only hide it, or break it.
 _KINDS = {

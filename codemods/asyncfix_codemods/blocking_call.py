@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from asyncfix import (
     NEW_AWAIT,
+    NEW_THREAD,
     Codemod,
     Context,
     Doubt,
@@ -70,7 +71,7 @@ class BlockingCall(Codemod):
 
     name = "blocking-call"
     blocking = True
-    guards = (*_GUARDS, *_threads.GUARDS)
+    guards = (*_GUARDS, *NEW_THREAD)
     noqa = (
         "ASYNC210", "ASYNC212", "ASYNC220", "ASYNC221", "ASYNC222", "ASYNC230",
         "ASYNC240", "ASYNC250", "ASYNC251", "ASYNC100", "ASYNC101", "ASYNC102",

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from asyncfix.catalog import Catalog
     from asyncfix.confirm import Confirm
+    from asyncfix.effects import Effects
     from asyncfix.slices import Slice
 
 Result = TypeVar("Result")
@@ -114,6 +115,8 @@ class Plan:
             findings that have it. Empty for a fix of its own.
         stands: where the new await will stand, if not at the site: guards are
             asked at the first node, A3 at the others as well.
+        moves: the statement that goes to a thread as a whole, if one does.
+        keeps: the target in it that is assigned in the coroutine all the same.
     """
 
     message: str
@@ -125,6 +128,8 @@ class Plan:
     parts: tuple[Part, ...] = ()
     key: str = ""
     stands: tuple[ast.expr | ast.stmt, ...] = ()
+    moves: ast.stmt | None = None
+    keeps: ast.expr | None = None
 
 
 class Model:
@@ -168,6 +173,13 @@ class Model:
 
         return Confirm(self.reach, self.reader)
 
+    @cached_property
+    def effects(self) -> Effects:
+        """Give what functions touch."""
+        from asyncfix.effects import Effects
+
+        return Effects(self.project, self.reach.values, self.catalog, self.reader)
+
 
 class Context:
     """Everything that a guard or a codemod may ask about one site."""
@@ -193,6 +205,15 @@ class Context:
         """The library whose event loop runs this code; guard E1 sets it."""
         self.ahead = False
         """The new await stands in a statement of its own, before the site's."""
+        self.moved: ast.stmt | None = None
+        """The statement that goes to a thread as a whole, where not just the call does."""
+        self.kept: ast.expr | None = None
+        """The target in it that is assigned in the coroutine all the same."""
+
+    @property
+    def effects(self) -> Effects:
+        """Give what functions touch, worked out where somebody asks."""
+        return self.model.effects
 
     def at(self, node: ast.expr | ast.stmt) -> Context:
         """Give the same context for another node of the same coroutine."""

@@ -84,6 +84,7 @@ def _weigh(codemod: Codemod, context: Context, plan: Plan) -> Judgement:
     """Ask the guards: names first, then the codemod's own doubts, then the rest."""
     context.needs = plan.needs
     there = context.at(plan.stands[0]) if plan.stands else context
+    there.moved, there.kept = plan.moves, plan.keeps
     naming = [guard for guard in codemod.guards if guard in ("N1", "N2")]
     others = [guard for guard in codemod.guards if guard not in naming]
     refused = plan.level is Level.MANUAL
