@@ -20,6 +20,7 @@ from asyncfix.touches import (
     READ,
     SOMETHING,
     TEXT,
+    UNKNOWN,
     WRITTEN,
     Field,
     Gathered,
@@ -151,7 +152,7 @@ class Body:
         if owner > 0 and self.scopes[owner].kind != f.MODULE:
             return Origin(frozenset((Place(OUTER, f"{owner}:{name}"),)))
         full = self._global(name, found)
-        return Origin(frozenset((Place(GLOBAL, full),)), plain=self.effects.kinds.plain_global(full))
+        return Origin(frozenset((Place(GLOBAL, full),)))
 
     def _global(self, name: str, found: list[f.Binding]) -> str:
         """Give file and name of a module's variable, where it was first made."""
@@ -183,7 +184,7 @@ class Body:
             full = f"{owner.path}:{node.attr}"
             if found and found[0].kind == f.FROM:
                 full = f"{owner.path}:{node.attr}"
-            return Origin(frozenset((Place(GLOBAL, full),)), plain=self.effects.kinds.plain_global(full))
+            return Origin(frozenset((Place(GLOBAL, full),)))
         if owner.kind == CLASS:
             name = self.scopes_of(owner.path)[owner.scope].name
             place = Place(GLOBAL, f"{owner.path}:{name}", (f".{node.attr}",), (owner.path, owner.scope, node.attr))
@@ -201,12 +202,26 @@ class Body:
                 return either(
                     self.returned(self.effects.of(each), each, {}, node.value) for each in made
                 )
-            field = self.field(node)
-            if field is not None:
-                plain = self.effects.kinds.plain_field(field)
-                origin = self.origins.of(node.value).then(f".{node.attr}", field)
-                return origin._replace(plain=max(plain, origin.plain))
         return None
+
+    def plain(self, node: ast.expr) -> int:
+        """Tell whether an expression is a text, a container, by all that it is given."""
+        origin = self.origins.of(node)
+        if origin.plain or not origin.places:
+            return origin.plain
+        return min(self._plain(each) for each in origin.places)
+
+    def _plain(self, place: Place) -> int:
+        kinds, names = self.effects.kinds, place.steps
+        while names and names[-1][0] == "[":
+            names = names[:-1]
+        if names and place.field is not None:
+            found = kinds.plain_field(place.field)
+        elif not names and place.root == GLOBAL:
+            found = kinds.plain_global(place.name)
+        else:
+            return UNKNOWN
+        return found if names == place.steps or found == PLAIN else UNKNOWN
 
     def scopes_of(self, path: str) -> tuple[f.Scope, ...]:
         """Give the scopes of a file."""

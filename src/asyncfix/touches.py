@@ -78,7 +78,11 @@ class Origin(NamedTuple):
 
     def then(self, step: str, field: Field | None = None) -> Origin:
         """Give where an attribute or an element of it comes from."""
-        places = {each.then((step,), field) for each in self.places} | self.inside
+        # An element is of the attribute that holds it.
+        places = {
+            each.then((step,), each.field if step[0] == "[" else field)
+            for each in self.places
+        } | self.inside
         plain = PLAIN if self.plain == PLAIN else UNKNOWN
         return Origin(_few(places), self.inside, plain)
 
