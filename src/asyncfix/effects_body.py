@@ -287,6 +287,9 @@ class Body:
             owner, _, name = place.name.partition(":")
             if (self.path, self.scope) == (target[0], int(owner)):
                 origin = self.origins.names.get(name, SOMETHING)
+                if self.first and not origin.places:
+                    # Others that hold the same variable may run meanwhile.
+                    return [Place(LOCAL, name, place.steps, place.field)]
                 return list(handed(Place(0, name, place.steps, place.field), {name: origin}))
             return [place]
         return list(handed(place, given))
@@ -464,7 +467,7 @@ class Body:
             for place in self.here(touch.place, target, given):
                 if touch.how != READ or place.steps or place.root in (GLOBAL, OUTER):
                     gathered.touch(touch._replace(place=place, via=(step, *touch.via)))
-        for kind in ("loop", "contexts", "context_reads", "exceptions", "stops", "threads", "drivers", "unknown"):
+        for kind in ("loop", "contexts", "context_reads", "exceptions", "stops", "threads", "drivers", "unknown", "frames"):
             for item in getattr(summary, kind):
                 further = item._replace(via=(step, *item.via))
                 if item.place is None:
@@ -472,9 +475,6 @@ class Body:
                     continue
                 for place in self.here(item.place, target, given):
                     gathered.add(kind, further._replace(place=place))
-        for item in summary.frames:
-            if item.up > 1:
-                gathered.add("frames", item._replace(via=(step, *item.via), up=item.up - 1))
         return gathered.summary(summary.generator, TEXT)
 
 

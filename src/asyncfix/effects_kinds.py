@@ -28,7 +28,8 @@ MUTATORS = frozenset(
 )  # fmt: skip
 # What follows a name in code that may change what it stands for.
 _CHANGING = (
-    rb"(?:\s*(?:\[|:\s|,[^()\n]*=(?!=)|[-+*/%%&|^@<>]*=(?!=))|\s*\.\s*(?:%s)\s*\()"
+    rb"(?:\s*[-+*/%%&|^@<>]{0,2}=(?!=)|\s*:\s|\[[^\]\n]*\n|\s*,[^()\n]*=(?!=)"
+    rb"|\[[^\n]*\]\s*[-+*/%%&|^@]{0,2}=(?!=)|\s*\.\s*(?:%s)\s*\()"
     % "|".join(sorted(MUTATORS)).encode()
 )
 _MAKING = frozenset(("__init__", "__new__", "__post_init__", "__init_subclass__", "__set_name__"))
@@ -100,7 +101,8 @@ class Kinds:
     def _others(self, path: str, name: str) -> list[str]:
         """Give the files that import a file and seem to change something of a name."""
         word = name.encode()
-        changing = re.compile(rb"\b%s\b%s" % (re.escape(word), _CHANGING))
+        start = rb"(?:\.|^[ \t]*|;[ \t]*)%s\b%s|\bdel\b[^\n]*\b%s\b"
+        changing = re.compile(start % (word, _CHANGING, word), re.MULTILINE)
         return [
             other
             for other in sorted(self.project.importers(path))
