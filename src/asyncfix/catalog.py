@@ -260,7 +260,7 @@ class Catalog:
 
         What it says of an alias holds for the thing.
         """
-        for name in (*own.names(), *own.aliases):
+        for name in (*own.names(), *own.aliases, *own.effects):
             self.load(name.partition(".")[0])
         self._aliases.update(own.aliases)
         calls = self._real(own.calls)

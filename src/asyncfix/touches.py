@@ -139,7 +139,7 @@ class Touch(NamedTuple):
 class Item(NamedTuple):
     """Something that is done: what, where, and through which calls.
 
-    `up` counts how many callers up it looks at frames: beyond those of `via` or not;
+    `up` tells how many callers up are the frames that it looks at;
     `place` is where the object comes from that it is done with.
     """
 
