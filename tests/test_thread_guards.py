@@ -63,7 +63,9 @@ def _example(guard: str) -> str:
     return block
 
 
-@pytest.mark.parametrize("case", _cases(), ids=lambda each: f"{each.guard}-{each.verdict}")
+@pytest.mark.parametrize(
+    "case", _cases(), ids=lambda each: f"{each.guard}-{each.verdict}"
+)
 def test_guard(look: Look, case: Case) -> None:
     doubt = GUARDS[case.guard](_context(look, case.program))
     if case.verdict == "holds":

@@ -85,6 +85,7 @@ class Body:
         self.gathered = Gathered()
         self.made: dict[ast.Call, tuple[Summary, Origin]] = {}
         self._busy: set[ast.AST] = set()
+        self._called: set[ast.AST] = set()
         self.settled = False
         """What names stand for is known, so that calls may be remembered."""
         self.origins = Origins(
@@ -187,7 +188,12 @@ class Body:
             return Origin(frozenset((Place(GLOBAL, full),)))
         if owner.kind == CLASS:
             name = self.scopes_of(owner.path)[owner.scope].name
-            place = Place(GLOBAL, f"{owner.path}:{name}", (f".{node.attr}",), (owner.path, owner.scope, node.attr))
+            place = Place(
+                GLOBAL,
+                f"{owner.path}:{name}",
+                (f".{node.attr}",),
+                (owner.path, owner.scope, node.attr),
+            )
             return Origin(frozenset((place,)))
         if owner.kind == OUTSIDE:
             full = f"{owner.name}.{node.attr}"
@@ -200,7 +206,8 @@ class Body:
             made = self.effects.property(owner, node.attr)
             if made:
                 return either(
-                    self.returned(self.effects.of(each), each, {}, node.value) for each in made
+                    self.returned(self.effects.of(each), each, {}, node.value)
+                    for each in made
                 )
         return None
 
@@ -290,7 +297,9 @@ class Body:
                 if self.first and not origin.places:
                     # Others that hold the same variable may run meanwhile.
                     return [Place(LOCAL, name, place.steps, place.field)]
-                return list(handed(Place(0, name, place.steps, place.field), {name: origin}))
+                return list(
+                    handed(Place(0, name, place.steps, place.field), {name: origin})
+                )
             return [place]
         return list(handed(place, given))
 
@@ -300,17 +309,17 @@ class Body:
         """Give all that the function touches."""
         scope = self.scopes[self.scope]
         todo: list[tuple[ast.AST, _Around]] = [
-            (each, _Around()) for each in self.function.body
+            (each, _Around()) for each in reversed(self.function.body)
         ]
         returned: list[Origin] = []
         while todo:
             node, around = todo.pop()
             self._node(node, around)
-            if isinstance(node, ast.Return) and node.value is not None:
+            if (isinstance(node, ast.Return) and node.value is not None) or (
+                isinstance(node, (ast.Yield, ast.YieldFrom)) and node.value
+            ):
                 returned.append(self.origins.of(node.value))
-            elif isinstance(node, (ast.Yield, ast.YieldFrom)) and node.value:
-                returned.append(self.origins.of(node.value))
-            todo.extend(_children(node, around))
+            todo.extend(reversed(_children(node, around)))
         return self.gathered.summary(
             scope.yields and not scope.is_async, either(returned)
         )
@@ -319,9 +328,11 @@ class Body:
         if isinstance(node, ast.Call):
             summary, _ = self.call(node)
             self.take(summary, around)
+            self._called.add(node.func)
         elif isinstance(node, (ast.Attribute, ast.Subscript, ast.Name)):
             if isinstance(node.ctx, ast.Load):
-                self._read(node)
+                if node not in self._called:  # the name of what is called is no value
+                    self._read(node)
             else:
                 self._write(node)
         elif isinstance(node, ast.AugAssign):
@@ -336,10 +347,12 @@ class Body:
                     self._iterated(each, around)
         elif isinstance(node, ast.withitem):
             for name in ("__enter__", "__exit__"):
-                self.take(self.effects.calls.special(self, node.context_expr, name), around)
+                self.take(
+                    self.effects.calls.special(self, node.context_expr, name), around
+                )
         elif isinstance(node, ast.Raise):
             self._raised(node, around)
-        elif isinstance(node, ast.Import) or isinstance(node, ast.ImportFrom):
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
             pass  # what a module does when it is imported, it does once
 
     def _read(self, node: ast.expr) -> None:
@@ -348,13 +361,17 @@ class Body:
             if owner is not None and owner.kind == OBJECT:
                 for each in self.effects.property(owner, node.attr):
                     summary = self.effects.of(each)
-                    self.take(self.placed(summary, node, each, {}, node.value), _Around())
+                    self.take(
+                        self.placed(summary, node, each, {}, node.value), _Around()
+                    )
             elif owner is not None and owner.kind == OUTSIDE_OBJECT:
                 if self.effects.word(owner.name) == "thread":
                     what = f"{owner.name}.{node.attr}"
                     self.used("threads", what, self.origins.of(node.value), node)
         if isinstance(node, ast.Subscript) and self.origins.of(node.value).plain == 0:
-            self.take(self.effects.calls.special(self, node.value, "__getitem__"), _Around())
+            self.take(
+                self.effects.calls.special(self, node.value, "__getitem__"), _Around()
+            )
         self._touched(self.origins.of(node), READ, node)
 
     def _write(self, node: ast.expr) -> None:
@@ -369,7 +386,11 @@ class Body:
                 known = self.property(node)
                 full = owner.name or self.scopes_of(owner.path)[owner.scope].name
                 place = Place(GLOBAL, f"{owner.path}:{full}", (f".{node.attr}",))
-                self._touched(known if known and known.places else Origin(frozenset((place,))), WRITTEN, node)
+                self._touched(
+                    known if known and known.places else Origin(frozenset((place,))),
+                    WRITTEN,
+                    node,
+                )
                 return
             if owner is not None and owner.kind == OUTSIDE:
                 place = Place(GLOBAL, f":{owner.name}", (f".{node.attr}",))
@@ -378,8 +399,14 @@ class Body:
             step, field = f".{node.attr}", self.field(node)
         else:
             step, field = key(node), None
-            if isinstance(node.ctx, ast.Store) and self.origins.of(node.value).plain == 0:
-                self.take(self.effects.calls.special(self, node.value, "__setitem__"), _Around())
+            if (
+                isinstance(node.ctx, ast.Store)
+                and self.origins.of(node.value).plain == 0
+            ):
+                self.take(
+                    self.effects.calls.special(self, node.value, "__setitem__"),
+                    _Around(),
+                )
             if self.effects.is_environment(self.value(node.value)):
                 self.note("threads", "os.environ", node)
         origin = self.origins.of(node.value)
@@ -393,7 +420,9 @@ class Body:
             return
         first = self.origins.parameters.get(target.id)
         value = self.origins.of(node.value)
-        if isinstance(node.value, _ALWAYS_TEXT) or (value.plain == 2 and not value.places):
+        if isinstance(node.value, _ALWAYS_TEXT) or (
+            value.plain == 2 and not value.places
+        ):
             return
         if first is None or is_text(_annotation(self.function, target.id)):
             return
@@ -439,7 +468,15 @@ class Body:
         """Note what a call does, but for what this function keeps to itself."""
         for touch in (*summary.reads, *summary.writes):
             self.gathered.touch(touch)
-        for kind in ("loop", "contexts", "context_reads", "threads", "drivers", "unknown", "frames"):
+        for kind in (
+            "loop",
+            "contexts",
+            "context_reads",
+            "threads",
+            "drivers",
+            "unknown",
+            "frames",
+        ):
             for item in getattr(summary, kind):
                 self.gathered.add(kind, item)
         if not around.handles:
@@ -467,7 +504,17 @@ class Body:
             for place in self.here(touch.place, target, given):
                 if touch.how != READ or place.steps or place.root in (GLOBAL, OUTER):
                     gathered.touch(touch._replace(place=place, via=(step, *touch.via)))
-        for kind in ("loop", "contexts", "context_reads", "exceptions", "stops", "threads", "drivers", "unknown", "frames"):
+        for kind in (
+            "loop",
+            "contexts",
+            "context_reads",
+            "exceptions",
+            "stops",
+            "threads",
+            "drivers",
+            "unknown",
+            "frames",
+        ):
             for item in getattr(summary, kind):
                 further = item._replace(via=(step, *item.via))
                 if item.place is None:
@@ -509,7 +556,11 @@ def _children(node: ast.AST, around: _Around) -> list[tuple[ast.AST, _Around]]:
         if any(_catches_stop(each.type) for each in handlers):
             inner = around._replace(stops=True)
         found = [(each, inner) for each in getattr(node, "body", [])]
-        rest = [*handlers, *getattr(node, "orelse", []), *getattr(node, "finalbody", [])]
+        rest = [
+            *handlers,
+            *getattr(node, "orelse", []),
+            *getattr(node, "finalbody", []),
+        ]
         return [*found, *((each, around) for each in rest)]
     if isinstance(node, (ast.AnnAssign, ast.arg)):
         parts = [getattr(node, "target", None), getattr(node, "value", None)]

@@ -183,7 +183,9 @@ class Summary:
 
 
 EMPTY = Summary()
-_LISTS = tuple(each.name for each in fields(Summary) if each.name not in ("generator", "returns"))
+_LISTS = tuple(
+    each.name for each in fields(Summary) if each.name not in ("generator", "returns")
+)
 
 
 def handed(place: Place, given: Mapping[str, Origin] | None) -> Iterator[Place]:
@@ -217,17 +219,25 @@ class Gathered:
 
     def add(self, kind: str, item: Item) -> None:
         """Note something that is done; the same twice counts once."""
-        found = self._found[kind]
-        if len(found) < _MOST_TOUCHES:
-            found.setdefault((item.what, item.path, item.line, item.place), item)
+        key = item.what, item.path, item.line, item.place
+        self._put(self._found[kind], key, item)
+
+    def _put(
+        self, found: dict[object, Touch | Item], key: object, new: Touch | Item
+    ) -> bool:
+        """Keep the shortest way to each thing; tell whether there was room."""
+        known = found.get(key)
+        if known is None and len(found) >= _MOST_TOUCHES:
+            return False
+        if known is None or len(new.via) < len(known.via):
+            found[key] = new
+        return True
 
     def touch(self, touch: Touch) -> None:
         """Note a place that is touched; each place once for each way."""
         kind = "writes" if touch.how == WRITTEN else "reads"
-        found = self._found[kind]
-        if len(found) < _MOST_TOUCHES:
-            found.setdefault((touch.place, touch.how), touch)
-        elif touch.place not in found:
+        key = touch.place, touch.how
+        if not self._put(self._found[kind], key, touch):
             self.add("unknown", Item("too much to follow", touch.path, touch.line))
 
     def summary(self, generator: bool, returns: Origin) -> Summary:

@@ -35,7 +35,13 @@ _BASES = frozenset(("BaseException", "CancelledError"))
 _ASYNC_LOCKS = frozenset(
     f"{library}.{kind}"
     for library in ("asyncio", "anyio", "asyncio.locks")
-    for kind in ("Lock", "Semaphore", "BoundedSemaphore", "Condition", "CapacityLimiter")
+    for kind in (
+        "Lock",
+        "Semaphore",
+        "BoundedSemaphore",
+        "Condition",
+        "CapacityLimiter",
+    )
 )
 
 
@@ -60,7 +66,9 @@ def _who(context: Context, found: Item | Touch) -> str:
 
 def _first(found: Iterable[Item]) -> Item | None:
     """Give what is nearest to the site, and of equals the first."""
-    return min(found, key=lambda each: (len(each.via), each.path, each.line), default=None)
+    return min(
+        found, key=lambda each: (len(each.via), each.path, each.line), default=None
+    )
 
 
 def no_thread_of_its_own(context: Context) -> Doubt | None:
@@ -314,7 +322,9 @@ def _is_let_out(context: Context, name: str) -> bool:
     for node in ast.walk(context.function):
         if isinstance(node, ast.Call):
             last = getattr(node.func, "attr", getattr(node.func, "id", ""))
-            if last in _STARTERS and any(_names(each, root) for each in _arguments(node)):
+            if last in _STARTERS and any(
+                _names(each, root) for each in _arguments(node)
+            ):
                 if _is_changeable(context, root):
                     return True
         elif isinstance(node, (ast.Lambda, ast.FunctionDef, ast.AsyncFunctionDef)):
@@ -324,18 +334,30 @@ def _is_let_out(context: Context, name: str) -> bool:
 
 
 def _names(node: ast.AST, name: str) -> bool:
-    return any(isinstance(each, ast.Name) and each.id == name for each in ast.walk(node))
+    return any(
+        isinstance(each, ast.Name) and each.id == name for each in ast.walk(node)
+    )
 
 
 def _is_changeable(context: Context, name: str) -> bool:
     """Tell whether a local is ever given a list, a dictionary or the like."""
-    makers = (ast.List, ast.Dict, ast.Set, ast.ListComp, ast.DictComp, ast.SetComp, ast.Call)
+    makers = (
+        ast.List,
+        ast.Dict,
+        ast.Set,
+        ast.ListComp,
+        ast.DictComp,
+        ast.SetComp,
+        ast.Call,
+    )
     return any(
         isinstance(node, (ast.Assign, ast.AnnAssign))
         and isinstance(node.value, makers)
         and any(
             isinstance(each, ast.Name) and each.id == name
-            for each in (node.targets if isinstance(node, ast.Assign) else [node.target])
+            for each in (
+                node.targets if isinstance(node, ast.Assign) else [node.target]
+            )
         )
         for node in ast.walk(context.function)
     )
@@ -399,7 +421,9 @@ def nothing_closed_under_it(context: Context) -> Doubt | None:
                 handlers: list[ast.ExceptHandler] = getattr(above, "handlers", [])
                 ends += [each for each in handlers if _catches_a_cancel(each)]
             for end in ends:
-                shared = sorted(each for each in _names_in(end) if _overlaps(each, used))
+                shared = sorted(
+                    each for each in _names_in(end) if _overlaps(each, used)
+                )
                 if shared:
                     return _closed(getattr(end, "lineno", 0), shared[0])
     return None
@@ -419,7 +443,9 @@ def _held(item: ast.withitem) -> set[str]:
     held = set()
     if item.optional_vars is not None:
         held |= {
-            each.id for each in ast.walk(item.optional_vars) if isinstance(each, ast.Name)
+            each.id
+            for each in ast.walk(item.optional_vars)
+            if isinstance(each, ast.Name)
         }
     node = item.context_expr
     while isinstance(node, ast.Call):
@@ -509,4 +535,3 @@ def all_is_known(context: Context) -> Doubt | None:
 
 def _said(place: Place) -> str:
     return place.shown().replace("[*]", "[...]")
-
