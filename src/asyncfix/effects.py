@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import ast
+
 from asyncfix import facts as f
 from asyncfix.catalog import Catalog
 from asyncfix.conditions import Function
