@@ -85,13 +85,6 @@ _OF_THE_LOOP = frozenset(
      "ensure_future", "add_reader", "add_writer", "set_result", "set_exception",
      "call_soon_threadsafe")
 )  # fmt: skip
-_EXCEPTIONS = ("Error", "Exception", "Warning", "Exit", "Interrupt")
-# What catalog entries of these kinds are called on has a state of its own.
-_DRIVERS = frozenset(("cache", "db", "mq"))
-_STATEFUL = frozenset(
-    ("archive", "browser", "device", "file", "mail", "net-proto", "socket", "ssh",
-     "subprocess", "tls", "vcs")
-)  # fmt: skip
 _HANDED = ("key", "default_factory", "func", "function", "object_hook", "default")
 
 

@@ -7,7 +7,6 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from asyncfix import facts as f
-from asyncfix.effects_kinds import MUTATORS
 from asyncfix.touches import (
     CONTAINER,
     EMPTY,
@@ -28,56 +27,14 @@ from asyncfix.touches import (
     holding,
 )
 from asyncfix.value import (
-    ITERATOR,
-    MAPPING,
     OBJECT,
     OUTSIDE_OBJECT,
-    TUPLE,
 )
 
 if TYPE_CHECKING:
     from asyncfix.effects import Effects
     from asyncfix.effects_body import Body
 
-_CONTAINERS = (ITERATOR, MAPPING, TUPLE)
-_OF_TEXTS = frozenset((*dir(str), *dir(bytes), *dir(int), *dir(float)))
-_OF_CONTAINERS = frozenset((*dir(dict), *dir(list), *dir(set), *dir(tuple))) - MUTATORS
-# Names that hardly anything but a text or a dictionary has.
-_TELLING = frozenset(
-    ("strip", "lstrip", "rstrip", "split", "rsplit", "splitlines", "join", "startswith",
-     "endswith", "lower", "upper", "title", "capitalize", "casefold", "swapcase", "zfill",
-     "ljust", "rjust", "isdigit", "isalpha", "isalnum", "isspace", "isupper", "islower",
-     "isnumeric", "isdecimal", "isidentifier", "removeprefix", "removesuffix",
-     "partition", "rpartition", "format_map", "expandtabs", "encode", "decode", "hex",
-     "translate", "items", "keys", "values", "isoformat", "strftime", "total_seconds",
-     "is_integer", "replace", "format", "bit_length")
-)  # fmt: skip
-_ADDERS = frozenset(
-    (
-        "append",
-        "appendleft",
-        "extend",
-        "popitem",
-        "popleft",
-        "setdefault",
-        "add",
-        "update",
-        "discard",
-        "insert",
-        "remove",
-        "pop",
-        "clear",
-        "sort",
-        "reverse",
-    )
-)
-# Methods of loops, futures and tasks; nothing else has them by these names.
-_OF_THE_LOOP = frozenset(
-    ("call_soon", "call_later", "call_at", "create_task", "create_future",
-     "run_until_complete", "run_in_executor", "add_done_callback", "run_forever",
-     "ensure_future", "add_reader", "add_writer", "set_result", "set_exception",
-     "call_soon_threadsafe")
-)  # fmt: skip
 _EXCEPTIONS = ("Error", "Exception", "Warning", "Exit", "Interrupt")
 # What catalog entries of these kinds are called on has a state of its own.
 _DRIVERS = frozenset(("cache", "db", "mq"))
@@ -85,7 +42,6 @@ _STATEFUL = frozenset(
     ("archive", "browser", "device", "file", "mail", "net-proto", "socket", "ssh",
      "subprocess", "tls", "vcs")
 )  # fmt: skip
-_HANDED = ("key", "default_factory", "func", "function", "object_hook", "default")
 
 
 class LibraryCalls(ABC):
