@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _LIMIT = 300
 _FINDING = re.compile(
-    r"^(\S+?):(\d+):\d+: blocking-call \[manual\] (.*)$", re.MULTILINE
+    r"^(\S+?):(\d+):\d+: blocking-call \[[\w -]+\] (.*)$", re.MULTILINE
 )
 
 LOAD = "import requests\ndef load(): requests.get(1)\n"

@@ -273,7 +273,10 @@ def _changes(context: Context, place: Place, inside: bool) -> str | None:
 def no_argument_shared(context: Context) -> Doubt | None:
     """thread-arguments: what is read stays as it is while the thread runs."""
     for touch in touched(context).reads:
-        changed = _changes(context, touch.place, inside=False)
+        # An argument is taken on the loop: only what is in it can change later.
+        taken = not touch.via and context.moved is None
+        inside = taken and touch.place.steps[-1:] == ("[*]",)
+        changed = _changes(context, touch.place, inside=inside)
         if changed is not None:
             return Doubt(
                 "thread-arguments",
