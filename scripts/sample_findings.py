@@ -36,7 +36,10 @@ CODEMOD = "blocking-call"
 # Kind of finding -> how many are drawn when nothing else is asked for.
 KINDS = {"transitive": 50, "typed": 50, "high": 30, "medium": 15}
 # `load holds the event loop: read (a.py:3) -> open (b.py:9) (file, medium)`
-MESSAGE = re.compile(r"(?:(.+) )?holds the event loop: (.+) \((\w[^(),]*), (\w+)\)")
+# After it: what a fix changes besides, or why there is none.
+MESSAGE = re.compile(
+    r"(?:(.+) )?holds the event loop: (.+) \((\w[^(),]*), (\w+)\)(?:[;.] .*)?"
+)
 
 
 class Row(NamedTuple):

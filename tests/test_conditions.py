@@ -217,7 +217,6 @@ REBOUND = {
         "try": "try: a = 1\n except E: pass",
         "in a loop, later": "while x():\n  if a: block()\n  a = 1",
         "nonlocal": "def c():\n  nonlocal a\n  a = 1\n c()",
-        "global": "global a",
         "perhaps": "if x(): a = 1",
         "in the branch taken": "if not b: a = 1",
         "after a test that rebinds": "if (b := x()): pass\n if b: a = 1",

@@ -238,7 +238,8 @@ def test_the_project_says_something(project: Project, remembered: list[int]) -> 
     wanted = ["alone.py:3", "alone.py:4", "alone3.py:3", "far.py:4", "far.py:5",
               "views.py:4", "views.py:6", "views.py:8"]  # fmt: skip
     assert lines(first.cached) == wanted
-    assert len(first.cached["changes"]) == 1
+    changed = [change.shown for change in first.cached["changes"]]
+    assert changed == ["app/alone.py", "app/alone3.py", "app/far.py", "app/views.py"]
     assert remembered == [0, 0, 12, 0]
 
 
