@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from asyncfix import Context, Names, facts
+from asyncfix import Context, Names, Slice, facts
 from asyncfix_codemods import _shapes
 
 if TYPE_CHECKING:
@@ -31,14 +32,6 @@ class Keeper:
             return f"{self.text} = set()"
         task = f"{names['asyncio']}.Task[object]"
         return f"{self.text}: set[{task}] = set()"
-
-
-def expression(text: str) -> cst.BaseExpression:
-    """Give the code of a set's name, `tasks` or `self.tasks`, as a node."""
-    import libcst as cst
-
-    root, _, rest = text.partition(".")
-    return cst.Attribute(cst.Name(root), cst.Name(rest)) if rest else cst.Name(root)
 
 
 def task_name(context: Context, where: _shapes.Owner) -> str | None:
@@ -204,3 +197,69 @@ def _named_elsewhere(context: Context, attribute: str) -> bool:
         path != context.site.path and attribute.encode() in known.packed
         for path, known in context.project.files.items()
     )
+
+
+# -- the new code --------------------------------------------------------------
+
+
+def nothing(old: Slice, names: Names) -> Sequence[cst.CSTNode]:
+    return ()
+
+
+def kept(
+    call: ast.Call,
+    chained: ast.Call | None,
+    task: str,
+    keeper: str,
+    old: Slice,
+    names: Names,
+) -> Sequence[cst.CSTNode]:
+    """Give `task = ...`, the two statements that keep it, and its callback's."""
+    import libcst as cst
+
+    (line,) = old.nodes
+    line = cst.ensure_type(line, cst.SimpleStatementLine)
+    (small,) = line.body
+    made = cast("cst.Call", old.find(call))
+    keep = _expression(keeper)
+    name = cst.Name(task)
+    small_assign: cst.BaseSmallStatement
+    if isinstance(small, cst.Expr):
+        small_assign = cst.Assign([cst.AssignTarget(name)], made)
+    elif isinstance(small, cst.Assign):
+        (target,) = small.targets
+        small_assign = small.with_changes(targets=[target.with_changes(target=name)])
+    else:
+        small_assign = cst.ensure_type(small, cst.AnnAssign).with_changes(target=name)
+    statements = [
+        line.with_changes(body=[small_assign]),
+        _statement(cst.Attribute(keep, cst.Name("add")), [cst.Arg(name)]),
+    ]
+    done = cst.Attribute(name, cst.Name("add_done_callback"))
+    if chained is not None:
+        before = cast("cst.Call", old.find(chained))
+        statements.append(_line(before.with_changes(func=done)))
+    discard = cst.Attribute(keep, cst.Name("discard"))
+    return [*statements, _statement(done, [cst.Arg(discard)])]
+
+
+def _statement(
+    func: cst.BaseExpression, args: Sequence[cst.Arg]
+) -> cst.SimpleStatementLine:
+    import libcst as cst
+
+    return _line(cst.Call(func, args))
+
+
+def _line(call: cst.Call) -> cst.SimpleStatementLine:
+    import libcst as cst
+
+    return cst.SimpleStatementLine([cst.Expr(call)])
+
+
+def _expression(text: str) -> cst.BaseExpression:
+    """Give the code of a set's name, `tasks` or `self.tasks`, as a node."""
+    import libcst as cst
+
+    root, _, rest = text.partition(".")
+    return cst.Attribute(cst.Name(root), cst.Name(rest)) if rest else cst.Name(root)

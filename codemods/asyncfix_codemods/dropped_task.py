@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from asyncfix import (
     GUARDS,
@@ -14,11 +14,9 @@ from asyncfix import (
     Doubt,
     Level,
     Model,
-    Names,
     Part,
     Plan,
     Site,
-    Slice,
     calls_named,
     dotted,
     facts,
@@ -28,7 +26,7 @@ from asyncfix import (
 from asyncfix_codemods import _keepers, _shapes
 
 if TYPE_CHECKING:
-    import libcst as cst
+    pass
 
 _WANTED = frozenset(("asyncio.create_task", "asyncio.ensure_future"))
 _LAST = frozenset(name.rpartition(".")[2] for name in _WANTED)
@@ -143,7 +141,7 @@ class DroppedTask(Codemod):
                     _BY_HAND,
                 )
             )
-            keeper = _keepers.Keeper("tasks", False, "")
+            keeper = _keepers.Keeper("tasks", False)
         name = _keepers.task_name(context, where) if not _keeps(target) else target
         task = name if isinstance(name, str) else name.id if name else ""
         if not task:
@@ -155,7 +153,7 @@ class DroppedTask(Codemod):
                     _BY_HAND,
                 )
             )
-        make = partial(_kept, call, chained, task, keeper.text)
+        make = partial(_keepers.kept, call, chained, task, keeper.text)
         parts = [Part((statement,), make)]
         if keeper.prelude:
             top = Context(
@@ -165,7 +163,7 @@ class DroppedTask(Codemod):
                 ),
             )
             parts.append(
-                Part((), _nothing, top, prelude=keeper.declared, guards=("N3",))
+                Part((), _keepers.nothing, top, prelude=keeper.declared, guards=("N3",))
             )
         return Plan(
             f"nobody keeps the task that {tree.text(call.func)} gives: "
@@ -199,7 +197,7 @@ def _makes_a_task(context: Context) -> bool:
     given = call.args[0]
     if not isinstance(given, ast.Call):
         return False
-    name = dotted(given.func) or getattr(given.func, "attr", "")
+    name: str = dotted(given.func) or getattr(given.func, "attr", "")
     return name.rpartition(".")[2] not in _HELD
 
 
@@ -398,9 +396,10 @@ def _by_callback(context: Context) -> Plan | None:
         path, scope = context.site.path, context.site.use.scope
         meant = {a.name for a in context.project.answers(path, scope, name)}
         found = context.model.reach.values.of(path, scope, name)
-        of_loop = found is not None and found.kind == value.OUTSIDE
-        if not (
-            meant & _WANTED or (of_loop and _is_of_loop(context.model, found.name))
+        if not meant & _WANTED and not (
+            found is not None
+            and found.kind == value.OUTSIDE
+            and _is_of_loop(context.model, found.name)
         ):
             continue
         return _spawn(
@@ -410,61 +409,3 @@ def _by_callback(context: Context) -> Plan | None:
             "the event loop drops what a callback gives",
         )
     return None
-
-
-# -- the new code --------------------------------------------------------------
-
-
-def _nothing(old: Slice, names: Names) -> Sequence[cst.CSTNode]:
-    return ()
-
-
-def _kept(
-    call: ast.Call,
-    chained: ast.Call | None,
-    task: str,
-    keeper: str,
-    old: Slice,
-    names: Names,
-) -> Sequence[cst.CSTNode]:
-    """Give `task = ...`, the two statements that keep it, and its callback's."""
-    import libcst as cst
-
-    (line,) = old.nodes
-    line = cst.ensure_type(line, cst.SimpleStatementLine)
-    (small,) = line.body
-    made = cast(cst.Call, old.find(call))
-    keep = _keepers.expression(keeper)
-    name = cst.Name(task)
-    if isinstance(small, cst.Expr):
-        target = cst.AssignTarget(name)
-        small = small_assign = cst.Assign([target], made, semicolon=small.semicolon)
-    elif isinstance(small, cst.Assign):
-        (target,) = small.targets
-        small_assign = small.with_changes(targets=[target.with_changes(target=name)])
-    else:
-        small_assign = cst.ensure_type(small, cst.AnnAssign).with_changes(target=name)
-    statements = [
-        line.with_changes(body=[small_assign]),
-        _statement(cst.Attribute(keep, cst.Name("add")), [cst.Arg(name)]),
-    ]
-    done = cst.Attribute(name, cst.Name("add_done_callback"))
-    if chained is not None:
-        before = cast(cst.Call, old.find(chained))
-        statements.append(_line(before.with_changes(func=done)))
-    discard = cst.Attribute(keep, cst.Name("discard"))
-    return [*statements, _statement(done, [cst.Arg(discard)])]
-
-
-def _statement(
-    func: cst.BaseExpression, args: Sequence[cst.Arg]
-) -> cst.SimpleStatementLine:
-    import libcst as cst
-
-    return _line(cst.Call(func, args))
-
-
-def _line(call: cst.Call) -> cst.SimpleStatementLine:
-    import libcst as cst
-
-    return cst.SimpleStatementLine([cst.Expr(call)])
