@@ -197,7 +197,7 @@ def _makes_a_task(context: Context) -> bool:
     given = call.args[0]
     if not isinstance(given, ast.Call):
         return False
-    name: str = dotted(given.func) or getattr(given.func, "attr", "")
+    name = str(dotted(given.func) or getattr(given.func, "attr", ""))
     return name.rpartition(".")[2] not in _HELD
 
 
