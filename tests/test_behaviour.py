@@ -6,6 +6,8 @@ for how long each of them blocks the loop, and which shape of code it stands for
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -54,6 +56,20 @@ def test_every_program_is_run() -> None:
         and "from anyio" not in path.read_text("utf-8", "replace")
     }
     assert programs == set(BLOCKED_FOR)
+
+
+def _run(name: str) -> subprocess.CompletedProcess[str]:
+    program = FIXTURES / "dropped-task" / name
+    return subprocess.run(
+        [sys.executable, program], capture_output=True, text=True, timeout=60
+    )
+
+
+def test_kept_task_is_not_collected() -> None:
+    before, after = _run("vanishes.before.py"), _run("vanishes.after.py")
+    assert "Task was destroyed but it is pending" in before.stderr
+    assert before.stdout == ""
+    assert (after.stdout, after.stderr) == ("done\n", "")
 
 
 BLOCKS = """

@@ -10,7 +10,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from asyncfix import facts, value
     from asyncfix.codemod import Codemod, Context, Model, Names, Part, Plan, Site
+    from asyncfix.detect import calls_named, site_of
     from asyncfix.guards import GUARDS
     from asyncfix.guards.ahead import goes_ahead
     from asyncfix.model import (
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from asyncfix.offload import runs_elsewhere
     from asyncfix.reach import Chain, Step
     from asyncfix.slices import Slice
+    from asyncfix.tree import Tree, dotted
 
 __version__ = "0.1.0"
 
@@ -49,9 +52,15 @@ __all__ = [
     "Site",
     "Slice",
     "Step",
+    "Tree",
     "__version__",
+    "calls_named",
+    "dotted",
+    "facts",
     "goes_ahead",
     "runs_elsewhere",
+    "site_of",
+    "value",
 ]
 
 _HOMES = {
@@ -70,6 +79,10 @@ _HOMES = {
     "goes_ahead": "guards.ahead",
     "runs_elsewhere": "offload",
     "Step": "reach",
+    "Tree": "tree",
+    "dotted": "tree",
+    "calls_named": "detect",
+    "site_of": "detect",
     "AsyncfixError": "model",
     "Doubt": "model",
     "Finding": "model",
@@ -81,10 +94,12 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     """Load a public name from the module it lives in (PEP 562)."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'asyncfix' has no attribute {name!r}")
     from importlib import import_module
 
+    if name in ("facts", "value"):
+        return import_module(f"asyncfix.{name}")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'asyncfix' has no attribute {name!r}")
     value = getattr(import_module(f"asyncfix.{_HOMES[name]}"), name)
     globals()[name] = value
     return value

@@ -47,7 +47,8 @@ class Site(NamedTuple):
 
     `kind` is `call`, `value` or `blocking`, which is a call, too; `wanted` is the qualified name the
     codemod asked for, or of what blocks; `function` is the scope of the
-    `async def` around the place; `chain` is how a blocking call gets there.
+    `async def` around the place, or the place's own scope where there is none;
+    `chain` is how a blocking call gets there.
     """
 
     path: str
@@ -89,13 +90,14 @@ class Part:
             are looked up there, and it may be in another file.
         prelude: source of one statement for the module's top level, below the
             imports; added once per file, left out where it stands there already.
+            Where it names a module, it is made of the names of the part.
         guards: what must hold where the part stands, if it has a context of its own.
     """
 
     nodes: tuple[ast.AST, ...]
     make: Make
     context: Context | None = None
-    prelude: str = ""
+    prelude: str | Callable[[Names], str] = ""
     guards: tuple[str, ...] = ()
 
 
@@ -144,9 +146,14 @@ class Model:
         catalog: Catalog,
         settings: Settings,
         source: Callable[[str], Source] | None = None,
+        whole: bool = False,
     ) -> None:
-        """Read files as they were scanned, or as `source` gives them."""
+        """Read files as they were scanned, or as `source` gives them.
+
+        `whole` tells that nearly all files will be asked about.
+        """
         self.project = project
+        self.whole = whole
         self.catalog = catalog
         self.settings = settings
         self.reader = Reader(project, source)
@@ -175,7 +182,7 @@ class Model:
     def reach(self) -> Reach:
         """Give who blocks through whom."""
         severity = self.settings.severity
-        return Reach(self.project, self.catalog, severity, whole=False)
+        return Reach(self.project, self.catalog, severity, whole=self.whole)
 
     @cached_property
     def confirm(self) -> Confirm:
@@ -209,7 +216,6 @@ class Context:
             self.node = tree.find(ast.Call, start, end)
         else:
             self.node = tree.find(ast.expr, start, end)
-        self.function = self._coroutine()
         self.needs: tuple[str, ...] = ()
         """The modules that the new code names; guard N3 asks for each."""
         self.framework = "asyncio"
@@ -232,7 +238,9 @@ class Context:
         there.node = node
         return there
 
-    def _coroutine(self) -> ast.AsyncFunctionDef:
+    @cached_property
+    def function(self) -> ast.AsyncFunctionDef:
+        """Give the coroutine round the site; raises LookupError if there is none."""
         node: ast.AST = self.node
         for above, below in self.tree.ancestors(self.node):
             if isinstance(above, ast.AsyncFunctionDef) and below in above.body:
@@ -301,6 +309,15 @@ class Codemod:
     """Ids of the guards that must hold, asked in this order."""
     noqa: ClassVar[tuple[str, ...]] = ()
     """Codes of other linters whose `# noqa: CODE` silences this codemod."""
+
+    def search(self, model: Model, path: str) -> Iterable[Site]:
+        """Give sites of a file that `calls` and `blocking` cannot tell.
+
+        Asked for every file: it goes by facts, and rules most files out by
+        `word in facts.packed`. What it says of a file may depend on that file
+        and on those that it imports, on no others.
+        """
+        return ()
 
     def judge(self, context: Context) -> Plan | None:
         """Say what to do about a site; None if it is no finding at all."""

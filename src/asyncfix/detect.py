@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 from asyncfix import facts as f
 from asyncfix.catalog import Entry
-from asyncfix.codemod import Codemod, Site
+from asyncfix.codemod import Codemod, Model, Site
 from asyncfix.link import Project
 from asyncfix.reach import SEVERITIES, Chain, Edge, Place, Reach, Step
 
@@ -45,6 +45,39 @@ def sites(
                     site = Site(path, use, kind, answer.name, coroutine)
                     yield from ((codemod, site) for codemod in wanted[answer.name])
                     break
+
+
+def searched(
+    model: Model, path: str, codemods: Iterable[Codemod]
+) -> Iterator[tuple[Codemod, Site]]:
+    """Give the sites of one file that codemods search for themselves."""
+    for codemod in codemods:
+        for site in codemod.search(model, path):
+            yield codemod, site
+
+
+def calls_named(
+    project: Project, path: str, names: frozenset[str], more: Collection[int] = ()
+) -> Iterator[f.Use]:
+    """Give a file's calls whose last name is one of these, in its order.
+
+    Names that the file itself gives them count, too. With `more`, only calls
+    whose value is used in one of these ways are given.
+    """
+    facts = project.files[path]
+    if not any(name.encode() in facts.packed for name in names):
+        return
+    pairs = (each.partition(" ") for each in facts.head.renames)
+    spelled = names | {new for old, _, new in pairs if old in names}
+    for use in sorted(facts.calls, key=_place):
+        if use.name.rpartition(".")[2] in spelled and (not more or use.role in more):
+            yield use
+
+
+def site_of(project: Project, path: str, use: f.Use, kind: str, wanted: str) -> Site:
+    """Give the site of a use, in a coroutine or not."""
+    around = _coroutine(project, path, use.scope)
+    return Site(path, use, kind, wanted, use.scope if around < 0 else around)
 
 
 def _place(use: f.Use) -> tuple[int, int]:

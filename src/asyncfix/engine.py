@@ -10,15 +10,14 @@ from typing import NamedTuple
 
 from asyncfix import registry, workers
 from asyncfix.catalog import Catalog
-from asyncfix.codemod import Codemod, Site, by_names
-from asyncfix.detect import blocking_sites, plain, sites
+from asyncfix.codemod import Codemod, Model, Site, by_names
+from asyncfix.detect import blocking_sites, plain, searched, sites
 from asyncfix.gather import Gathered, around, gather
 from asyncfix.library import Library
 from asyncfix.link import Project
 from asyncfix.memory import Memory, Told
 from asyncfix.model import Change, Finding, Problem, Result, Settings
-from asyncfix.reach import Chain, Edge, Place, Reach
-from asyncfix.reader import Reader
+from asyncfix.reach import Chain, Edge, Place
 
 # Facts of more files than this are not kept unpacked.
 _MOST_AWAKE = 100
@@ -148,13 +147,15 @@ class _Run:
         if not self.settings.include_generated:
             paths = [path for path in paths if not marks[path][0]]
         whole = len(paths) == len(project.files)
+        model = Model(project, self.catalog, self.settings, whole=whole)
         blocked: Mapping[str, Sequence[Site]] = {}
         if any(codemod.blocking for codemod in self.chosen):
-            reach = Reach(project, self.catalog, self.settings.severity, whole=whole)
-            blocked = blocking_sites(reach, paths, self._ways(reach))
+            blocked = blocking_sites(model.reach, paths, self._ways(model))
         with_sites = set()
         for path in paths:
-            if any(sites(project, path, self.chosen)):
+            if any(sites(project, path, self.chosen)) or any(
+                searched(model, path, self.chosen)
+            ):
                 with_sites.add(path)
             project.rest(_MOST_AWAKE)
         told = {}
@@ -163,15 +164,12 @@ class _Run:
             told[path] = Told(found, path in with_sites, *mark)
         return told
 
-    def _ways(self, reach: Reach) -> Callable[[Place, Edge], Chain | None]:
+    def _ways(self, model: Model) -> Callable[[Place, Edge], Chain | None]:
         """Give what finds the way from a call to what blocks."""
-        from asyncfix.confirm import Confirm
-
-        confirm = Confirm(reach, Reader(reach.project))
 
         def way(place: Place, edge: Edge) -> Chain | None:
             try:
-                return confirm.chain(place, edge)
+                return model.confirm.chain(place, edge)
             except LookupError as error:
                 words = str(error).strip("'\"")
                 hint = "run asyncfix again"

@@ -9,7 +9,7 @@ from typing import Any
 
 from asyncfix.catalog import Catalog
 from asyncfix.codemod import Codemod, Model, Site, SiteError
-from asyncfix.detect import blocking_sites, from_plain, sites
+from asyncfix.detect import blocking_sites, from_plain, searched, sites
 from asyncfix.edits import apply, moved_lines
 from asyncfix.judge import Judgement, judge
 from asyncfix.link import Project
@@ -114,6 +114,7 @@ class Passes:
         try:
             found = [
                 *sites(self.project, path, self.codemods),
+                *searched(self.model, path, self.codemods),
                 *(
                     (codemod, site)
                     for site in blocked

@@ -75,10 +75,16 @@ def rewrite(
     The parts do not overlap.
     """
     edits = _laid_out(tree, [each for each in parts if each.part.nodes], line_length)
-    edits += _imports(project, tree, path, parts, edits)
-    preludes = dict.fromkeys(each.part.prelude for each in parts if each.part.prelude)
-    edits += toplevel.additions(tree, tuple(preludes))
+    imported = _imports(project, tree, path, parts, edits)
+    edits += imported
+    preludes = dict.fromkeys(filter(None, map(_prelude, parts)))
+    edits += toplevel.additions(tree, tuple(preludes), imported)
     return tuple(sorted(edits, key=lambda edit: (edit.start, edit.end)))
+
+
+def _prelude(made: Made) -> str:
+    said = made.part.prelude
+    return said if isinstance(said, str) else said(made.names)
 
 
 def _laid_out(tree: Tree, parts: Sequence[Made], line_length: int) -> list[Edit]:

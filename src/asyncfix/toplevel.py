@@ -9,17 +9,22 @@ from asyncfix.edits import Edit
 from asyncfix.tree import Tree
 
 
-def additions(tree: Tree, statements: Sequence[str]) -> list[Edit]:
+def additions(
+    tree: Tree, statements: Sequence[str], imports: Sequence[Edit] = ()
+) -> list[Edit]:
     """Give the edits that add statements of one line each below the imports.
 
-    A statement that the module has at its top level already is left out.
+    A statement that the module has at its top level already is left out. All go
+    below the imports of what they name; `imports` are the edits that add some.
     """
-    have = {ast.unparse(each) for each in tree.module.body}
-    missing = [each for each in statements if ast.unparse(ast.parse(each)) not in have]
+    wanted = {each: ast.parse(each).body[0] for each in statements}
+    kinds = {type(each) for each in wanted.values()}
+    have = {ast.unparse(each) for each in tree.module.body if type(each) in kinds}
+    missing = [each for each in statements if ast.unparse(wanted[each]) not in have]
     if not missing:
         return []
     lines = tree.lines
-    last = _last_of_head(tree)
+    last = _last_of_needed(tree, missing, imports)
     newline = lines.newline(last or 1)
     body = newline.join(each.encode() for each in missing)
     if not last:
@@ -37,6 +42,35 @@ def additions(tree: Tree, statements: Sequence[str]) -> list[Edit]:
     if last < len(lines.starts) and lines.line(last + 1).strip():
         text += newline
     return [Edit(start, start, text, True)]
+
+
+def _last_of_needed(
+    tree: Tree, statements: Sequence[str], imports: Sequence[Edit]
+) -> int:
+    """Give the last line of the imports at the top, and of those that are needed.
+
+    Others may stand further down, as behind `sys.path.insert(...)`.
+    """
+    named = {
+        node.id
+        for each in statements
+        for node in ast.walk(ast.parse(each))
+        if isinstance(node, ast.Name)
+    }
+    last = _last_of_head(tree)
+    if any(edit.new for edit in imports):
+        lowest = max(edit.start for edit in imports if edit.new)
+        last = max(last, tree.lines.line_of(lowest) - 1)
+    for statement in tree.module.body:
+        if not isinstance(statement, (ast.Import, ast.ImportFrom)):
+            continue
+        names = {each.asname or each.name.partition(".")[0] for each in statement.names}
+        # A run of imports is not parted.
+        if statement.lineno > last and (
+            names & named or (last and statement.lineno == last + 1)
+        ):
+            last = statement.end_lineno or statement.lineno
+    return last
 
 
 def _last_of_head(tree: Tree) -> int:

@@ -38,6 +38,7 @@ GUARDS: dict[str, Guard] = {
     "C2": cancellation.cleanup_is_not_cut,
     "E1": world.runs_on_asyncio,
     "E2": world.nobody_patches_it,
+    "E3": world.nobody_replaces_it,
     "O1": owners.decorators_are_neutral,
     "V1": owners.only_called,
     "thread-affinity": threads.no_thread_of_its_own,

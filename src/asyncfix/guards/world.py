@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from functools import partial
 
 from asyncfix import facts as f
 from asyncfix.codemod import Context, is_test
@@ -122,6 +123,29 @@ def _framework(context: Context, importers: list[str]) -> str:
 
 def nobody_patches_it(context: Context) -> Doubt | None:
     """E2: no test replaces, by name, the call that goes away, or the clock."""
+    doubt = _patched(context, "E2")
+    if doubt is not None:
+        return doubt
+    around = _around(context)
+    for path in sorted(context.project.files):
+        facts = context.project.files[path]
+        if facts.frozen and path in around:
+            return Doubt(
+                "E2",
+                Level.MANUAL,
+                f"{path}:{facts.frozen[0]} freezes the clock: "
+                "the event loop would wait for ever",
+                "pass real_asyncio=True to freeze_time, or use time_machine",
+            )
+    return None
+
+
+def nobody_replaces_it(context: Context) -> Doubt | None:
+    """E3: no test replaces, by name, the call that the fix builds on."""
+    return _patched(context, "E3")
+
+
+def _patched(context: Context, guard: str) -> Doubt | None:
     project, site = context.project, context.site
     callee, wanted = site.use.name, site.wanted
     root = callee.partition(".")[0]
@@ -150,19 +174,11 @@ def nobody_patches_it(context: Context) -> Doubt | None:
                 hit = bool(meant & own) or wanted in {each.name for each in names}
             if hit:
                 return Doubt(
-                    "E2",
+                    guard,
                     Level.MANUAL,
                     f"{path}:{patch.line} patches {patch.target}",
                     "change the test with it",
                 )
-        if facts.frozen and path in around:
-            return Doubt(
-                "E2",
-                Level.MANUAL,
-                f"{path}:{facts.frozen[0]} freezes the clock: "
-                "the event loop would wait for ever",
-                "pass real_asyncio=True to freeze_time, or use time_machine",
-            )
     return None
 
 
@@ -185,6 +201,10 @@ def _around(context: Context) -> set[str]:
     Its importers, near and far, and every conftest.py that pytest loads for
     one of them.
     """
+    return context.tree.once(("around",), partial(_all_around, context))
+
+
+def _all_around(context: Context) -> set[str]:
     project, path = context.project, context.site.path
     around = {*project.reached_by(path), path}
     folders: set[str] = set()
