@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeVar
 
+from asyncfix.expressions import describe
 from asyncfix.facts import Facts, Use
 from asyncfix.link import Answer, Project
 from asyncfix.model import AsyncfixError, Doubt, Level, Settings
@@ -21,6 +22,7 @@ from asyncfix.reach import Chain, Reach
 from asyncfix.reader import Reader
 from asyncfix.source import Source
 from asyncfix.tree import Tree, dotted
+from asyncfix.value import Value
 
 if TYPE_CHECKING:
     import libcst as cst
@@ -43,7 +45,8 @@ class SiteError(Exception):
 class Site(NamedTuple):
     """One place that the facts point at.
 
-    `kind` is `call`, `value` or `blocking`, which is a call, too; `wanted` is the qualified name the
+    `kind` is `call`, `value`, or one of two more kinds of call: `method`, found
+    by the type of its receiver, and `blocking`. `wanted` is the qualified name the
     codemod asked for, or of what blocks; `function` is the scope of the
     `async def` around the place; `chain` is how a blocking call gets there.
     """
@@ -108,6 +111,7 @@ class Plan:
         change: what the fix changes besides the wished-for, if anything.
         needs: the modules the new code names; the engine sees to the imports.
         doubts: what the codemod itself found to hold the fix back.
+        guards: ids of guards that this fix needs besides those of its codemod.
         parts: what the fix replaces, where that is not the site's own call alone.
         key: fixes of one key are one and the same fix, made once; it cures all
             findings that have it. Empty for a fix of its own.
@@ -119,6 +123,7 @@ class Plan:
     change: str = ""
     needs: tuple[str, ...] = ()
     doubts: tuple[Doubt, ...] = ()
+    guards: tuple[str, ...] = ()
     parts: tuple[Part, ...] = ()
     key: str = ""
 
@@ -222,6 +227,12 @@ class Context:
             return None
         return self.project.qualified_name(self.site.path, self.site.function, name)
 
+    def value(self, node: ast.expr) -> Value | None:
+        """Give what an expression in the site's scope is; None if not sure."""
+        use = self.site.use
+        values = self.model.reach.values
+        return values.of(self.site.path, use.scope, describe(node))
+
     def modules(self) -> dict[str, str]:
         """Give the module meant by each need, anyio standing in for asyncio."""
         return {
@@ -251,6 +262,9 @@ class Codemod:
     """The anti-pattern in kebab-case, as in `blocking-sleep`."""
     calls: ClassVar[tuple[str, ...]] = ()
     """Qualified names of callables; a call of one in a coroutine is a site."""
+    methods: ClassVar[tuple[str, ...]] = ()
+    """Qualified names of methods, as in `asyncio.AbstractEventLoop.run_in_executor`;
+    a call in a coroutine on an object of the class, or of one below it, is a site."""
     blocking: ClassVar[bool] = False
     """Every call in a coroutine that blocks, itself or through others, is a site."""
     guards: ClassVar[tuple[str, ...]] = ()

@@ -19,6 +19,7 @@ from asyncfix.memory import Memory, Told
 from asyncfix.model import Change, Finding, Problem, Result, Settings
 from asyncfix.reach import Chain, Edge, Place, Reach
 from asyncfix.reader import Reader
+from asyncfix.values import Values
 
 # Facts of more files than this are not kept unpacked.
 _MOST_AWAKE = 100
@@ -149,12 +150,14 @@ class _Run:
             paths = [path for path in paths if not marks[path][0]]
         whole = len(paths) == len(project.files)
         blocked: Mapping[str, Sequence[Site]] = {}
+        values = Values(project, self.catalog)
         if any(codemod.blocking for codemod in self.chosen):
             reach = Reach(project, self.catalog, self.settings.severity, whole=whole)
             blocked = blocking_sites(reach, paths, self._ways(reach))
+            values = reach.values
         with_sites = set()
         for path in paths:
-            if any(sites(project, path, self.chosen)):
+            if any(sites(project, path, self.chosen, values)):
                 with_sites.add(path)
             project.rest(_MOST_AWAKE)
         told = {}

@@ -83,8 +83,9 @@ def judge(
 def _weigh(codemod: Codemod, context: Context, plan: Plan) -> Judgement:
     """Ask the guards: names first, then the codemod's own doubts, then the rest."""
     context.needs = plan.needs
-    naming = [guard for guard in codemod.guards if guard in ("N1", "N2")]
-    others = [guard for guard in codemod.guards if guard not in naming]
+    guards = dict.fromkeys((*codemod.guards, *plan.guards))
+    naming = [guard for guard in guards if guard in ("N1", "N2")]
+    others = [guard for guard in guards if guard not in naming]
     refused = plan.level is Level.MANUAL
     doubts: list[Doubt] = [*plan.doubts]
     if not refused:
