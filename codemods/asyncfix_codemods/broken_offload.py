@@ -6,8 +6,19 @@ import ast
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from asyncfix import NEW_AWAIT, Codemod, Context, Doubt, Level, Names, Part, Plan, Slice
-from asyncfix_codemods import _given
+from asyncfix import (
+    NEW_AWAIT,
+    NEW_THREAD,
+    Codemod,
+    Context,
+    Doubt,
+    Level,
+    Names,
+    Part,
+    Plan,
+    Slice,
+)
+from asyncfix_codemods import _given, _pools
 
 if TYPE_CHECKING:
     import libcst as cst
@@ -80,7 +91,7 @@ def _is_sure(context: Context) -> bool:
 def _plan(context: Context) -> Plan | None:
     wanted, call = context.site.wanted, context.call
     if wanted in _POOLS:
-        return _pool(context)
+        return _pools.block(context)
     place = _FUNCTION[wanted]
     if any(isinstance(each, ast.Starred) for each in call.args[: place + 1]):
         return None
@@ -88,13 +99,20 @@ def _plan(context: Context) -> Plan | None:
         return None
     function = call.args[place]
     if isinstance(function, ast.Call):
-        return _called_at_once(context, function) or _waited_for(context)
+        return _called_at_once(context, function) or _last(context)
     value = context.value(function)
     if value is not None and _given.is_coroutine_function(context, value):
         return _asynchronous(context, function)
     if wanted == _IN_EXECUTOR and call.keywords:
         return _keywords(context)
-    return _waited_for(context) or _dropped(context)
+    return _last(context)
+
+
+def _last(context: Context) -> Plan | None:
+    """Look at what becomes of the result, where the call itself is right."""
+    if context.site.wanted == _SUBMIT:
+        return _pools.result_of_submit(context)
+    return _dropped(context)
 
 
 # -- to_thread(f()) ---------------------------------------------------------
@@ -138,8 +156,23 @@ def _called_at_once(context: Context, inner: ast.Call) -> Plan | None:
         by_hand=by_hand,
         doubts=(*_is_caught(context), *_comment(context, inner)),
         guards=_exact(context),
-        parts=(Part((inner,), make),),
+        parts=(
+            Part((inner,), make, context=_inside(context, inner), guards=NEW_THREAD),
+        ),
     )
+
+
+def _inside(context: Context, inner: ast.Call) -> Context:
+    """Give the context of a call among the site's arguments."""
+    site = context.site
+    use = site.use._replace(
+        line=inner.lineno,
+        col=inner.col_offset,
+        end_line=inner.end_lineno or inner.lineno,
+        end_col=inner.end_col_offset or 0,
+        name=context.tree.text(inner.func),
+    )
+    return Context(context.model, site._replace(use=use))
 
 
 # -- run_in_executor(None, f, k=v) --------------------------------------------
@@ -306,8 +339,6 @@ def _dropped(context: Context) -> Plan | None:
             by_hand=f"await {shown}, or keep the future and await it later",
             level=Level.MANUAL,
         )
-    if context.site.wanted == _SUBMIT:
-        return None  # as much as to say: somewhere, some time
 
     def make(slice_: Slice, names: Names) -> Sequence[cst.CSTNode]:
         import libcst as cst
@@ -322,67 +353,6 @@ def _dropped(context: Context) -> Plan | None:
         guards=_AWAIT,
         parts=(Part((call,), make),),
     )
-
-
-def _waited_for(context: Context) -> Plan | None:
-    """`pool.submit(f, x).result()`: the loop waits for the thread."""
-    call, tree = context.call, context.tree
-    above = tree.parent(call)
-    if context.site.wanted != _SUBMIT or not isinstance(above, ast.Attribute):
-        return None
-    whole = tree.parent(above)
-    if above.attr != "result" or not isinstance(whole, ast.Call):
-        return None
-    pool = tree.text(call.func).removesuffix(".submit")
-    job = _listed(context, [*call.args, *call.keywords])
-    if call.keywords:
-        job = f"functools.partial({job})"
-    by_hand = f"await asyncio.get_running_loop().run_in_executor({pool}, {job})"
-    if whole.args or whole.keywords:
-        by_hand += ", in asyncio.wait_for(...) with the timeout"
-    return Plan(
-        f"result() holds the event loop until {pool} has done the work",
-        by_hand=by_hand,
-        level=Level.MANUAL,
-    )
-
-
-def _pool(context: Context) -> Plan | None:
-    """`with ThreadPoolExecutor() as pool:` waits for the pool when it is left."""
-    item = context.tree.parent(context.node)
-    if not isinstance(item, ast.withitem):
-        return None
-    block = context.tree.parent(item)
-    if not isinstance(block, ast.With):
-        return None
-    name = item.optional_vars
-    if isinstance(name, ast.Name) and _all_awaited(context, block, name.id):
-        return None
-    return Plan(
-        f"leaving the `with` over {context.spelled} waits on the event loop "
-        "for all that the pool still has to do",
-        by_hand="make the pool once, hand it to loop.run_in_executor(pool, ...) and "
-        "await each job; when the program ends: await asyncio.to_thread(pool.shutdown)",
-        level=Level.MANUAL,
-    )
-
-
-def _all_awaited(context: Context, block: ast.With, name: str) -> bool:
-    """Tell whether each job of a pool is awaited where it is started."""
-    for statement in block.body:
-        for node in ast.walk(statement):
-            if not isinstance(node, ast.Name) or node.id != name:
-                continue
-            call = context.tree.parent(node)
-            if (
-                not isinstance(call, ast.Call)
-                or node is not call.args[0]
-                or not isinstance(call.func, ast.Attribute)
-                or call.func.attr != "run_in_executor"
-                or not isinstance(context.tree.parent(call), ast.Await)
-            ):
-                return False
-    return True
 
 
 # -- shared ---------------------------------------------------------------------

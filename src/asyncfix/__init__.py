@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from asyncfix.codemod import Codemod, Context, Model, Names, Part, Plan, Site
     from asyncfix.guards import GUARDS
+    from asyncfix.guards.ahead import goes_ahead
     from asyncfix.model import (
         NEW_AWAIT,
+        NEW_THREAD,
         AsyncfixError,
         Doubt,
         Finding,
@@ -31,6 +33,7 @@ __version__ = "0.1.0"
 __all__ = [
     "GUARDS",
     "NEW_AWAIT",
+    "NEW_THREAD",
     "AsyncfixError",
     "Chain",
     "Codemod",
@@ -49,6 +52,7 @@ __all__ = [
     "Step",
     "Value",
     "__version__",
+    "goes_ahead",
     "runs_elsewhere",
 ]
 
@@ -64,6 +68,8 @@ _HOMES = {
     "Site": "codemod",
     "GUARDS": "guards",
     "NEW_AWAIT": "model",
+    "NEW_THREAD": "model",
+    "goes_ahead": "guards.ahead",
     "runs_elsewhere": "offload",
     "Step": "reach",
     "Value": "value",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeVar
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from asyncfix.catalog import Catalog
     from asyncfix.confirm import Confirm
+    from asyncfix.effects import Effects
     from asyncfix.slices import Slice
 
 Result = TypeVar("Result")
@@ -115,6 +117,10 @@ class Plan:
         parts: what the fix replaces, where that is not the site's own call alone.
         key: fixes of one key are one and the same fix, made once; it cures all
             findings that have it. Empty for a fix of its own.
+        stands: where the new await will stand, if not at the site: guards are
+            asked at the first node, A3 at the others as well.
+        moves: the statement that goes to a thread as a whole, if one does.
+        keeps: the target in it that is assigned in the coroutine all the same.
     """
 
     message: str
@@ -126,6 +132,9 @@ class Plan:
     guards: tuple[str, ...] = ()
     parts: tuple[Part, ...] = ()
     key: str = ""
+    stands: tuple[ast.expr | ast.stmt, ...] = ()
+    moves: ast.stmt | None = None
+    keeps: ast.expr | None = None
 
 
 class Model:
@@ -169,6 +178,13 @@ class Model:
 
         return Confirm(self.reach, self.reader)
 
+    @cached_property
+    def effects(self) -> Effects:
+        """Give what functions touch."""
+        from asyncfix.effects import Effects
+
+        return Effects(self.project, self.reach.values, self.catalog, self.reader)
+
 
 class Context:
     """Everything that a guard or a codemod may ask about one site."""
@@ -182,7 +198,7 @@ class Context:
         self.facts: Facts = project.files[site.path]
         use = site.use
         start, end = (use.line, use.col), (use.end_line, use.end_col)
-        self.node: ast.expr
+        self.node: ast.expr | ast.stmt
         if site.kind != "value":
             self.node = tree.find(ast.Call, start, end)
         else:
@@ -192,6 +208,23 @@ class Context:
         """The modules that the new code names; guard N3 asks for each."""
         self.framework = "asyncio"
         """The library whose event loop runs this code; guard E1 sets it."""
+        self.ahead = False
+        """The new await stands in a statement of its own, before the site's."""
+        self.moved: ast.stmt | None = None
+        """The statement that goes to a thread as a whole, where not just the call does."""
+        self.kept: ast.expr | None = None
+        """The target in it that is assigned in the coroutine all the same."""
+
+    @property
+    def effects(self) -> Effects:
+        """Give what functions touch, worked out where somebody asks."""
+        return self.model.effects
+
+    def at(self, node: ast.expr | ast.stmt) -> Context:
+        """Give the same context for another node of the same coroutine."""
+        there = copy(self)
+        there.node = node
+        return there
 
     def _coroutine(self) -> ast.AsyncFunctionDef:
         node: ast.AST = self.node

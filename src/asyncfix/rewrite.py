@@ -19,6 +19,8 @@ from asyncfix.link import Project
 from asyncfix.slices import Slice, SliceError
 from asyncfix.tree import Tree
 
+_HEAD = re.compile(rb"@|(?:async\s+)?def\s|class\s")
+
 
 class Made(NamedTuple):
     """The new code of one part of a fix."""
@@ -105,6 +107,8 @@ def _laid_out(tree: Tree, parts: Sequence[Made], line_length: int) -> list[Edit]
             _with_lf(apply(old, moved), newline),
             indent,
             line_length,
+            # Whoever broke the line did so for the code that was there.
+            always=any(b"\n" in lines.text[e.start : e.end] for e in group),
         )
         result += (
             group
@@ -128,10 +132,15 @@ def _block(tree: Tree, edit: Edit, line_length: int) -> Edit:
         line_length,
         always=True,
     )
-    if new is None:
-        return edit
-    text = old[:indent] + new.encode("utf-8").replace(b"\n", newline)
-    return edit._replace(new=text + (old[-end:] if end else b""))
+    text = edit.new
+    if new is not None:
+        text = old[:indent] + new.lstrip(" \n").encode("utf-8").replace(b"\n", newline)
+        text += old[-end:] if end else b""
+    above = lines.line(max(lines.line_of(edit.start) - 1, 1)).strip()
+    if _HEAD.match(text.strip()) and above and not above.startswith(b"#"):
+        if not _HEAD.match(above):
+            text = newline + text
+    return edit._replace(new=text)
 
 
 def _with_lf(text: bytes, newline: bytes) -> str:
@@ -184,4 +193,10 @@ def _imports(
         if not re.search(rb"(?<![\w.])%s(?!\w)" % name.encode("utf-8"), written)
     ]
     dropped = imports.removals(tree, project, path, leaving, places)
-    return [*added.values(), *dropped]
+    leaves = {edit.start for edit in dropped}
+    new = imports.merged(list(added.values()))
+    for position, edit in enumerate(new):
+        if edit.start in leaves:  # it stands in place of what goes
+            text = re.sub(rb"(\r\n|\r|\n)\1\Z", rb"\1", edit.new)
+            new[position] = edit._replace(new=text)
+    return [*new, *dropped]
