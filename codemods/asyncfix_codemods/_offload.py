@@ -140,3 +140,13 @@ def by_hand(context: Context, function: str, arguments: str) -> str:
         job = f"functools.partial({job})"
     executor = context.settings.executor.rpartition(":")[2] or "None"
     return f"await asyncio.get_running_loop().run_in_executor({executor}, {job})"
+
+
+def arguments(context: Context, call: ast.Call) -> str:
+    """Give a call's arguments for a message, shortened where they are many."""
+    words = [context.tree.text(each) for each in call.args]
+    for keyword in call.keywords:
+        value = context.tree.text(keyword.value)
+        words.append(f"{keyword.arg}={value}" if keyword.arg else f"**{value}")
+    text = ", ".join(words)
+    return text if len(text) <= 80 else "..."

@@ -120,13 +120,15 @@ def _walk_needed(
             for each in value:
                 if not isinstance(each, ast.AST):
                     continue
-                _walk_needed(each, block, inner, found)
+                around = any(inside is block for inside in ast.walk(each))
+                # What had a value before the block says nothing of what comes after.
+                _walk_needed(each, block, hidden if around else inner, found)
                 if isinstance(each, (ast.Assign, ast.AnnAssign)) and each.value:
                     targets = (
                         each.targets if isinstance(each, ast.Assign) else [each.target]
                     )
                     inner |= {t.id for t in targets if isinstance(t, ast.Name)}
-                elif any(inside is block for inside in ast.walk(each)):
+                elif around:
                     inner = hidden  # from here on the block's values count
 
 

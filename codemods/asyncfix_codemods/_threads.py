@@ -96,6 +96,12 @@ def strategy(context: Context) -> Iterator[Doubt]:
         yield _no(
             "report", entry.why or "there is no better form known", "move it away"
         )
+    elif direct and (opened := _opened_here(context)):
+        yield _no(
+            "thread-chain",
+            f"{context.tree.text(opened)} is called in the same expression and blocks, too",
+            "put both calls into a function, and hand that to a thread",
+        )
     elif direct and not _is_stateless(context):
         owner = entry.name.rpartition(".")[0]
         yield _no(
@@ -209,16 +215,29 @@ def _is_lazy(context: Context) -> bool:
     return len(chain.steps) == 1 and ("lazy" in words or "generator" in words)
 
 
+def _opened_here(context: Context) -> ast.Call | None:
+    """Give the call whose result the site's call is a method of, if it blocks, too."""
+    function = context.call.func
+    owner = function.value if isinstance(function, ast.Attribute) else None
+    return owner if isinstance(owner, ast.Call) and _blocks(context, owner) else None
+
+
 def _blocks_further(context: Context, attribute: ast.Attribute) -> bool:
     """Tell whether a method of the result is called that blocks as well."""
     above = context.tree.parent(attribute)
-    if not isinstance(above, ast.Call) or above.func is not attribute:
-        return False
+    return (
+        isinstance(above, ast.Call)
+        and above.func is attribute
+        and _blocks(context, above)
+    )
+
+
+def _blocks(context: Context, call: ast.Call) -> bool:
     place = (context.site.path, context.site.function)
-    end = (above.end_lineno, above.end_col_offset)
+    start, end = (call.lineno, call.col_offset), (call.end_lineno, call.end_col_offset)
     return any(
         (edge.use.end_line, edge.use.end_col) == end
-        and (edge.use.line, edge.use.col) == (above.lineno, above.col_offset)
+        and (edge.use.line, edge.use.col) == start
         for edge in context.model.reach.edges(place)
         if edge.entry is not None
     )

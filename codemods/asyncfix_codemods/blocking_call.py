@@ -100,9 +100,7 @@ class BlockingCall(Codemod):
                 needs=way.needs,
                 parts=_ahead.parts(context, call, way.make),
             )
-        arguments = ", ".join(
-            context.tree.text(each) for each in (*call.args, *call.keywords)
-        )
+        arguments = _offload.arguments(context, call)
         by_hand = _offload.by_hand(context, context.tree.text(call.func), arguments)
         if refusals:
             by_hand = _threads.by_hand(context, refusals[0])

@@ -155,15 +155,26 @@ class Model:
         self.catalog = catalog
         self.settings = settings
         self.reader = Reader(project, source)
-        self._pinned: dict[str, Tree] = {}
+        self._held: dict[str, Tree] = {}
+        self._kept: set[str] = set()
 
     def tree(self, path: str) -> Tree:
-        """Give a file's tree; raises LookupError if the file is not what it was."""
-        return self._pinned.get(path) or self.reader.tree(path)
+        """Give a file's tree, the same until it is released.
 
-    def pin(self, context: Context) -> None:
-        """Keep the tree of a context: fixes hold nodes of it."""
-        self._pinned[context.site.path] = context.tree
+        Raises LookupError if the file is not what it was.
+        """
+        tree = self._held.get(path)
+        if tree is None:
+            tree = self._held[path] = self.reader.tree(path)
+        return tree
+
+    def release(self) -> None:
+        """Let go of the trees of which no fix holds a node."""
+        self._held = {path: self._held[path] for path in self._kept}
+
+    def keep(self, path: str) -> None:
+        """Keep a file's tree: a fix holds nodes of it."""
+        self._kept.add(path)
 
     @cached_property
     def reach(self) -> Reach:

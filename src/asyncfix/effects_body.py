@@ -330,9 +330,9 @@ class Body:
                 ) == without:
                     continue
             self._node(node, around)
-            if isinstance(node, ast.Return) and node.value is not None:
-                returned.append(self.origins.of(node.value))
-            elif isinstance(node, (ast.Yield, ast.YieldFrom)) and node.value:
+            if (isinstance(node, ast.Return) and node.value is not None) or (
+                isinstance(node, (ast.Yield, ast.YieldFrom)) and node.value
+            ):
                 returned.append(self.origins.of(node.value))
             todo.extend(_children(node, around))
         return returned

@@ -188,9 +188,9 @@ class _Scan:
             targets = list(node.targets)
         elif isinstance(node, ast.AnnAssign):
             targets, annotation = [node.target], node.annotation
-        elif isinstance(node, ast.AugAssign):
-            targets, value = [node.target], None
-        elif isinstance(node, (ast.For, ast.AsyncFor)):
+        elif isinstance(node, ast.AugAssign) or isinstance(
+            node, (ast.For, ast.AsyncFor)
+        ):
             targets, value = [node.target], None
         elif isinstance(node, ast.withitem):
             targets, value = [n for n in [node.optional_vars] if n], None
@@ -279,7 +279,5 @@ def _of(change: Change) -> int | None:
         if name in ("str", "int", "float", "bool", "len", "getenv"):
             return PLAIN
     if isinstance(value, ast.BoolOp):
-        return min(
-            (_of(change._replace(value=each)) or UNKNOWN for each in value.values)
-        )
+        return min(_of(change._replace(value=each)) or UNKNOWN for each in value.values)
     return UNKNOWN
