@@ -8,7 +8,7 @@ interface and in a temporary folder, and ends by itself.
 
 Out: a Markdown table on stdout, in milliseconds, progress on stderr.
 
-    python benchmarks/service.py [--seconds S] [--only NAMES]
+    python benchmarks/service.py [--seconds S] [--rounds N] [--only NAMES]
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import argparse
 import ast
 import asyncio
 import contextlib
+import itertools
 import json
 import math
 import os
@@ -26,12 +27,13 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
+from statistics import median
 from typing import NamedTuple
 
 EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "service"
 ASYNCFIX = (sys.executable, "-m", "asyncfix", "--severity", "low")
 PING = "ping"
-TOGETHER = "all in turn"
+ALONE, MENDED, ALL = "none", "the mended ones in turn", "all in turn"
 EVERY = 0.01  # seconds between two pings
 PACE = 0.15  # seconds between two requests of a handler
 LONGEST = 20.0  # seconds that an answer may take
@@ -42,6 +44,9 @@ class Latency(NamedTuple):
 
     p50: float
     p99: float
+
+
+Figures = dict[str, Latency]
 
 
 def verdicts(folder: Path) -> dict[str, str]:
@@ -102,11 +107,10 @@ async def asked(port: int, names: Sequence[str]) -> AsyncIterator[None]:
     """Ask handlers in turn as long as the block lasts, one every `PACE` seconds."""
 
     async def forever() -> None:
-        while True:
-            for name in names:
-                pause = asyncio.create_task(asyncio.sleep(PACE))
-                await ask(port, name)
-                await pause
+        for name in itertools.cycle(names):
+            pause = asyncio.create_task(asyncio.sleep(PACE))
+            await ask(port, name)
+            await pause
 
     task = asyncio.create_task(forever())
     try:
@@ -137,37 +141,44 @@ async def measure(port: int, names: Sequence[str], seconds: float) -> Latency:
     return Latency(took[len(took) // 2], took[math.ceil(len(took) * 0.99) - 1])
 
 
-def measured(
-    folder: Path, handlers: Sequence[str], seconds: float
-) -> dict[str, Latency]:
-    """Out: the latency of a ping beside each handler, and beside all of them in turn."""
-    rounds = {name: [name] for name in handlers} | {TOGETHER: list(handlers)}
+def measured(folder: Path, rows: dict[str, list[str]], seconds: float) -> Figures:
+    """Out: the latency of a ping for each row, beside the handlers of that row."""
+    lengths = {
+        row: max(seconds, PACE * len(names) * 2 if len(names) > 1 else 0)
+        for row, names in rows.items()
+    }
     found = {}
-    with started(folder, (seconds + LONGEST) * len(rounds) * 2) as port:
-        for name, names in rounds.items():
-            longer = max(seconds, PACE * len(names) * 2 if len(names) > 1 else 0)
-            print(f"{folder.name}: {name}, {longer:.1f} s", file=sys.stderr)
-            found[name] = asyncio.run(measure(port, names, longer))
+    with started(folder, sum(lengths.values()) + LONGEST * len(rows)) as port:
+        for row, names in rows.items():
+            print(f"{folder.name}: {row}, {lengths[row]:.1f} s", file=sys.stderr)
+            found[row] = asyncio.run(measure(port, names, lengths[row]))
     return found
 
 
-def table(
-    said: dict[str, str], before: dict[str, Latency], after: dict[str, Latency]
-) -> Iterator[str]:
+def in_the_middle(rounds: Sequence[Figures]) -> Figures:
+    """Out: for each row the medians of all rounds."""
+    return {
+        row: Latency(*map(median, zip(*(each[row] for each in rounds), strict=True)))
+        for row in rounds[0]
+    }
+
+
+def table(said: dict[str, str], before: Figures, after: Figures) -> Iterator[str]:
     """Give the lines of the table."""
     yield "| handler | asyncfix | p50 before | p50 after | p99 before | p99 after |"
     yield "| --- | --- | ---: | ---: | ---: | ---: |"
-    for name, old in before.items():
-        new = after[name]
+    for row, old in before.items():
+        new = after[row]
         figures = (old.p50, new.p50, old.p99, new.p99)
-        cells = [name, said.get(name, ""), *(f"{each * 1000:.1f}" for each in figures)]
+        cells = [row, said.get(row, ""), *(f"{each * 1000:.1f}" for each in figures)]
         yield f"| {' | '.join(cells)} |"
 
 
 def main() -> None:
     """Make the copies, measure both, print the table."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--seconds", type=float, default=4.0, help="for each handler")
+    parser.add_argument("--seconds", type=float, default=2.0, help="for each row")
+    parser.add_argument("--rounds", type=int, default=3, help="medians are told")
     parser.add_argument("--only", metavar="NAMES", help="these handlers, with commas")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="asyncfix-service-") as scratch:
@@ -178,11 +189,16 @@ def main() -> None:
         said = verdicts(before / EXAMPLE.name)
         if options.only:
             said = {name: said[name] for name in options.only.split(",")}
+        mended = [name for name, each in said.items() if each == "mended"]
+        rows = {ALONE: [], **{name: [name] for name in said}}
+        rows |= {MENDED: mended, ALL: list(said)}
         command = [*ASYNCFIX, "--apply", str(after / EXAMPLE.name)]
         subprocess.run(command, stdout=subprocess.DEVNULL, env=_environment())
-        old = measured(before, list(said), options.seconds)
-        new = measured(after, list(said), options.seconds)
-    print("\n".join(table(said, old, new)))
+        old, new = [], []
+        for _ in range(options.rounds):
+            old.append(measured(before, rows, options.seconds))
+            new.append(measured(after, rows, options.seconds))
+    print("\n".join(table(said, in_the_middle(old), in_the_middle(new))))
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ async def ping(place: Place) -> str:
 
 async def settle(place: Place) -> str:
     """Give a device time to settle."""
-    time.sleep(0.05)
+    time.sleep(0.1)
     return "settled"
 
 
@@ -60,7 +60,7 @@ async def backup(place: Place) -> str:
 
 async def sign(place: Place) -> str:
     """Derive a key: work for the processor, but hashlib lets others run."""
-    return hashlib.pbkdf2_hmac("sha256", b"password", b"salt", 100_000).hex()
+    return hashlib.pbkdf2_hmac("sha256", b"password", b"salt", 400_000).hex()
 
 
 async def lookup(place: Place) -> str:
