@@ -19,11 +19,16 @@ import pytest
 
 from asyncfix import cli, registry
 from asyncfix.catalog import Catalog
+from asyncfix.effects import Effects
 from asyncfix.facts import Facts, Use
 from asyncfix.link import Answer, Project
 from asyncfix.model import Problem, Settings
+from asyncfix.parsing import parse
 from asyncfix.reach import Reach
+from asyncfix.reader import Reader
 from asyncfix.scan import scan
+from asyncfix.source import Lines
+from asyncfix.tree import Tree
 from asyncfix.value import CLASS, FUNCTION, OUTSIDE, PARTIAL
 from asyncfix.values import Values
 
@@ -355,3 +360,54 @@ def chains(linked: Linked, catalog: Catalog) -> Chains:
         return found
 
     return chains
+
+
+# -- what functions touch ---------------------------------------------------
+
+
+class Held(Reader):
+    """A reader of files that are held as texts."""
+
+    def __init__(self, project: Project, texts: Mapping[str, bytes]) -> None:
+        super().__init__(project)
+        self.texts = texts
+
+    def lines(self, path: str) -> Lines:
+        """Give the lines of a text."""
+        return Lines(self.texts[path])
+
+    def tree(self, path: str) -> Tree:
+        """Give the tree of a text."""
+        parsed = parse(path, self.texts[path])
+        assert not isinstance(parsed, Problem), parsed
+        return Tree(parsed[0], parsed[1])
+
+
+class Looked(NamedTuple):
+    """A project with what looks at it."""
+
+    effects: Effects
+    reach: Reach
+    reader: Held
+
+
+Look = Callable[["str | Mapping[str, str]"], Looked]
+
+
+@pytest.fixture
+def look(linked: Linked) -> Look:
+    """Link a project, a bare text is `main.py`, and look at what it touches."""
+
+    def look(files: str | Mapping[str, str]) -> Looked:
+        files = _project_of(files)
+        project = linked(files)
+        texts = {
+            f"{ROOT}/{path}": textwrap.dedent(text).encode()
+            for path, text in files.items()
+        }
+        reader = Held(project, texts)
+        reach = Reach(project, registry.catalog(Settings()))
+        effects = Effects(project, reach.values, reach.catalog, reader)
+        return Looked(effects, reach, reader)
+
+    return look

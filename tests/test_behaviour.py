@@ -15,6 +15,13 @@ from asyncfix.testing import assert_same_behaviour, run_with_heartbeat
 FIXTURES = Path(__file__).parent / "fixtures"
 
 BLOCKED_FOR = {
+    "blocking-call/run_blocks": 0.2,
+    "blocking-call/run_helper_fails": 0.2,
+    "blocking-call/run_helpers": 0.2,
+    "blocking-call/run_native_process": 0.3,
+    "blocking-call/run_processes": 0.2,
+    "blocking-call/run_releases_the_gil": 0.05,
+    "blocking-call/run_value_first": 0.1,
     "blocking-sleep/plain": 0.2,
     "blocking-sleep/aliased_import": 0.2,
     "blocking-sleep/from_import": 0.2,

@@ -14,8 +14,7 @@ from typing import NamedTuple
 
 import pytest
 
-from asyncfix import GUARDS, Codemod, Context, Settings
-from asyncfix.codemod import Model
+from asyncfix import GUARDS, NEW_THREAD, Codemod, Context, Settings
 from asyncfix.detect import sites
 from asyncfix.guards import ask
 from asyncfix.link import Project
@@ -93,8 +92,9 @@ def test_guard(case: Case) -> None:
 
 
 def test_every_guard_is_seen_to_hold_and_to_fail() -> None:
-    assert {case.guard for case in _cases()} == set(GUARDS)
-    for guard in GUARDS:
+    asked = [guard for guard in GUARDS if guard not in NEW_THREAD]
+    assert {case.guard for case in _cases()} == set(asked)
+    for guard in asked:
         verdicts = {case.verdict for case in _cases() if case.guard == guard}
         assert "holds" in verdicts and len(verdicts) > 1, guard
 

@@ -191,11 +191,10 @@ class Catalog:
         `loop`: uses the event loop, `context`: sets a context variable,
         `context-read`: reads one, `exception`: looks at the exception that is being
         handled, `frames`: at the frames of its callers, `stop`: may raise
-        StopIteration, `unknown`: takes back what a longer name says.
+        StopIteration, `unknown`: anything, though more is said of what it is part of.
         """
         if name not in self._worded:
-            found = self._effect(self.canonical(name))
-            self._worded[name] = None if found == "unknown" else found
+            self._worded[name] = self._effect(self.canonical(name))
         return self._worded[name]
 
     def _effect(self, name: str) -> str | None:
@@ -261,7 +260,7 @@ class Catalog:
 
         What it says of an alias holds for the thing.
         """
-        for name in (*own.names(), *own.aliases):
+        for name in (*own.names(), *own.aliases, *own.effects):
             self.load(name.partition(".")[0])
         self._aliases.update(own.aliases)
         calls = self._real(own.calls)

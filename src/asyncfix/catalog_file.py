@@ -91,7 +91,10 @@ class Tables(NamedTuple):
     """Modules that are."""
 
     def names(self) -> Iterator[str]:
-        """Give every name that the file knows, but the aliases."""
+        """Give every name that the file knows, but the aliases.
+
+        What only has an effect is not known: a class may have other members.
+        """
         yield from self.calls
         yield from self.returns
         yield from self.attributes
@@ -100,7 +103,6 @@ class Tables(NamedTuple):
         yield from self.offloads
         yield from self.decorators
         yield from self.registers
-        yield from self.effects
         yield from self.classes
         yield from self.modules
 

@@ -148,6 +148,13 @@ class Classes:
             return self.values.result(value)
         return value
 
+    def sets(self, klass: Value, name: str) -> bool:
+        """Tell whether a class itself has a member, or sets it on `self`."""
+        path, scope = klass.path, klass.scope
+        if name in self.values.project.names(path, scope):
+            return True
+        return name in self._set_on_self(path, scope)
+
     def _set_on_self(self, path: str, scope: int) -> dict[str, list[f.Binding]]:
         """Give what the methods of a class assign to `self.x`, by x."""
         memo = self.values.project.files[path].memo

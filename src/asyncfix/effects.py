@@ -9,10 +9,13 @@ which is read alone, once.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import ast
 
 from asyncfix import facts as f
 from asyncfix.catalog import Catalog
+from asyncfix.conditions import Function
 from asyncfix.effects_body import Body
 from asyncfix.effects_calls import Calls
 from asyncfix.effects_kinds import Kinds
@@ -27,7 +30,9 @@ __all__ = ["Effects", "Summary", "Where"]
 Where = tuple[str, int]
 """A function: its file and its scope there."""
 
-_DEEPEST = 25
+_DEEPEST = 16
+_ROUNDS = 4
+_MOST_FUNCTIONS = 2_000
 _MOST_BODIES = 60
 _NOWHERE = 1_000_000
 # A method that more classes give another body to is not followed.
@@ -53,52 +58,84 @@ class Effects:
         self._known: dict[Where, Summary] = {}
         self._open: dict[Where, int] = {}
         self._assumed: dict[Where, Summary] = {}
+        self._depends: dict[Where, int] = {}
+        self._functions: dict[Where, Function | None] = {}
         self._lowest = _NOWHERE
         self._bodies: dict[Where, Body] = {}
         self._overrides: dict[tuple[str, int], tuple[Where, ...] | None] = {}
         self._named: dict[str, list[Where]] = {}
+        self._plain: dict[str, list[str]] = {}
 
     def of(self, place: Where) -> Summary:
         """Give all that a call of a function touches, in its own words."""
         known = self._known.get(place)
         if known is not None:
             return known
-        if place in self._open:
-            # It gets back to itself: what it does is added where it was opened.
-            self._lowest = min(self._lowest, self._open[place])
+        if place in self._open or place in self._depends:
+            # It leads back to a function that is being looked at: what is known of
+            # it so far, to be looked at again when all of the circle was.
+            outermost = self._open.get(place, _NOWHERE)
+            self._lowest = min(self._lowest, self._depends.get(place, outermost))
             return self._assumed.get(place, EMPTY)
         if len(self._open) >= _DEEPEST:
-            self._lowest = -1
             scope = self.project.files[place[0]].scopes[place[1]]
-            return Summary(
-                unknown=(Item("calls deeper than this", place[0], scope.line),)
-            )
+            what = f"{scope.name}, deeper than calls are followed"
+            return Summary(unknown=(Item(what, place[0], scope.line),))
         outside, self._lowest = self._lowest, _NOWHERE
         here = self._open[place] = len(self._open)
         found = self._read(place)
-        for _ in range(2):
-            if self._lowest > here:
-                break
-            # Once more, with what it is now known to do where it calls itself.
-            self._assumed[place] = found
-            found = self._read(place)
+        if self._lowest == here:
+            found = self._circle(place, here, found)
         del self._open[place]
-        self._assumed.pop(place, None)
         if self._lowest >= here:
             self._known[place] = found
             self._lowest = outside
         else:
+            self._assumed[place] = found
+            self._depends[place] = self._lowest
             self._lowest = min(outside, self._lowest)
         return found
 
-    def _read(self, place: Where) -> Summary:
-        function = self.reader.function(*place)
-        if function is None:
+    def _circle(self, place: Where, here: int, found: Summary) -> Summary:
+        """Look at functions that call one another until nothing more comes of it."""
+        for _ in range(_ROUNDS):
+            inside = [each for each, low in self._depends.items() if low >= here]
+            before = [found, *(self._assumed[each] for each in inside)]
+            self._assumed[place] = found
+            for each in inside:
+                del self._depends[each]
+            found = self._read(place)
+            if [found, *(self._assumed[each] for each in inside)] == before:
+                break
+        else:
             scope = self.project.files[place[0]].scopes[place[1]]
-            return Summary(
-                unknown=(Item(scope.name or "a lambda", place[0], scope.line),)
-            )
-        return Body(self, place, function[1]).summary()
+            item = Item(f"{scope.name}, in a circle", place[0], scope.line)
+            found = replace(found, unknown=(*found.unknown, item))
+        for each in [each for each, low in self._depends.items() if low >= here]:
+            del self._depends[each]
+            self._known[each] = self._assumed.pop(each)
+        self._assumed.pop(place, None)
+        return found
+
+    def _read(self, place: Where) -> Summary:
+        function = self.function(place)
+        scope = self.project.files[place[0]].scopes[place[1]]
+        unread = Item(scope.name or "a lambda", place[0], scope.line)
+        if function is None:
+            return Summary(unknown=(unread,))
+        try:
+            return Body(self, place, function).summary()
+        except RecursionError:  # an expression of hundreds of operators
+            return Summary(unknown=(unread,))
+
+    def function(self, place: Where) -> Function | None:
+        """Give the syntax of a function, read alone; None where it cannot be."""
+        if place not in self._functions:
+            if len(self._functions) >= _MOST_FUNCTIONS:
+                del self._functions[next(iter(self._functions))]
+            found = self.reader.function(*place)
+            self._functions[place] = None if found is None else found[1]
+        return self._functions[place]
 
     def at(
         self, place: Where, line: int, col: int, end_line: int, end_col: int
@@ -126,12 +163,12 @@ class Effects:
     def _body(self, place: Where) -> Body:
         body = self._bodies.get(place)
         if body is None:
-            function = self.reader.function(*place)
+            function = self.function(place)
             if function is None:
                 raise LookupError(f"{place[0]} has no such function")
             if len(self._bodies) >= _MOST_BODIES:
                 del self._bodies[next(iter(self._bodies))]
-            body = Body(self, place, function[1], first=True)
+            body = Body(self, place, function, first=True)
             self._bodies[place] = body
         return body
 
@@ -210,11 +247,8 @@ class Effects:
         """Give every method of a name in the project."""
         if name not in self._named:
             found = self._named[name] = []
-            word = name.encode()
-            for path, facts in self.project.files.items():
-                if word not in facts.packed or name not in facts.head.plain:
-                    continue
-                scopes = facts.scopes
+            for path in self._defining().get(name, ()):
+                scopes = self.project.files[path].scopes
                 found += [
                     (path, index)
                     for index, each in enumerate(scopes)
@@ -223,6 +257,14 @@ class Effects:
                     and scopes[each.parent].kind == f.CLASS
                 ]
         return self._named[name]
+
+    def _defining(self) -> dict[str, list[str]]:
+        """Give the files by the names of the functions that they define."""
+        if not self._plain:
+            for path, facts in self.project.files.items():
+                for name in facts.head.plain:
+                    self._plain.setdefault(name, []).append(path)
+        return self._plain
 
     def is_defined(self, name: str) -> bool:
         """Tell whether some class of the project has a method of a name."""

@@ -21,6 +21,7 @@ from asyncfix.touches import (
     READ,
     SOMETHING,
     TEXT,
+    UNKNOWN,
     WRITTEN,
     Field,
     Gathered,
@@ -85,6 +86,7 @@ class Body:
         self.gathered = Gathered()
         self.made: dict[ast.Call, tuple[Summary, Origin]] = {}
         self._busy: set[ast.AST] = set()
+        self._called: set[ast.AST] = set()
         self.settled = False
         """What names stand for is known, so that calls may be remembered."""
         self.origins = Origins(
@@ -152,10 +154,7 @@ class Body:
         if owner > 0 and self.scopes[owner].kind != f.MODULE:
             return Origin(frozenset((Place(OUTER, f"{owner}:{name}"),)))
         full = self._global(name, found)
-        return Origin(
-            frozenset((Place(GLOBAL, full),)),
-            plain=self.effects.kinds.plain_global(full),
-        )
+        return Origin(frozenset((Place(GLOBAL, full),)))
 
     def _global(self, name: str, found: list[f.Binding]) -> str:
         """Give file and name of a module's variable, where it was first made."""
@@ -187,10 +186,7 @@ class Body:
             full = f"{owner.path}:{node.attr}"
             if found and found[0].kind == f.FROM:
                 full = f"{owner.path}:{node.attr}"
-            return Origin(
-                frozenset((Place(GLOBAL, full),)),
-                plain=self.effects.kinds.plain_global(full),
-            )
+            return Origin(frozenset((Place(GLOBAL, full),)))
         if owner.kind == CLASS:
             name = self.scopes_of(owner.path)[owner.scope].name
             place = Place(
@@ -214,12 +210,26 @@ class Body:
                     self.returned(self.effects.of(each), each, {}, node.value)
                     for each in made
                 )
-            field = self.field(node)
-            if field is not None:
-                plain = self.effects.kinds.plain_field(field)
-                origin = self.origins.of(node.value).then(f".{node.attr}", field)
-                return origin._replace(plain=max(plain, origin.plain))
         return None
+
+    def plain(self, node: ast.expr) -> int:
+        """Tell whether an expression is a text, a container, by all that it is given."""
+        origin = self.origins.of(node)
+        if origin.plain or not origin.places:
+            return origin.plain
+        return min(self._plain(each) for each in origin.places)
+
+    def _plain(self, place: Place) -> int:
+        kinds, names = self.effects.kinds, place.steps
+        while names and names[-1][0] == "[":
+            names = names[:-1]
+        if names and place.field is not None:
+            found = kinds.plain_field(place.field)
+        elif not names and place.root == GLOBAL:
+            found = kinds.plain_global(place.name)
+        else:
+            return UNKNOWN
+        return found if names == place.steps or found == PLAIN else UNKNOWN
 
     def scopes_of(self, path: str) -> tuple[f.Scope, ...]:
         """Give the scopes of a file."""
@@ -285,6 +295,9 @@ class Body:
             owner, _, name = place.name.partition(":")
             if (self.path, self.scope) == (target[0], int(owner)):
                 origin = self.origins.names.get(name, SOMETHING)
+                if self.first and not origin.places:
+                    # Others that hold the same variable may run meanwhile.
+                    return [Place(LOCAL, name, place.steps, place.field)]
                 return list(
                     handed(Place(0, name, place.steps, place.field), {name: origin})
                 )
@@ -296,7 +309,18 @@ class Body:
     def summary(self) -> Summary:
         """Give all that the function touches."""
         scope = self.scopes[self.scope]
-        returned = self._look(self.function.body)
+        todo: list[tuple[ast.AST, _Around]] = [
+            (each, _Around()) for each in reversed(self.function.body)
+        ]
+        returned: list[Origin] = []
+        while todo:
+            node, around = todo.pop()
+            self._node(node, around)
+            if (isinstance(node, ast.Return) and node.value is not None) or (
+                isinstance(node, (ast.Yield, ast.YieldFrom)) and node.value
+            ):
+                returned.append(self.origins.of(node.value))
+            todo.extend(reversed(_children(node, around)))
         return self.gathered.summary(
             scope.yields and not scope.is_async, either(returned)
         )
@@ -341,9 +365,11 @@ class Body:
         if isinstance(node, ast.Call):
             summary, _ = self.call(node)
             self.take(summary, around)
+            self._called.add(node.func)
         elif isinstance(node, (ast.Attribute, ast.Subscript, ast.Name)):
             if isinstance(node.ctx, ast.Load):
-                self._read(node)
+                if node not in self._called:  # the name of what is called is no value
+                    self._read(node)
             else:
                 self._write(node)
         elif isinstance(node, ast.AugAssign):
@@ -363,7 +389,7 @@ class Body:
                 )
         elif isinstance(node, ast.Raise):
             self._raised(node, around)
-        elif isinstance(node, ast.Import) or isinstance(node, ast.ImportFrom):
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
             pass  # what a module does when it is imported, it does once
 
     def _read(self, node: ast.expr) -> None:
@@ -524,6 +550,7 @@ class Body:
             "threads",
             "drivers",
             "unknown",
+            "frames",
         ):
             for item in getattr(summary, kind):
                 further = item._replace(via=(step, *item.via))
@@ -532,11 +559,6 @@ class Body:
                     continue
                 for place in self.here(item.place, target, given):
                     gathered.add(kind, further._replace(place=place))
-        for item in summary.frames:
-            if item.up > 1:
-                gathered.add(
-                    "frames", item._replace(via=(step, *item.via), up=item.up - 1)
-                )
         return gathered.summary(summary.generator, TEXT)
 
 

@@ -191,11 +191,10 @@ class Calls:
         self, body: Body, node: ast.Call, target: Value, receiver: ast.expr | None
     ) -> dict[str, Origin] | None:
         """Give the arguments of a call by the names of the parameters; None if unsure."""
-        function = self.effects.reader.function(target.path, target.scope)
+        function = self.effects.function((target.path, target.scope))
         if function is None:
             return None
-        called = function[1]
-        arguments = called.args
+        arguments = function.args
         names = [each.arg for each in (*arguments.posonlyargs, *arguments.args)]
         given: dict[str, Origin] = {}
         scopes = body.scopes_of(target.path)
@@ -309,10 +308,10 @@ class Calls:
         return merged(summaries)
 
     def _arguments(self, place: Where) -> ast.arguments:
-        function = self.effects.reader.function(*place)
+        function = self.effects.function(place)
         if function is None:
             return ast.arguments([], [], None, [], [], None, [])
-        return function[1].args
+        return function.args
 
     def _entered(self, body: Body, node: ast.expr, name: str) -> Summary:
         word = self.effects.word(name)
@@ -554,7 +553,7 @@ class Calls:
         name = function.attr
         owner = body.value(function.value)
         origin = body.origins.of(function.value)
-        plain = origin.plain
+        plain = body.plain(function.value)
         if owner is not None and owner.kind in _CONTAINERS:
             plain = max(plain, CONTAINER)
         gathered = Gathered()

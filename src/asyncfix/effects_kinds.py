@@ -7,9 +7,11 @@ whether they set such an attribute.
 from __future__ import annotations
 
 import ast
+import re
 from typing import NamedTuple
 
 from asyncfix.link import Project
+from asyncfix.nodes import CHILDREN
 from asyncfix.origins import is_text, plainness
 from asyncfix.reader import Reader
 from asyncfix.touches import CONTAINER, PLAIN, UNKNOWN, Field
@@ -24,6 +26,12 @@ MUTATORS = frozenset(
      "popleft", "remove", "reverse", "rotate", "setdefault", "sort", "subtract",
      "symmetric_difference_update", "update", "put", "put_nowait")
 )  # fmt: skip
+# What follows a name in code that may change what it stands for.
+_CHANGING = (
+    rb"(?:\s*[-+*/%%&|^@<>]{0,2}=(?!=)|\s*:\s|\[[^\]\n]*\n|\s*,[^()\n]*=(?!=)"
+    rb"|\[[^\n]*\]\s*[-+*/%%&|^@]{0,2}=(?!=)|\s*\.\s*(?:%s)\s*\()"
+    % "|".join(sorted(MUTATORS)).encode()
+)
 _MAKING = frozenset(
     ("__init__", "__new__", "__post_init__", "__init_subclass__", "__set_name__")
 )
@@ -54,6 +62,7 @@ class Kinds:
         self.project = project
         self.values = values
         self.reader = reader
+        self._changed: dict[str, list[Change]] = {}
         self._changes: dict[
             str, tuple[dict[str, list[Change]], dict[str, list[Change]]]
         ] = {}
@@ -63,16 +72,9 @@ class Kinds:
         for each in self.values.classes.line(value.path, value.scope):
             if each is None or each.kind != CLASS:
                 continue
-            attributes, _ = self.changes(each.path)
-            if name in attributes and self._sets(each, name):
+            if self.values.classes.sets(each, name):
                 return each.path, each.scope, name
         return value.path, value.scope, name
-
-    def _sets(self, klass: Value, name: str) -> bool:
-        scopes = self.project.files[klass.path].scopes
-        first, last = scopes[klass.scope].line, scopes[klass.scope].end_line
-        attributes, _ = self.changes(klass.path)
-        return any(first <= each.line <= last for each in attributes[name])
 
     def plain_field(self, field: Field) -> int:
         """Tell by all that an attribute is given whether it is a container or text."""
@@ -97,35 +99,39 @@ class Kinds:
 
     def changed(self, field: Field) -> list[Change]:
         """Give where an attribute is changed after its object was made."""
-        found = []
-        for path in self._who_may(field):
-            attributes, _ = self.changes(path)
-            found += [
+        path, _, name = field
+        key = f"{path}.{name}"
+        if key not in self._changed:
+            self._changed[key] = [
                 each
-                for each in attributes.get(field[2], ())
+                for other in (path, *self._others(path, name))
+                for each in self.changes(other)[0].get(name, ())
                 if each.function.rpartition(".")[2] not in _MAKING and each.function
             ]
-        return found
+        return self._changed[key]
 
-    def _who_may(self, field: Field) -> list[str]:
-        path, _, name = field
+    def _others(self, path: str, name: str) -> list[str]:
+        """Give the files that import a file and seem to change something of a name."""
         word = name.encode()
-        others = [
+        start = rb"(?:\.|^[ \t]*|;[ \t]*)%s\b%s|\bdel\b[^\n]*\b%s\b"
+        changing = re.compile(start % (word, _CHANGING, word), re.MULTILINE)
+        return [
             other
             for other in sorted(self.project.importers(path))
             if word in self.project.files[other].packed
+            and changing.search(self.reader.lines(other).text)
         ]
-        return [path, *others]
 
     def changed_global(self, full: str) -> list[Change]:
         """Give where a module's name is changed after its module was imported."""
         path, _, name = full.rpartition(":")
         if path not in self.project.files:
             return []
-        found = [each for each in self.changes(path)[1].get(name, ()) if each.function]
-        word = name.encode()
-        for other in sorted(self.project.importers(path)):
-            if word in self.project.files[other].packed:
+        if full not in self._changed:
+            found = [
+                each for each in self.changes(path)[1].get(name, ()) if each.function
+            ]
+            for other in self._others(path, name):
                 attributes, names = self.changes(other)
                 found += [
                     each
@@ -133,7 +139,8 @@ class Kinds:
                     if each.inside and each.function
                 ]
                 found += [each for each in attributes.get(name, ()) if each.function]
-        return found
+            self._changed[full] = found
+        return self._changed[full]
 
     def changes(
         self, path: str
@@ -141,19 +148,18 @@ class Kinds:
         """Give the changes in a file by the name of the attribute, and of the global."""
         known = self._changes.get(path)
         if known is None:
-            known = self._changes[path] = _Scan(
-                path, self.reader.tree(path).module
-            ).found
+            tree = self.reader.tree(path)
+            has_globals = b"global " in tree.lines.text
+            known = self._changes[path] = _Scan(path, tree.module, has_globals).found
         return known
 
 
 class _Scan:
     """Walks one module for what changes attributes and globals."""
 
-    def __init__(self, path: str, module: ast.Module) -> None:
+    def __init__(self, path: str, module: ast.Module, has_globals: bool) -> None:
         self.path = path
         self.found: tuple[dict[str, list[Change]], dict[str, list[Change]]] = ({}, {})
-        self.parameters: list[dict[str, ast.AST | None]] = [{}]
         todo: list[tuple[ast.AST, str, dict[str, ast.AST | None], frozenset[str]]]
         todo = [(module, "", {}, frozenset())]
         while todo:
@@ -164,15 +170,23 @@ class _Scan:
                 function = f"{function}.{node.name}" if function else node.name
                 arguments = [n for n in ast.walk(node.args) if isinstance(n, ast.arg)]
                 given = {each.arg: each.annotation for each in arguments}
-                names = [n.names for n in ast.walk(node) if isinstance(n, ast.Global)]
-                declared = frozenset(name for each in names for name in each)
-                self.bound = frozenset()
+                if has_globals:
+                    names = [
+                        n.names for n in ast.walk(node) if isinstance(n, ast.Global)
+                    ]
+                    declared = frozenset(name for each in names for name in each)
                 for each in node.body:
                     todo.append((each, function, given, declared))
                 continue
             self._node(node, function, given, declared)
-            for child in ast.iter_child_nodes(node):
-                todo.append((child, function, given, declared))
+            for name in CHILDREN[type(node)]:
+                child = getattr(node, name, None)
+                if isinstance(child, list):
+                    todo += [
+                        (each, function, given, declared) for each in child if each
+                    ]
+                elif isinstance(child, ast.AST):
+                    todo.append((child, function, given, declared))
 
     def _node(
         self,
@@ -188,9 +202,7 @@ class _Scan:
             targets = list(node.targets)
         elif isinstance(node, ast.AnnAssign):
             targets, annotation = [node.target], node.annotation
-        elif isinstance(node, ast.AugAssign) or isinstance(
-            node, (ast.For, ast.AsyncFor)
-        ):
+        elif isinstance(node, (ast.AugAssign, ast.For, ast.AsyncFor)):
             targets, value = [node.target], None
         elif isinstance(node, ast.withitem):
             targets, value = [n for n in [node.optional_vars] if n], None

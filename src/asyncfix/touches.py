@@ -78,7 +78,11 @@ class Origin(NamedTuple):
 
     def then(self, step: str, field: Field | None = None) -> Origin:
         """Give where an attribute or an element of it comes from."""
-        places = {each.then((step,), field) for each in self.places} | self.inside
+        # An element is of the attribute that holds it.
+        places = {
+            each.then((step,), each.field if step[0] == "[" else field)
+            for each in self.places
+        } | self.inside
         plain = PLAIN if self.plain == PLAIN else UNKNOWN
         return Origin(_few(places), self.inside, plain)
 
@@ -135,7 +139,7 @@ class Touch(NamedTuple):
 class Item(NamedTuple):
     """Something that is done: what, where, and through which calls.
 
-    `up` counts the callers whose frames it looks at that are not in `via`;
+    `up` tells how many callers up are the frames that it looks at;
     `place` is where the object comes from that it is done with.
     """
 
@@ -215,17 +219,25 @@ class Gathered:
 
     def add(self, kind: str, item: Item) -> None:
         """Note something that is done; the same twice counts once."""
-        found = self._found[kind]
-        if len(found) < _MOST_TOUCHES:
-            found.setdefault((item.what, item.path, item.line, item.place), item)
+        key = item.what, item.path, item.line, item.place
+        self._put(self._found[kind], key, item)
+
+    def _put(
+        self, found: dict[object, Touch | Item], key: object, new: Touch | Item
+    ) -> bool:
+        """Keep the shortest way to each thing; tell whether there was room."""
+        known = found.get(key)
+        if known is None and len(found) >= _MOST_TOUCHES:
+            return False
+        if known is None or len(new.via) < len(known.via):
+            found[key] = new
+        return True
 
     def touch(self, touch: Touch) -> None:
         """Note a place that is touched; each place once for each way."""
         kind = "writes" if touch.how == WRITTEN else "reads"
-        found = self._found[kind]
-        if len(found) < _MOST_TOUCHES:
-            found.setdefault((touch.place, touch.how), touch)
-        elif touch.place not in found:
+        key = touch.place, touch.how
+        if not self._put(self._found[kind], key, touch):
             self.add("unknown", Item("too much to follow", touch.path, touch.line))
 
     def summary(self, generator: bool, returns: Origin) -> Summary:

@@ -24,6 +24,7 @@ from asyncfix.touches import (
     Touch,
 )
 from asyncfix.tree import dotted, walk_function
+from asyncfix.value import OUTSIDE_OBJECT
 
 # Calls that let other tasks go on with what they are given.
 _STARTERS = frozenset(
@@ -102,6 +103,27 @@ def no_thread_of_its_own(context: Context) -> Doubt | None:
             f"{_where(item)})",
             "use the library's asyncio counterpart, or open it inside the function",
         )
+    made = _made(context)
+    if made is not None:
+        return Doubt(
+            "thread-affinity",
+            Level.MANUAL,
+            f"a {made} would belong to the thread that makes it, and is used outside of it",
+            "move the whole unit, its opening included, into one function",
+        )
+    return None
+
+
+def _made(context: Context) -> str | None:
+    """Give the class of what the call gives, if that belongs to one thread."""
+    effects, site = context.effects, context.site
+    if effects is None:
+        return None
+    called = effects.values.of(site.path, site.use.scope, site.use.name)
+    made = effects.values.call(called) if called is not None else None
+    if made is not None and made.kind == OUTSIDE_OBJECT:
+        if effects.word(made.name) == "thread":
+            return made.name
     return None
 
 
@@ -145,7 +167,7 @@ def no_exception_looked_at(context: Context) -> Doubt | None:
             f"{_where(item)}); a thread has none",
             "pass the exception as an argument",
         )
-    item = _first(touched.frames)
+    item = _first(each for each in touched.frames if each.up >= len(each.via))
     if item is not None:
         return Doubt(
             "thread-exception",
@@ -194,18 +216,18 @@ def no_generator(context: Context) -> Doubt | None:
 def no_state_changed(context: Context) -> Doubt | None:
     """thread-state: nothing is changed, or gone through, that other tasks may use."""
     touched = _touched(context)
-    doubts = [
-        doubt
-        for each in touched.writes
-        if (doubt := _written(context, each)) is not None
-    ]
-    doubts += [
-        doubt
-        for each in touched.reads
-        if each.how == ITERATED and (doubt := _gone_through(context, each)) is not None
-    ]
-    doubts.sort(key=lambda doubt: doubt.level is not Level.MANUAL)
-    return doubts[0] if doubts else None
+    unsafe = None
+    for touch in touched.writes:
+        doubt = _written(context, touch)
+        if doubt is not None and doubt.level is Level.MANUAL:
+            return doubt
+        unsafe = unsafe or doubt
+    for touch in touched.reads:
+        if touch.how == ITERATED:
+            doubt = _gone_through(context, touch)
+            if doubt is not None:
+                return doubt
+    return unsafe
 
 
 def _written(context: Context, touch: Touch) -> Doubt | None:
