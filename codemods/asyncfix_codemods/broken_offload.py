@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from asyncfix import (
@@ -18,7 +18,7 @@ from asyncfix import (
     Plan,
     Slice,
 )
-from asyncfix_codemods import _given, _pools
+from asyncfix_codemods import _caught, _given, _pools
 
 if TYPE_CHECKING:
     import libcst as cst
@@ -154,7 +154,7 @@ def _called_at_once(context: Context, inner: ast.Call) -> Plan | None:
     return Plan(
         message,
         by_hand=by_hand,
-        doubts=(*_is_caught(context), *_comment(context, inner)),
+        doubts=(*_caught.type_error(context), *_comment(context, inner)),
         guards=_exact(context),
         parts=(
             Part((inner,), make, context=_inside(context, inner), guards=NEW_THREAD),
@@ -200,7 +200,7 @@ def _keywords(context: Context) -> Plan | None:
         f"TypeError{may}",
         by_hand=by_hand,
         needs=("functools",),
-        doubts=_is_caught(context),
+        doubts=_caught.type_error(context),
         guards=("N3", *_exact(context)),
         parts=(Part((call,), make),),
     )
@@ -391,35 +391,3 @@ def _comment(context: Context, node: ast.Call) -> tuple[Doubt, ...]:
         return ()
     reason = "a comment stands inside the call and could be lost"
     return (Doubt("S1", Level.MANUAL, reason, "move the comment"),)
-
-
-def _is_caught(context: Context) -> tuple[Doubt, ...]:
-    """Find code that counts on the TypeError which there is today."""
-    for above, below in context.within():
-        body = getattr(above, "body", None)
-        if not isinstance(body, list) or below not in body:
-            continue
-        kinds = [each.type for each in getattr(above, "handlers", ())]
-        for item in getattr(above, "items", ()):
-            expression = item.context_expr
-            kinds += getattr(expression, "args", ())
-        if any(_names_type_error(context, kind) for kind in kinds):
-            line = getattr(above, "lineno", 0)
-            reason = f"the TypeError that it raises today is caught (line {line})"
-            advice = "see whether the handler is still wanted"
-            return (Doubt("offload-caught", Level.MANUAL, reason, advice),)
-    return ()
-
-
-def _names_type_error(context: Context, kind: ast.expr | None) -> bool:
-    return any(
-        context.qualified_name(each) == "builtins.TypeError" for each in _flat(kind)
-    )
-
-
-def _flat(kind: ast.expr | None) -> Iterator[ast.expr]:
-    if isinstance(kind, ast.Tuple):
-        for each in kind.elts:
-            yield from _flat(each)
-    elif kind is not None:
-        yield kind
