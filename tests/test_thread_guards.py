@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from asyncfix import GUARDS, NEW_THREAD, Context, Settings, Site
+from asyncfix import GUARDS, NEW_THREAD, Context, Model, Settings, Site
 
 if TYPE_CHECKING:
     from conftest import Look
@@ -52,7 +52,9 @@ def _context(look: Look, program: str) -> Context:
     chain = reach.chain(path, edge)
     assert chain is not None
     site = Site(path, edge.use, "blocking", chain.entry.name, scope, chain)
-    return Context(effects.project, Settings(), site, reader.tree, effects)
+    model = Model(effects.project, reach.catalog, Settings())
+    model.reader, model.reach, model.effects = reader, reach, effects
+    return Context(model, site)
 
 
 def _example(guard: str) -> str:
@@ -87,10 +89,3 @@ def test_it_is_seen_to_hold_and_to_fail(guard: str) -> None:
 def test_it_does_not_hold_in_its_example(look: Look, guard: str) -> None:
     doubt = GUARDS[guard](_context(look, _example(guard)))
     assert doubt is not None and doubt.guard == guard
-
-
-def test_without_effects_there_is_no_answer(look: Look) -> None:
-    context = _context(look, "import time\nasync def f(): time.sleep(1)")
-    context.effects = None
-    with pytest.raises(TypeError):
-        GUARDS["thread-loop"](context)

@@ -9,9 +9,8 @@ which is read alone, once.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import ast
+from dataclasses import replace
 
 from asyncfix import facts as f
 from asyncfix.catalog import Catalog

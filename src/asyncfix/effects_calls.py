@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from asyncfix import facts as f
 from asyncfix.effects_kinds import MUTATORS
+from asyncfix.effects_library import LibraryCalls
 from asyncfix.nodes import parameters
 from asyncfix.touches import (
     CONTAINER,
@@ -24,7 +25,6 @@ from asyncfix.touches import (
     Origin,
     Place,
     Summary,
-    Touch,
     either,
     holding,
 )
@@ -43,7 +43,7 @@ from asyncfix.value import (
 )
 
 if TYPE_CHECKING:
-    from asyncfix.effects import Effects, Where
+    from asyncfix.effects import Where
     from asyncfix.effects_body import Body
 
 _CONTAINERS = (ITERATOR, MAPPING, TUPLE)
@@ -85,21 +85,11 @@ _OF_THE_LOOP = frozenset(
      "ensure_future", "add_reader", "add_writer", "set_result", "set_exception",
      "call_soon_threadsafe")
 )  # fmt: skip
-_EXCEPTIONS = ("Error", "Exception", "Warning", "Exit", "Interrupt")
-# What catalog entries of these kinds are called on has a state of its own.
-_DRIVERS = frozenset(("cache", "db", "mq"))
-_STATEFUL = frozenset(
-    ("archive", "browser", "device", "file", "mail", "net-proto", "socket", "ssh",
-     "subprocess", "tls", "vcs")
-)  # fmt: skip
 _HANDED = ("key", "default_factory", "func", "function", "object_hook", "default")
 
 
-class Calls:
+class Calls(LibraryCalls):
     """Looks calls up for a `Body`, which asks for one call at a time."""
-
-    def __init__(self, effects: Effects) -> None:
-        self.effects = effects
 
     def of(self, body: Body, node: ast.Call) -> tuple[Summary, Origin]:
         """Give what a call touches in its function's words, and what it gives."""
@@ -238,16 +228,17 @@ class Calls:
                 given[keyword.arg] = origin
             else:
                 rest.append(origin)
-        for each in parameters(arguments):
-            if each.arg in given:
+        for parameter in parameters(arguments):
+            named = parameter.arg
+            if named in given:
                 continue
-            if each is arguments.vararg or each is arguments.kwarg:
-                given[each.arg] = holding(rest, CONTAINER)
+            if parameter is arguments.vararg or parameter is arguments.kwarg:
+                given[named] = holding(rest, CONTAINER)
             elif doubtful:
-                given[each.arg] = either(rest) if rest else OWN
+                given[named] = either(rest) if rest else OWN
             else:
                 # Its default: shared by all calls, and rarely anything but a literal.
-                given[each.arg] = OWN
+                given[named] = OWN
         return given
 
     def _class(
@@ -278,12 +269,6 @@ class Calls:
                 break
         return merged(summaries), origin
 
-    def _is_harmless(self, name: str) -> bool:
-        word = self.effects.word(name)
-        return word in ("none", "plain", "passes", "changes") or name.endswith(
-            _EXCEPTIONS
-        )
-
     def special(self, body: Body, node: ast.expr, name: str) -> Summary:
         """Give what `with x:`, `for _ in x` and `x[k]` run of the project's classes."""
         value = body.value(node)
@@ -312,193 +297,6 @@ class Calls:
         if function is None:
             return ast.arguments([], [], None, [], [], None, [])
         return function.args
-
-    def _entered(self, body: Body, node: ast.expr, name: str) -> Summary:
-        word = self.effects.word(name)
-        if word in ("thread", "changes"):
-            gathered = Gathered()
-            origin = body.origins.of(node)
-            self._use_receiver(gathered, body, node, origin, word, f"with {name}")
-            return gathered.summary(False, OWN)
-        return EMPTY
-
-    # -- libraries -----------------------------------------------------------------
-
-    def _library(
-        self, body: Body, node: ast.Call, name: str, use: f.Use
-    ) -> tuple[Summary, Origin]:
-        name = self.effects.catalog.canonical(name)
-        gathered = Gathered()
-        word = self.effects.word(name) or self._by_entry(name)
-        every = [*node.args, *(each.value for each in node.keywords)]
-        origins = [body.passed(each) for each in every]
-        receiver = self._receiver(body, node)
-        line = node.lineno
-
-        def note(kind: str, up: int = 0) -> None:
-            gathered.add(kind, Item(name, body.path, line, (), up))
-
-        if name == "builtins.next":
-            if len(node.args) < 2:
-                gathered.add(
-                    "stops",
-                    Item(
-                        f"next({body.text(node.args[0])})" if node.args else "next",
-                        body.path,
-                        line,
-                    ),
-                )
-            if origins and origins[0].places:
-                self._mark(gathered, body, origins[0], WRITTEN, line)
-            return gathered.summary(False, OWN), (
-                origins[0].then("[*]") if origins else OWN
-            )
-        if name in ("builtins.setattr", "builtins.delattr") and node.args:
-            attribute = node.args[1] if len(node.args) > 1 else None
-            step = (
-                f".{attribute.value}" if isinstance(attribute, ast.Constant) else ".*"
-            )
-            for place in origins[0].places:
-                gathered.touch(Touch(place.then((step,)), WRITTEN, body.path, line))
-            return gathered.summary(False, OWN), OWN
-        if name == "builtins.getattr" and len(node.args) > 1:
-            attribute = node.args[1]
-            if isinstance(attribute, ast.Constant):
-                return EMPTY, either(
-                    [origins[0].then(f".{attribute.value}"), *origins[2:]]
-                )
-        if word == "loop":
-            note("loop")
-        elif word == "context":
-            note("contexts")
-        elif word == "context-read":
-            note("context_reads")
-        elif word == "exception":
-            note("exceptions")
-        elif word == "frames":
-            up = self._frames_up(name, node)
-            if up > 0:
-                note("frames", up)
-        elif word == "stop":
-            note("stops")
-        elif word == "process":
-            note("threads")
-        elif word in ("thread", "changes", "driver"):
-            if receiver is None and not self._is_class(name):
-                receiver, origins = (origins[0], origins[1:]) if origins else (OWN, [])
-            if receiver is not None:
-                self._use_receiver(gathered, body, node, receiver, word, name)
-        elif word in ("calls", "calls-key"):
-            self._call_back(gathered, body, node, word)
-        elif word not in ("none", "plain", "passes", "copies"):
-            if not (name.rpartition(".")[2].endswith(_EXCEPTIONS) and name[:1] != "?"):
-                gathered.add(
-                    "unknown", Item(name.removeprefix("builtins."), body.path, line)
-                )
-        for origin in origins:
-            self._mark(gathered, body, origin, ITERATED, line)
-        if receiver is not None and word == "passes":
-            self._mark(gathered, body, receiver, ITERATED, line)
-        return gathered.summary(False, OWN), self._gives(word, name, origins, receiver)
-
-    def _gives(
-        self,
-        word: str | None,
-        name: str,
-        origins: list[Origin],
-        receiver: Origin | None,
-    ) -> Origin:
-        if word == "plain":
-            return TEXT
-        if word in ("passes", "calls", "calls-key"):
-            every = [*([receiver] if receiver else []), *origins]
-            if self._is_class(name) or name in ("builtins.sorted", "builtins.list"):
-                return holding([each.then("[*]") for each in every], CONTAINER)
-            passed = either(every)
-            return passed._replace(inside=passed.inside | passed.places)
-        if self._is_class(name):
-            return holding(origins)
-        if word is None:
-            return SOMETHING
-        if word == "copies":
-            return Origin(plain=min((each.plain for each in origins), default=UNKNOWN))
-        return Origin(plain=LIBRARY) if word == "none" else OWN
-
-    def _is_class(self, name: str) -> bool:
-        last = name.rpartition(".")[2]
-        return self.effects.catalog.is_class(name) or last[:1].isupper()
-
-    def _by_entry(self, name: str) -> str | None:
-        """Give what follows from a catalog entry that says nothing of effects."""
-        catalog = self.effects.catalog
-        entry = catalog.entry(name)
-        owner, _, last = name.rpartition(".")
-        of_object = catalog.is_class(owner)
-        if entry is None and owner:
-            entry = catalog.method(owner, last)
-        if entry is None:
-            return None
-        if entry.kind == "loop":
-            return "loop"
-        if of_object and entry.kind in _DRIVERS:
-            return "driver"
-        if of_object and entry.kind in _STATEFUL:
-            return "changes"
-        return "none"
-
-    def _receiver(self, body: Body, node: ast.Call) -> Origin | None:
-        if not isinstance(node.func, ast.Attribute):
-            return None
-        value = body.value(node.func.value)
-        if value is not None and value.kind == OUTSIDE_OBJECT:
-            return body.passed(node.func.value)
-        if value is not None and value.kind == OBJECT:
-            return body.passed(node.func.value)
-        return None
-
-    def _use_receiver(
-        self,
-        gathered: Gathered,
-        body: Body,
-        node: ast.AST,
-        origin: Origin,
-        word: str,
-        name: str,
-    ) -> None:
-        line = getattr(node, "lineno", 0)
-        if word == "changes":
-            self._mark(gathered, body, origin, WRITTEN, line)
-            return
-        kind = "drivers" if word == "driver" else "threads"
-        for place in sorted(origin.places, key=Place.shown):
-            held = place.then(("[*]",), place.field)
-            gathered.add(kind, Item(name, body.path, line, (), 0, held))
-
-    def _mark(
-        self, gathered: Gathered, body: Body, origin: Origin, how: int, line: int
-    ) -> None:
-        for place in origin.places:
-            held = place.then(("[*]",), place.field)
-            gathered.touch(Touch(held, how, body.path, line))
-
-    def _frames_up(self, name: str, node: ast.Call) -> int:
-        """Tell how many callers up a call looks; very many where that is not written."""
-        if name == "warnings.warn":
-            for keyword in node.keywords:
-                if keyword.arg == "stacklevel":
-                    value = keyword.value
-                    known = isinstance(value, ast.Constant) and isinstance(
-                        value.value, int
-                    )
-                    return value.value - 1 if known else 99  # type: ignore[attr-defined, no-any-return]
-            return 0 if len(node.args) < 3 else 99
-        if name == "sys._getframe":
-            if not node.args:
-                return 0
-            value = node.args[0]
-            if isinstance(value, ast.Constant) and isinstance(value.value, int):
-                return value.value
-        return 99
 
     def _call_back(
         self, gathered: Gathered, body: Body, node: ast.Call, word: str

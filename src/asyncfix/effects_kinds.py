@@ -175,8 +175,7 @@ class _Scan:
                         n.names for n in ast.walk(node) if isinstance(n, ast.Global)
                     ]
                     declared = frozenset(name for each in names for name in each)
-                for each in node.body:
-                    todo.append((each, function, given, declared))
+                todo += [(inner, function, given, declared) for inner in node.body]
                 continue
             self._node(node, function, given, declared)
             for name in CHILDREN[type(node)]:
@@ -269,8 +268,9 @@ def _plain(changes: list[Change]) -> int:
     """Tell what a name is by the values that it is given; unknown if one is."""
     given = [each for each in changes if not each.inside]
     annotated = [plainness(each.annotation) for each in given if each.annotation]
-    if annotated and max(annotated):
-        return max(annotated)
+    most = max(annotated, default=0)
+    if most:
+        return most
     kinds = [_of(each) for each in given]
     known = [each for each in kinds if each is not None]
     return min(known) if known and len(known) == len(kinds) else UNKNOWN

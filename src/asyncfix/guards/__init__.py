@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 
 from asyncfix.codemod import Context
 from asyncfix.guards import (
+    around,
     atomicity,
     cancellation,
     names,
@@ -47,8 +48,8 @@ GUARDS: dict[str, Guard] = {
     "thread-generator": threads.no_generator,
     "thread-state": threads.no_state_changed,
     "thread-arguments": threads.no_argument_shared,
-    "thread-lock": threads.no_lock_let_go,
-    "thread-cleanup": threads.nothing_closed_under_it,
+    "thread-lock": around.no_lock_let_go,
+    "thread-cleanup": around.nothing_closed_under_it,
     "thread-unknown": threads.all_is_known,
 }
 

@@ -10,7 +10,6 @@ import ast
 from collections.abc import Iterable, Iterator
 
 from asyncfix.codemod import Context
-from asyncfix.guards.locks import is_lock
 from asyncfix.model import Doubt, Level
 from asyncfix.nodes import parameters
 from asyncfix.touches import (
@@ -23,7 +22,6 @@ from asyncfix.touches import (
     Summary,
     Touch,
 )
-from asyncfix.tree import dotted, walk_function
 from asyncfix.value import OUTSIDE_OBJECT
 
 # Calls that let other tasks go on with what they are given.
@@ -31,21 +29,9 @@ _STARTERS = frozenset(
     ("create_task", "ensure_future", "gather", "start_soon", "run_in_executor", "submit",
      "to_thread", "call_soon", "call_later", "add_done_callback", "spawn", "Thread")
 )  # fmt: skip
-_BASES = frozenset(("BaseException", "CancelledError"))
-_ASYNC_LOCKS = frozenset(
-    f"{library}.{kind}"
-    for library in ("asyncio", "anyio", "asyncio.locks")
-    for kind in (
-        "Lock",
-        "Semaphore",
-        "BoundedSemaphore",
-        "Condition",
-        "CapacityLimiter",
-    )
-)
 
 
-def _touched(context: Context) -> Summary:
+def touched(context: Context) -> Summary:
     """Give what the site's call touches; asked once for each site."""
     effects, site = context.effects, context.site
     function = site.path, site.function
@@ -75,8 +61,8 @@ def _first(found: Iterable[Item]) -> Item | None:
 
 def no_thread_of_its_own(context: Context) -> Doubt | None:
     """thread-affinity: nothing that belongs to one thread, or to the process, is used."""
-    touched = _touched(context)
-    item = _first(touched.threads)
+    found = touched(context)
+    item = _first(found.threads)
     if item is not None and item.place is None:
         return Doubt(
             "thread-affinity",
@@ -93,7 +79,7 @@ def no_thread_of_its_own(context: Context) -> Doubt | None:
             f"{_where(item)})",
             "move the whole unit, its opening included, into one function",
         )
-    item = _first(touched.drivers)
+    item = _first(found.drivers)
     if item is not None:
         shown = _said(item.place) if item.place else item.what
         return Doubt(
@@ -117,8 +103,6 @@ def no_thread_of_its_own(context: Context) -> Doubt | None:
 def _made(context: Context) -> str | None:
     """Give the class of what the call gives, if that belongs to one thread."""
     effects, site = context.effects, context.site
-    if effects is None:
-        return None
     called = effects.values.of(site.path, site.use.scope, site.use.name)
     made = effects.values.call(called) if called is not None else None
     if made is not None and made.kind == OUTSIDE_OBJECT:
@@ -129,7 +113,7 @@ def _made(context: Context) -> str | None:
 
 def no_event_loop(context: Context) -> Doubt | None:
     """thread-loop: nothing of asyncio is used, which is not thread-safe."""
-    item = _first(_touched(context).loop)
+    item = _first(touched(context).loop)
     if item is None:
         return None
     return Doubt(
@@ -143,7 +127,7 @@ def no_event_loop(context: Context) -> Doubt | None:
 
 def no_context_set(context: Context) -> Doubt | None:
     """thread-context: no context variable is set; a thread has a copy of them."""
-    item = _first(_touched(context).contexts)
+    item = _first(touched(context).contexts)
     if item is None:
         return None
     return Doubt(
@@ -157,8 +141,8 @@ def no_context_set(context: Context) -> Doubt | None:
 
 def no_exception_looked_at(context: Context) -> Doubt | None:
     """thread-exception: nobody looks at the exception being handled, or at frames."""
-    touched = _touched(context)
-    item = _first(touched.exceptions)
+    found = touched(context)
+    item = _first(found.exceptions)
     if item is not None and _handles(context):
         return Doubt(
             "thread-exception",
@@ -167,7 +151,7 @@ def no_exception_looked_at(context: Context) -> Doubt | None:
             f"{_where(item)}); a thread has none",
             "pass the exception as an argument",
         )
-    item = _first(each for each in touched.frames if each.up >= len(each.via))
+    item = _first(each for each in found.frames if each.up >= len(each.via))
     if item is not None:
         return Doubt(
             "thread-exception",
@@ -188,7 +172,7 @@ def _handles(context: Context) -> bool:
 
 def no_stop_iteration(context: Context) -> Doubt | None:
     """thread-stop: no StopIteration can come out, which a Future cannot carry."""
-    item = _first(_touched(context).stops)
+    item = _first(touched(context).stops)
     if item is None:
         return None
     return Doubt(
@@ -202,7 +186,7 @@ def no_stop_iteration(context: Context) -> Doubt | None:
 
 def no_generator(context: Context) -> Doubt | None:
     """thread-generator: the call runs something, and does not only make a generator."""
-    if not _touched(context).generator:
+    if not touched(context).generator:
         return None
     return Doubt(
         "thread-generator",
@@ -215,14 +199,14 @@ def no_generator(context: Context) -> Doubt | None:
 
 def no_state_changed(context: Context) -> Doubt | None:
     """thread-state: nothing is changed, or gone through, that other tasks may use."""
-    touched = _touched(context)
+    found = touched(context)
     unsafe = None
-    for touch in touched.writes:
+    for touch in found.writes:
         doubt = _written(context, touch)
         if doubt is not None and doubt.level is Level.MANUAL:
             return doubt
         unsafe = unsafe or doubt
-    for touch in touched.reads:
+    for touch in found.reads:
         if touch.how == ITERATED:
             doubt = _gone_through(context, touch)
             if doubt is not None:
@@ -288,7 +272,7 @@ def _changes(context: Context, place: Place, inside: bool) -> str | None:
 
 def no_argument_shared(context: Context) -> Doubt | None:
     """thread-arguments: what is read stays as it is while the thread runs."""
-    for touch in _touched(context).reads:
+    for touch in touched(context).reads:
         changed = _changes(context, touch.place, inside=False)
         if changed is not None:
             return Doubt(
@@ -378,148 +362,9 @@ def _changes_name(node: ast.AST, name: str) -> bool:
     return False
 
 
-def no_lock_let_go(context: Context) -> Doubt | None:
-    """thread-lock: no `async with` round the site lets a lock go on a cancel."""
-    for above, below in context.within():
-        if not isinstance(above, ast.AsyncWith) or below not in above.body:
-            continue
-        for item in above.items:
-            if is_lock(item.context_expr) or _is_async_lock(context, item.context_expr):
-                return Doubt(
-                    "thread-lock",
-                    Level.MANUAL,
-                    f"on a cancel, the lock of line {above.lineno} is let go while the "
-                    "thread still runs: another task walks in",
-                    "shield the call, and wait for it before the lock is let go",
-                )
-    return None
-
-
-def _is_async_lock(context: Context, node: ast.expr) -> bool:
-    name = dotted(node)
-    if name is None:
-        return False
-    value = context.effects.values.of(context.site.path, context.site.function, name)
-    return value is not None and value.name in _ASYNC_LOCKS
-
-
-def nothing_closed_under_it(context: Context) -> Doubt | None:
-    """thread-cleanup: nothing that the call uses is closed round it on a cancel."""
-    used = _uses(context)
-    for above, below in context.within():
-        if isinstance(above, (ast.With, ast.AsyncWith)) and below in above.body:
-            for item in above.items:
-                held = _held(item)
-                shared = sorted(each for each in held if _overlaps(each, used))
-                if shared:
-                    return _closed(above.lineno, shared[0])
-        elif type(above).__name__ in ("Try", "TryStar"):
-            body = [*getattr(above, "body", []), *getattr(above, "orelse", [])]
-            if below not in body and not isinstance(below, ast.ExceptHandler):
-                continue
-            ends: list[ast.AST] = list(getattr(above, "finalbody", []))
-            if below in body:
-                handlers: list[ast.ExceptHandler] = getattr(above, "handlers", [])
-                ends += [each for each in handlers if _catches_a_cancel(each)]
-            for end in ends:
-                shared = sorted(
-                    each for each in _names_in(end) if _overlaps(each, used)
-                )
-                if shared:
-                    return _closed(getattr(end, "lineno", 0), shared[0])
-    return None
-
-
-def _closed(line: int, name: str) -> Doubt:
-    return Doubt(
-        "thread-cleanup",
-        Level.MANUAL,
-        f"on a cancel, line {line} closes {name} while the thread still uses it",
-        "move the whole block into one function",
-    )
-
-
-def _held(item: ast.withitem) -> set[str]:
-    """Give the names of what a `with` item gives, and of what it is made of."""
-    held = set()
-    if item.optional_vars is not None:
-        held |= {
-            each.id
-            for each in ast.walk(item.optional_vars)
-            if isinstance(each, ast.Name)
-        }
-    node = item.context_expr
-    while isinstance(node, ast.Call):
-        node = node.func
-        node = node.value if isinstance(node, ast.Attribute) else node
-    if isinstance(node, ast.Attribute):
-        held.add(dotted(node) or "")
-    elif isinstance(node, ast.Name) and not isinstance(item.context_expr, ast.Call):
-        held.add(node.id)
-    return held - {""}
-
-
-def _uses(context: Context) -> set[str]:
-    """Give the dotted names that the call uses, through locals made of others, too."""
-    used = set(_names_in(context.moved or context.node))
-    for touch in (*_touched(context).reads, *_touched(context).writes):
-        place = touch.place
-        if place.root in (ARGUMENT, LOCAL):
-            steps = [step for step in place.steps if step[0] == "."]
-            used.add("".join([place.name, *steps]))
-    made: dict[str, set[str]] = {}
-    for node in walk_function(context.function):
-        if isinstance(node, (ast.Assign, ast.AnnAssign, ast.NamedExpr)) and node.value:
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            for target in targets:
-                for each in ast.walk(target):
-                    if isinstance(each, ast.Name):
-                        made.setdefault(each.id, set()).update(_names_in(node.value))
-        elif isinstance(node, (ast.For, ast.AsyncFor)):
-            for each in ast.walk(node.target):
-                if isinstance(each, ast.Name):
-                    made.setdefault(each.id, set()).update(_names_in(node.iter))
-    todo = list(used)
-    while todo:
-        fresh = made.get(todo.pop().partition(".")[0], set()) - used
-        used |= fresh
-        todo += fresh
-    return used
-
-
-def _names_in(node: ast.AST) -> Iterator[str]:
-    """Give the dotted names in some code, the longest of each."""
-    todo = [node]
-    while todo:
-        each = todo.pop()
-        name = dotted(each)
-        if name is not None:
-            yield name
-        else:
-            todo.extend(ast.iter_child_nodes(each))
-
-
-def _overlaps(name: str, used: set[str]) -> bool:
-    """Tell whether one name is another, or a part of what it holds; `self` is not."""
-    if name in ("self", "cls"):
-        return False
-    return any(
-        each == name or each.startswith(f"{name}.") or name.startswith(f"{each}.")
-        for each in used
-        if each not in ("self", "cls")
-    )
-
-
-def _catches_a_cancel(handler: ast.ExceptHandler) -> bool:
-    if handler.type is None:
-        return True
-    kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
-    return any((dotted(each) or "").rpartition(".")[2] in _BASES for each in kinds)
-
-
 def all_is_known(context: Context) -> Doubt | None:
     """thread-unknown: every call on the way can be followed, or is known to be harmless."""
-    unknown = _touched(context).unknown
+    unknown = touched(context).unknown
     item = _first(unknown)
     if item is None:
         return None
