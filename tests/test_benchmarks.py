@@ -189,6 +189,47 @@ def test_one_file_is_leaf_and_core(trees: ModuleType, tmp_path: Path) -> None:
     assert leaf == core == tmp_path / "alone.py"
 
 
+# -- the service ------------------------------------------------------------
+
+
+def test_the_service_is_measured_before_and_after() -> None:
+    command = [sys.executable, str(BENCHMARKS / "service.py"), "--seconds", "0.1"]
+    command += ["--rounds", "1", "--only", "settle,orders"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    head, _, *rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in done.stdout.splitlines()
+    ]
+    assert head[2:] == ["p50 before", "p50 after", "p99 before", "p99 after"]
+    assert [row[:2] for row in rows] == [
+        ["none", ""],
+        ["settle", "mended"],
+        ["orders", "refused: driver"],
+        ["the mended ones in turn", ""],
+        ["all in turn", ""],
+    ]
+    assert all(float(cell) > 0 for row in rows for cell in row[2:])
+
+
+def test_a_handler_that_fails_is_no_figure() -> None:
+    """A ping beside an error would be quick."""
+    program = (
+        "import sys, asyncio; sys.path.insert(0, sys.argv[1]); import service\n"
+        "async def refuse(reader, writer):\n"
+        "    await reader.readline()\n"
+        "    writer.write(b'HTTP/1.1 404 Not Found\\r\\n\\r\\n'); writer.close()\n"
+        "async def main():\n"
+        "    server = await asyncio.start_server(refuse, '127.0.0.1', 0)\n"
+        "    port = server.sockets[0].getsockname()[1]\n"
+        "    await service.measure(port, ['settle'], 0.1)\n"
+        "asyncio.run(main())\n"
+    )
+    command = [sys.executable, "-c", program, str(BENCHMARKS)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert "RuntimeError: /settle said" in done.stderr
+
+
 # -- tables -----------------------------------------------------------------
 
 

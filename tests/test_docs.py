@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shutil
 import subprocess
@@ -71,3 +72,32 @@ def test_the_example_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("9 readings of 3 stations in ")
+
+
+def test_the_example_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eight of ten handlers are mended, two refused; README says so."""
+    shutil.copytree(
+        ROOT / "examples" / "service",
+        tmp_path / "service",
+        ignore=shutil.ignore_patterns("__pycache__"),
+    )
+    monkeypatch.chdir(tmp_path)
+    settings = Settings(severity="low")
+    result = run(settings, CODEMODS.values())
+    assert not result.problems
+    handlers: dict[str, set[str | None]] = {}
+    for node in ast.parse(Path("service/handlers.py").read_bytes()).body:
+        if isinstance(node, ast.AsyncFunctionDef):
+            handlers[node.name] = {
+                each.guard
+                for each in result.findings
+                if each.path == "service/handlers.py"
+                and node.lineno <= each.line <= (node.end_lineno or 0)
+            }
+    assert handlers.pop("ping") == set()
+    assert handlers.pop("orders") == {"driver"}
+    assert handlers.pop("parse") == {"report"}
+    assert list(handlers.values()) == [{None}] * 8
+    assert [failure for change in result.changes if (failure := write(change))] == []
+    again = run(settings, CODEMODS.values())
+    assert not again.changes and not again.problems

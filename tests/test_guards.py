@@ -74,7 +74,7 @@ def _context(program: str) -> Context:
         sources[name] = decoded
     project, settings = Project(facts, "."), Settings()
     model = Model(project, catalog(settings), settings, sources.__getitem__)
-    ((_, site),) = sites(project, "app.py", [Sleeps()])
+    ((_, site),) = sites(project, "app.py", [Sleeps()], model.reach.values)
     context = Context(model, site)
     context.needs = ("asyncio",)
     return context

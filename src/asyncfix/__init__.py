@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from asyncfix.reach import Chain, Step
     from asyncfix.slices import Slice
     from asyncfix.tree import Tree, dotted
+    from asyncfix.value import Value
 
 __version__ = "0.1.0"
 
@@ -53,6 +54,7 @@ __all__ = [
     "Slice",
     "Step",
     "Tree",
+    "Value",
     "__version__",
     "calls_named",
     "dotted",
@@ -83,6 +85,7 @@ _HOMES = {
     "dotted": "tree",
     "calls_named": "detect",
     "site_of": "detect",
+    "Value": "value",
     "AsyncfixError": "model",
     "Doubt": "model",
     "Finding": "model",

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeVar
 
+from asyncfix.expressions import describe
 from asyncfix.facts import Facts, Use
 from asyncfix.link import Answer, Project
 from asyncfix.model import AsyncfixError, Doubt, Level, Settings
@@ -22,6 +23,8 @@ from asyncfix.reach import Chain, Reach
 from asyncfix.reader import Reader
 from asyncfix.source import Source
 from asyncfix.tree import Tree, dotted
+from asyncfix.value import Value
+from asyncfix.values import Values
 
 if TYPE_CHECKING:
     import libcst as cst
@@ -45,7 +48,8 @@ class SiteError(Exception):
 class Site(NamedTuple):
     """One place that the facts point at.
 
-    `kind` is `call`, `value` or `blocking`, which is a call, too; `wanted` is the qualified name the
+    `kind` is `call`, `value`, or one of two more kinds of call: `method`, found
+    by the type of its receiver, and `blocking`. `wanted` is the qualified name the
     codemod asked for, or of what blocks; `function` is the scope of the
     `async def` around the place, or the place's own scope where there is none;
     `chain` is how a blocking call gets there.
@@ -112,6 +116,7 @@ class Plan:
         change: what the fix changes besides the wished-for, if anything.
         needs: the modules the new code names; the engine sees to the imports.
         doubts: what the codemod itself found to hold the fix back.
+        guards: ids of guards that this fix needs besides those of its codemod.
         parts: what the fix replaces, where that is not the site's own call alone.
         key: fixes of one key are one and the same fix, made once; it cures all
             findings that have it. Empty for a fix of its own.
@@ -127,6 +132,7 @@ class Plan:
     change: str = ""
     needs: tuple[str, ...] = ()
     doubts: tuple[Doubt, ...] = ()
+    guards: tuple[str, ...] = ()
     parts: tuple[Part, ...] = ()
     key: str = ""
     stands: tuple[ast.expr | ast.stmt, ...] = ()
@@ -179,10 +185,20 @@ class Model:
         self._kept.add(path)
 
     @cached_property
+    def values(self) -> Values:
+        """Give what expressions of the project are."""
+        return Values(self.project, self.catalog)
+
+    @cached_property
     def reach(self) -> Reach:
         """Give who blocks through whom."""
-        severity = self.settings.severity
-        return Reach(self.project, self.catalog, severity, whole=self.whole)
+        return Reach(
+            self.project,
+            self.catalog,
+            self.settings.severity,
+            whole=self.whole,
+            values=self.values,
+        )
 
     @cached_property
     def confirm(self) -> Confirm:
@@ -196,7 +212,7 @@ class Model:
         """Give what functions touch."""
         from asyncfix.effects import Effects
 
-        return Effects(self.project, self.reach.values, self.catalog, self.reader)
+        return Effects(self.project, self.values, self.catalog, self.reader)
 
 
 class Context:
@@ -274,6 +290,12 @@ class Context:
             return None
         return self.project.qualified_name(self.site.path, self.site.function, name)
 
+    def value(self, node: ast.expr) -> Value | None:
+        """Give what an expression in the site's scope is; None if not sure."""
+        use = self.site.use
+        values = self.model.reach.values
+        return values.of(self.site.path, use.scope, describe(node))
+
     def modules(self) -> dict[str, str]:
         """Give the module meant by each need, anyio standing in for asyncio."""
         return {
@@ -303,6 +325,9 @@ class Codemod:
     """The anti-pattern in kebab-case, as in `blocking-sleep`."""
     calls: ClassVar[tuple[str, ...]] = ()
     """Qualified names of callables; a call of one in a coroutine is a site."""
+    methods: ClassVar[tuple[str, ...]] = ()
+    """Qualified names of methods, as in `asyncio.AbstractEventLoop.run_in_executor`;
+    a call in a coroutine on an object of the class, or of one below it, is a site."""
     blocking: ClassVar[bool] = False
     """Every call in a coroutine that blocks, itself or through others, is a site."""
     guards: ClassVar[tuple[str, ...]] = ()

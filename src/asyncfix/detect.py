@@ -10,30 +10,42 @@ from asyncfix.catalog import Entry
 from asyncfix.codemod import Codemod, Model, Site
 from asyncfix.link import Project
 from asyncfix.reach import SEVERITIES, Chain, Edge, Place, Reach, Step
+from asyncfix.value import OUTSIDE
+from asyncfix.values import Values
 
 
 def sites(
-    project: Project, path: str, codemods: Iterable[Codemod]
+    project: Project, path: str, codemods: Iterable[Codemod], values: Values
 ) -> Iterator[tuple[Codemod, Site]]:
     """Give the sites of one file, in its order.
 
     A use is a site if the wanted name is one of the things it may mean: that
-    it is the only one is a guard's question.
+    it is the only one is a guard's question. A method is a site if its receiver
+    surely is of the class.
     """
     wanted: dict[str, list[Codemod]] = {}
+    methods: dict[str, list[Codemod]] = {}
     for codemod in codemods:
         for name in codemod.calls:
             wanted.setdefault(name, []).append(codemod)
+        for name in codemod.methods:
+            methods.setdefault(name, []).append(codemod)
     facts = project.files[path]
-    if not wanted or not facts.head.coroutines:
+    if not (wanted or methods) or not facts.head.coroutines:
         return
-    spelled = project.spellings(wanted)
-    if spelled and not any(name.encode() in facts.packed for name in spelled):
-        return  # without unpacking: names stand in the packed bytes as they are
+    spelled = project.spellings(wanted) if wanted else frozenset()
+    last = {name.rpartition(".")[2] for name in methods}
+    # Without unpacking: names stand in the packed bytes as they are.
+    last = {name for name in last if name.encode() in facts.packed}
+    if spelled is not None and not last:
+        if not any(name.encode() in facts.packed for name in spelled):
+            return
     around: dict[int, int] = {}
     for kind, uses in (("call", facts.calls), ("value", facts.references)):
         for use in sorted(uses, key=_place):
-            if spelled and use.name.rpartition(".")[2] not in spelled:
+            named = use.name.rpartition(".")[2]
+            called = kind == "call" and named in last
+            if spelled is not None and named not in spelled and not called:
                 continue
             coroutine = around.get(use.scope, -2)
             if coroutine == -2:
@@ -45,6 +57,26 @@ def sites(
                     site = Site(path, use, kind, answer.name, coroutine)
                     yield from ((codemod, site) for codemod in wanted[answer.name])
                     break
+            else:
+                method = called and _method(values, path, use, methods)
+                if method:
+                    site = Site(path, use, "method", method, coroutine)
+                    yield from ((codemod, site) for codemod in methods[method])
+
+
+def _method(values: Values, path: str, use: f.Use, wanted: Iterable[str]) -> str:
+    """Give the wanted method that a call means, by the type of its receiver."""
+    value = values.of(path, use.scope, use.name)
+    if value is None or value.kind != OUTSIDE:
+        return ""
+    owner, _, last = value.name.rpartition(".")
+    backend, todo = values.backend, [owner]
+    for cls in todo:  # grows: the class, then its bases
+        cls = backend.canonical(cls)
+        if f"{cls}.{last}" in wanted:
+            return f"{cls}.{last}"
+        todo += [base for base in backend.bases(cls) if base not in todo]
+    return ""
 
 
 def searched(

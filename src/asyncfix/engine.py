@@ -153,7 +153,7 @@ class _Run:
             blocked = blocking_sites(model.reach, paths, self._ways(model))
         with_sites = set()
         for path in paths:
-            if any(sites(project, path, self.chosen)) or any(
+            if any(sites(project, path, self.chosen, model.values)) or any(
                 searched(model, path, self.chosen)
             ):
                 with_sites.add(path)

@@ -77,6 +77,11 @@ class Scope(NamedTuple):
     """The name of a function's first positional parameter."""
     end_line: int
 
+    @property
+    def is_class(self) -> bool:
+        """Tell whether it is the body of a class."""
+        return self.kind == CLASS
+
 
 class Binding(NamedTuple):
     """One way a name gets its value in a scope.

@@ -113,7 +113,7 @@ class Passes:
         """Judge the sites of one file; gives those whose fix is to be made."""
         try:
             found = [
-                *sites(self.project, path, self.codemods),
+                *sites(self.project, path, self.codemods, self.model.values),
                 *searched(self.model, path, self.codemods),
                 *(
                     (codemod, site)

@@ -76,6 +76,7 @@ class Reach:
         severity: str = "medium",
         awaited: bool = False,
         whole: bool = True,
+        values: Values | None = None,
     ) -> None:
         """Look nothing up yet. With `awaited`, coroutines are followed, too.
 
@@ -84,7 +85,7 @@ class Reach:
         """
         self.project = project
         self.catalog = catalog
-        self.values = Values(project, catalog)
+        self.values = values or Values(project, catalog)
         self.least = SEVERITIES.index(severity)
         self.awaited = awaited
         self._plain: set[str] | None = None

@@ -10,6 +10,7 @@ from asyncfix.source import Lines
 
 NodeT = TypeVar("NodeT", bound=ast.AST)
 Known = TypeVar("Known")
+_PLACED = ast.expr, ast.stmt, ast.excepthandler, ast.pattern, ast.keyword
 _Place = tuple[tuple[int, int], tuple[int, int]]
 
 
@@ -103,7 +104,7 @@ class Tree:
 
 
 def _place(node: ast.AST) -> _Place:
-    if not isinstance(node, (ast.expr, ast.stmt, ast.excepthandler, ast.pattern)):
+    if not isinstance(node, _PLACED):
         return (0, 0), (0, 0)
     end_line, end_col = node.end_lineno or node.lineno, node.end_col_offset or 0
     return (node.lineno, node.col_offset), (end_line, end_col)

@@ -85,6 +85,16 @@ class Value(NamedTuple):
     scope: int = -1
     inner: tuple[Value | None, ...] = ()
 
+    @property
+    def is_function(self) -> bool:
+        """Tell whether it is a function of the project: see `path` and `scope`."""
+        return self.kind == FUNCTION
+
+    @property
+    def is_outside(self) -> bool:
+        """Tell whether it is something of a library: see `name`."""
+        return self.kind == OUTSIDE
+
 
 NONE = Value(NOTHING)
 

@@ -12,6 +12,8 @@ from asyncfix.model import Doubt, Level
 def _others(context: Context, *, captures: bool) -> list[Answer]:
     """Give the answers that stand against the wanted name."""
     site = context.site
+    if site.kind == "method":
+        return []  # its receiver has one type, or it would be no site
     root = site.use.name.partition(".")[0]
     project = context.project
     captured = {
