@@ -10,16 +10,18 @@ from __future__ import annotations
 import ast
 
 from asyncfix import facts as f
-from asyncfix.conditions import Function, arguments, asked_before, kept, reachable
+from asyncfix.before import State, before
+from asyncfix.conditions import Function, arguments, asked_before
 from asyncfix.held import handed
 from asyncfix.reach import Chain, Edge, Place, Reach, Step
 from asyncfix.reader import Reader
 from asyncfix.tree import Tree, dotted
-from asyncfix.value import CLASS, FUNCTION, OBJECT, PARTIAL
+from asyncfix.value import CLASS, FUNCTION, OBJECT, PARTIAL, Value
 
 _DEEPEST = 12
 _MOST_WAYS = 400
 _MOST_FUNCTIONS = 60
+_MOST_IMPORTS = 6
 _NOWHERE = 1_000_000
 _NOT_WAITING = ("LOCK_NB", "LOCK_UN", "WNOHANG", "MSG_DONTWAIT", "O_NONBLOCK")
 _ELSEWHERE = ("__enter__", "__exit__", "__post_init__")
@@ -67,7 +69,8 @@ class Confirm:
             return self._unread(path, edge)  # a lambda
         tree, function = around
         call = tree.find(ast.Call, (use.line, use.col), (use.end_line, use.end_col))
-        if not reachable(tree, function, call, dict(known)):
+        state = before(tree, function, call, dict(known))
+        if state is None:
             return None
         if edge.entry is not None:
             if depth and edge.entry.kind == "loop":
@@ -87,20 +90,41 @@ class Confirm:
         inner = called[1]
         if self._runs_once(target, inner):
             return None
-        bound = self._is_bound(path, use, target)
-        given: dict[str, object] = {}
-        if bound is not None:
-            values = {
-                **self._constants(place, call),
-                **kept(tree, function, dict(known)),
-            }
-            given = arguments(inner, call, values, bound)
-            given.update(handed(tree, function, call, inner, bound, values))
+        given = self._given(place, edge, (call, function, inner), state)
         rest = self._way(target, tuple(sorted(given.items(), key=_name)), depth + 1)
         if rest is None:
             return None
         step = Step(path, use.line, use.col, self.reach.shown(target))
         return rest._replace(steps=(step, *rest.steps))
+
+    def _given(
+        self,
+        place: Place,
+        edge: Edge,
+        met: tuple[ast.Call, Function, Function],
+        state: State,
+    ) -> dict[str, object]:
+        """Give what is known in a function that is called here; see `held`."""
+        call, caller, called = met
+        assert edge.target is not None
+        value = self.reach.values.of(place[0], edge.use.scope, edge.use.name)
+        bound = self._is_bound(place[0], edge.use, edge.target, value)
+        if bound is None or value is None:
+            return {}
+        say: dict[int, ast.expr] = {}
+        for node in (*call.args, *(each.value for each in call.keywords)):
+            said = state.say(node)
+            constant = isinstance(said, ast.Name) and self._constant(place, said.id)
+            say[id(node)] = constant if isinstance(constant, ast.Constant) else said
+        receiver: ast.expr | None = None
+        if value.kind == OBJECT:
+            receiver = call.func
+        elif value.kind != CLASS and isinstance(call.func, ast.Attribute):
+            receiver = call.func.value
+        given = arguments(called, call, say, state.known, bound)
+        on = None if receiver is None else state.say(receiver)
+        given.update(handed(call, say, on, (caller, called), bound, state.known))
+        return given
 
     def _way(self, place: Place, known: Known, depth: int) -> Chain | None:
         """Give the shortest way on from a function called with known arguments."""
@@ -141,22 +165,28 @@ class Confirm:
         self._functions[place] = found
         return found
 
-    def _constants(self, place: Place, call: ast.Call) -> dict[str, object]:
-        """Give the constants of the module that are arguments of a call."""
-        path, scope = place
-        found: dict[str, object] = {}
-        for node in (*call.args, *(each.value for each in call.keywords)):
-            if not isinstance(node, ast.Name):
-                continue
-            bindings = self.reach.project.visible(path, scope, node.id)
-            if len(bindings) != 1 or bindings[0].scope or bindings[0].flags:
-                continue
-            value = self.reader.constant(path, bindings[0].line, node.id)
-            if value is not None:
-                found[node.id] = value
-        return found
+    def _constant(self, place: Place, name: str) -> ast.expr | None:
+        """Give what the one constant of a module is that a name means here."""
+        found = self.reach.project.visible(*place, name)
+        path = place[0]
+        for _ in range(_MOST_IMPORTS):
+            if len(found) != 1 or found[0].scope:
+                return None
+            if found[0].kind != f.FROM:
+                break
+            module, _, name = found[0].target.partition(":")
+            paths = self.reach.project.resolve(path, module)
+            if len(paths) != 1:
+                return None
+            (path,) = paths
+            found = self.reach.project.names(path, 0).get(name)
+        if len(found) != 1 or found[0].flags or found[0].kind == f.FROM:
+            return None
+        return self.reader.constant(path, found[0].line, found[0].name)
 
-    def _is_bound(self, path: str, use: f.Use, target: Place) -> bool | None:
+    def _is_bound(
+        self, path: str, use: f.Use, target: Place, value: Value | None
+    ) -> bool | None:
         """Tell whether the first parameter is not among a call's arguments.
 
         None where the arguments are not those of the call, or perhaps not.
@@ -168,7 +198,6 @@ class Confirm:
             kept = values.of(target[0], called.parent, each)
             if kept is None or kept.kind == FUNCTION:
                 return None  # a wrapper of ours may pass something else on
-        value = values.of(path, use.scope, use.name)
         if value is None or value.kind == PARTIAL:
             return None
         owner, _, last = use.name.rpartition(".")

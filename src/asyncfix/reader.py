@@ -15,6 +15,8 @@ from asyncfix.tree import Tree
 
 # A tree takes about fifty times the bytes of its file.
 _MOST_TREES = 24
+# A constant that is longer is not read.
+_MOST_LINES = 20
 
 
 def read_source(project: Project, path: str) -> Source:
@@ -46,6 +48,7 @@ class Reader:
         self.project = project
         self._trees: dict[str, Tree] = {}
         self._lines: dict[str, Lines] = {}
+        self._constants: dict[tuple[str, int], ast.expr | None] = {}
 
     def lines(self, path: str) -> Lines:
         """Give a file's lines; raises LookupError if the file is not what it was."""
@@ -63,20 +66,31 @@ class Reader:
         at = lines.text.find(b"\nif __name__ ")
         return len(lines.starts) + 1 if at < 0 else lines.line_of(at + 1)
 
-    def constant(self, path: str, line: int, name: str) -> object:
-        """Give the text or number of `NAME = ...` on a line, None if it is none."""
-        code = self.lines(path).line(line).decode("utf-8", "replace")
-        try:
-            (statement,) = ast.parse(code).body
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
+    def constant(self, path: str, line: int, name: str) -> ast.expr | None:
+        """Give what stands behind `NAME =` on a line; None if that is not alone."""
+        key = path, line
+        if key not in self._constants:
+            self._constants[key] = self._constant(path, line, name)
+        return self._constants[key]
+
+    def _constant(self, path: str, line: int, name: str) -> ast.expr | None:
+        lines = self.lines(path)
+        code = ""
+        for number in range(line, min(line + _MOST_LINES, len(lines.starts) + 1)):
+            code += lines.line(number).decode("utf-8", "replace") + "\n"
+            try:
+                body = ast.parse(code).body
+            except (SyntaxError, ValueError, RecursionError, MemoryError):
+                continue  # it goes on in the next line, or never ends
+            statement = body[0] if len(body) == 1 else None
+            target: object = getattr(statement, "target", None)
+            if isinstance(statement, ast.Assign):
+                (target,) = statement.targets[:1]
+            elif not isinstance(statement, ast.AnnAssign):
+                return None
+            if isinstance(target, ast.Name) and target.id == name:
+                return statement.value
             return None
-        target: object = getattr(statement, "target", None)
-        if isinstance(statement, ast.Assign):
-            (target,) = statement.targets[:1]
-        value = getattr(statement, "value", None)
-        if isinstance(target, ast.Name) and target.id == name:
-            if isinstance(value, ast.Constant):
-                return value.value
         return None
 
     def function(self, path: str, scope: int) -> tuple[Tree, Function] | None:
