@@ -11,7 +11,7 @@ something of its own. The work is that of one walk over the function.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -19,6 +19,7 @@ from asyncfix.conditions import (
     OF_TEXTS,
     Function,
     Known,
+    OneOf,
     finds_the_loop,
     is_without_loop,
     truth,
@@ -42,6 +43,9 @@ _STARTS_A_LOOP = ("run_until_complete", "run_forever")
 _NEVER_COMES_BACK = ("asyncio.run", "sys.exit", "os._exit", "os.abort")
 
 
+Constant = Callable[[str], ast.expr | None]
+
+
 class State(NamedTuple):
     """What names stand for, and what is known, in words of the function's start.
 
@@ -50,10 +54,20 @@ class State(NamedTuple):
 
     names: dict[str, ast.expr]
     known: dict[str, object]
+    calls: dict[str, ast.Call]
+    """What was called for an answer, by the dump of what stands for it."""
 
     def copy(self) -> State:
         """Give one that can change alone."""
-        return State(dict(self.names), dict(self.known))
+        return State(dict(self.names), dict(self.known), self.calls)
+
+    def assume(self, test: ast.expr, holds: bool) -> None:
+        """Note that a condition holds, or that it does not."""
+        said = self.say(test)
+        for node in ast.walk(said):
+            if isinstance(node, ast.Call):
+                self.calls[ast.dump(node)] = node
+        assume(said, holds, self.known)
 
     def say(self, node: ast.expr) -> ast.expr:
         """Give an expression in the words of the function's start."""
@@ -66,18 +80,21 @@ class State(NamedTuple):
         return truth(test, {}) if answer is None and said is not test else answer
 
 
-def before(tree: Tree, function: Function, call: ast.AST, known: Known) -> State | None:
+def before(
+    tree: Tree, function: Function, call: ast.AST, known: Known, constant: Constant
+) -> State | None:
     """Give what is known where a call stands; None if it is surely not reached.
 
-    `known` is what is known when the function is called: see `held`.
+    `known` is what is known when the function is called: see `held`. `constant`
+    gives what a name stands for that is a constant of the module.
     """
     way = []
     for above, below in tree.ancestors(call):
         way.append((above, below))
         if above is function:
             break
-    state = State({}, dict(known))
-    walk = _Walk(tree, function)
+    state = State({}, dict(known), {})
+    walk = _Walk(tree, function, constant)
     for name in walk.wild:
         state.names[name] = ast.Name(f"{name}%", ast.Load())
     for above, below in reversed(way):
@@ -89,8 +106,9 @@ def before(tree: Tree, function: Function, call: ast.AST, known: Known) -> State
 class _Walk:
     """One way through one function."""
 
-    def __init__(self, tree: Tree, function: Function) -> None:
+    def __init__(self, tree: Tree, function: Function, constant: Constant) -> None:
         self.tree = tree
+        self.constant = constant
         # What blocks in a coroutine is told, whatever it does before.
         self.is_coroutine = isinstance(function, ast.AsyncFunctionDef)
         args = function.args
@@ -108,7 +126,7 @@ class _Walk:
                 if state.truth(above.test) is (not wanted):
                     return False
                 self._walrus(above.test, state)
-                assume(state.say(above.test), wanted, state.known)
+                state.assume(above.test, wanted)
         elif isinstance(above, _LOOPS):
             if not self._enter_loop(above, below, state):
                 return False
@@ -119,7 +137,7 @@ class _Walk:
                     break
                 if state.truth(value) is (not every):
                     return False
-                assume(state.say(value), every, state.known)
+                state.assume(value, every)
         elif isinstance(above, ast.Try):
             if not self._enter_try(above, below, state):
                 return False
@@ -148,10 +166,31 @@ class _Walk:
             if _is_in(below, getattr(loop, "body")):  # noqa: B009
                 if state.truth(test) is False:
                     return False
-                assume(state.say(test), True, state.known)
+                state.assume(test, True)
         elif below is not loop.iter:
+            every = state.say(loop.iter)
             self._forget(_bound(self.tree, loop), loop, state)
+            self._one_of(loop.target, every, state)
         return True
+
+    def _one_of(self, target: ast.expr, every: ast.expr, state: State) -> None:
+        """Note what a loop over literals gives its names."""
+        if isinstance(every, ast.Name):
+            every = self.constant(every.id) or every
+        if not isinstance(every, (ast.Tuple, ast.List, ast.Set)):
+            return
+        if isinstance(target, ast.Name):
+            stands = state.names.get(target.id)
+            values = [each for each in every.elts if isinstance(each, ast.Constant)]
+            if isinstance(stands, ast.Name) and len(values) == len(every.elts) > 0:
+                state.known[stands.id] = OneOf(each.value for each in values)
+        elif isinstance(target, ast.Tuple):
+            rows = [each.elts for each in every.elts if isinstance(each, ast.Tuple)]
+            wanted = len(target.elts)
+            if len(rows) == len(every.elts) and all(len(r) == wanted for r in rows):
+                for place, name in enumerate(target.elts):
+                    column = ast.Tuple([row[place] for row in rows], ast.Load())
+                    self._one_of(name, column, state)
 
     def _enter_try(self, above: ast.Try, below: ast.AST, state: State) -> bool:
         if isinstance(below, ast.ExceptHandler):
@@ -169,9 +208,11 @@ class _Walk:
         for each in getattr(above, "generators", ()):
             if each is below:
                 return
+            every = state.say(each.iter)
             self._forget(_bound(self.tree, each.target), above, state)
+            self._one_of(each.target, every, state)
             for test in each.ifs:
-                assume(state.say(test), True, state.known)
+                state.assume(test, True)
 
     # -- what is done before ------------------------------------------------
 
@@ -236,6 +277,9 @@ class _Walk:
         name = dotted(target)
         if name is None or name in self.wild or not _is_lasting(said):
             self._forget(_bound(self.tree, target), at, state)
+            stands = state.names.get(name or "")
+            if stands is not None and isinstance(said, ast.Call):
+                state.calls[ast.dump(stands)] = said
             return
         _drop(name, state)
         state.names[name] = said
@@ -245,10 +289,9 @@ class _Walk:
         self._walrus(statement.test, state)
         if taken is not None:
             return self._run(statement.body if taken else statement.orelse, state)
-        test = state.say(statement.test)
         other = state.copy()
-        assume(test, True, state.known)
-        assume(test, False, other.known)
+        state.assume(statement.test, True)
+        other.assume(statement.test, False)
         alive = self._run(statement.body, state)
         if not self._run(statement.orelse, other):
             return alive

@@ -8,18 +8,20 @@ and a way is given up where a condition on it surely does not hold: see
 from __future__ import annotations
 
 import ast
+from functools import partial
 
 from asyncfix import facts as f
 from asyncfix.before import State, before
 from asyncfix.conditions import Function, arguments, asked_before
-from asyncfix.held import handed
+from asyncfix.held import VALUE, handed
+from asyncfix.objects import Objects, is_excluded
 from asyncfix.reach import Chain, Edge, Place, Reach, Step
 from asyncfix.reader import Reader
 from asyncfix.tree import Tree, dotted
 from asyncfix.value import CLASS, FUNCTION, OBJECT, PARTIAL, Value
 
-_DEEPEST = 12
-_MOST_WAYS = 400
+_DEEPEST = 25
+_MOST_WAYS = 1_000
 _MOST_FUNCTIONS = 60
 _MOST_IMPORTS = 6
 _NOWHERE = 1_000_000
@@ -44,6 +46,7 @@ class Confirm:
         self._lowest = _NOWHERE
         self._functions: dict[Place, tuple[Tree, Function]] = {}
         self._left = 0
+        self.objects = Objects(reach, reader, self._function, self._constant)
 
     def chain(self, place: Place, edge: Edge) -> Chain | None:
         """Give the shortest way that holds from a call in a coroutine.
@@ -69,8 +72,9 @@ class Confirm:
             return self._unread(path, edge)  # a lambda
         tree, function = around
         call = tree.find(ast.Call, (use.line, use.col), (use.end_line, use.end_col))
-        state = before(tree, function, call, dict(known))
-        if state is None:
+        constant = partial(self._constant, place)
+        state = before(tree, function, call, dict(known), constant)
+        if state is None or is_excluded(state.known):
             return None
         if edge.entry is not None:
             if depth and edge.entry.kind == "loop":
@@ -124,6 +128,16 @@ class Confirm:
         given = arguments(called, call, say, state.known, bound)
         on = None if receiver is None else state.say(receiver)
         given.update(handed(call, say, on, (caller, called), bound, state.known))
+        where = place[0], edge.use.scope
+        if bound and on is not None and called.args.args:
+            first = ast.Name(called.args.args[0].arg, ast.Load())
+            known = self.objects.attributes(*where, on, state.calls)
+            for name, literal in known.items():
+                attribute = ast.Attribute(first, name, ast.Load())
+                given.setdefault(VALUE + ast.dump(attribute), literal)
+        if say or on is not None:
+            every = [*say.values(), *((on,) if on is not None else ())]
+            given.update(self.objects.excluded(*where, every, state))
         return given
 
     def _way(self, place: Place, known: Known, depth: int) -> Chain | None:
@@ -170,9 +184,7 @@ class Confirm:
         found = self.reach.project.visible(*place, name)
         path = place[0]
         for _ in range(_MOST_IMPORTS):
-            if len(found) != 1 or found[0].scope:
-                return None
-            if found[0].kind != f.FROM:
+            if len(found) != 1 or found[0].kind != f.FROM:
                 break
             module, _, name = found[0].target.partition(":")
             paths = self.reach.project.resolve(path, module)
@@ -180,7 +192,7 @@ class Confirm:
                 return None
             (path,) = paths
             found = self.reach.project.names(path, 0).get(name)
-        if len(found) != 1 or found[0].flags or found[0].kind == f.FROM:
+        if len(found) != 1 or found[0].scope or found[0].flags:
             return None
         return self.reader.constant(path, found[0].line, found[0].name)
 
@@ -196,7 +208,9 @@ class Confirm:
         called = scopes[target[1]]
         for each in called.decorators:
             kept = values.of(target[0], called.parent, each)
-            if kept is None or kept.kind == FUNCTION:
+            if kept is None or (
+                kept.kind == FUNCTION and not self._hands_all_on(kept.path, kept.scope)
+            ):
                 return None  # a wrapper of ours may pass something else on
         if value is None or value.kind == PARTIAL:
             return None
@@ -214,6 +228,28 @@ class Confirm:
         if receiver is None:
             return None
         return receiver.kind != CLASS and called.name != "__new__"
+
+    def _hands_all_on(self, path: str, scope: int) -> bool:
+        """Tell a decorator that calls what it is given with just what it is given."""
+        read = self._function((path, scope))
+        if read is None:
+            return False
+        calls = 0
+        for node in ast.walk(read[1]):
+            if isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load):
+                return False  # `kwargs["a"] = 1`
+            if isinstance(node, ast.Call) and (
+                any(isinstance(each, ast.Starred) for each in node.args)
+                or any(each.arg is None for each in node.keywords)
+            ):
+                calls += 1
+                if len(node.args) != 1 or len(node.keywords) != 1:
+                    return False
+                if node.keywords[0].arg is not None:
+                    return False
+                if not isinstance(node.args[0], ast.Starred):
+                    return False
+        return calls > 0
 
     def _runs_once(self, place: Place, function: Function) -> bool:
         """Tell a cached function that blocks the first time only, or was called then.

@@ -11,7 +11,7 @@ from asyncfix.link import Project
 from asyncfix.model import Problem
 from asyncfix.parsing import parse
 from asyncfix.source import Lines, Source, decode
-from asyncfix.tree import Tree
+from asyncfix.tree import Tree, dotted
 
 # A tree takes about fifty times the bytes of its file.
 _MOST_TREES = 24
@@ -67,7 +67,10 @@ class Reader:
         return len(lines.starts) + 1 if at < 0 else lines.line_of(at + 1)
 
     def constant(self, path: str, line: int, name: str) -> ast.expr | None:
-        """Give what stands behind `NAME =` on a line; None if that is not alone."""
+        """Give what stands behind `NAME =` on a line; None if that is not alone.
+
+        The name may be `self.x`, in a method.
+        """
         key = path, line
         if key not in self._constants:
             self._constants[key] = self._constant(path, line, name)
@@ -79,7 +82,7 @@ class Reader:
         for number in range(line, min(line + _MOST_LINES, len(lines.starts) + 1)):
             code += lines.line(number).decode("utf-8", "replace") + "\n"
             try:
-                body = ast.parse(code).body
+                body = ast.parse(code.lstrip()).body
             except (SyntaxError, ValueError, RecursionError, MemoryError):
                 continue  # it goes on in the next line, or never ends
             statement = body[0] if len(body) == 1 else None
@@ -88,9 +91,8 @@ class Reader:
                 (target,) = statement.targets[:1]
             elif not isinstance(statement, ast.AnnAssign):
                 return None
-            if isinstance(target, ast.Name) and target.id == name:
-                return statement.value
-            return None
+            same = isinstance(target, ast.expr) and dotted(target) == name
+            return statement.value if same else None
         return None
 
     def function(self, path: str, scope: int) -> tuple[Tree, Function] | None:
