@@ -25,7 +25,7 @@ from asyncfix.conditions import (
     truth,
 )
 from asyncfix.held import assume
-from asyncfix.tree import Tree, dotted
+from asyncfix.tree import Tree, dotted, text_of
 
 _MOST_NODES = 30
 _ENDS = (ast.Return, ast.Raise, ast.Continue, ast.Break)
@@ -66,7 +66,7 @@ class State(NamedTuple):
         said = self.say(test)
         for node in ast.walk(said):
             if isinstance(node, ast.Call):
-                self.calls[ast.dump(node)] = node
+                self.calls[text_of(node)] = node
         assume(said, holds, self.known)
 
     def say(self, node: ast.expr) -> ast.expr:
@@ -279,7 +279,7 @@ class _Walk:
             self._forget(_bound(self.tree, target), at, state)
             stands = state.names.get(name or "")
             if stands is not None and isinstance(said, ast.Call):
-                state.calls[ast.dump(stands)] = said
+                state.calls[text_of(stands)] = said
             return
         _drop(name, state)
         state.names[name] = said
@@ -368,7 +368,7 @@ def _drop(name: str, state: State) -> None:
 
 
 def _text(node: ast.expr | None) -> str:
-    return "" if node is None else ast.dump(node)
+    return "" if node is None else text_of(node)
 
 
 def _block(above: ast.AST, below: ast.AST) -> list[ast.stmt] | None:

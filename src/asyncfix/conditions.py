@@ -12,8 +12,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping, Sequence
 
-from asyncfix.held import VALUE, question
-from asyncfix.tree import Tree, dotted, walk_function
+from asyncfix.held import ASKED, VALUE, question
+from asyncfix.tree import Tree, dotted, text_of, walk_function
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 Known = Mapping[str, object]
@@ -95,7 +95,7 @@ def asked_before(tree: Tree, function: Function, call: ast.Call) -> bool:
     """
     if not isinstance(call.func, ast.Attribute):
         return False
-    owner = ast.dump(call.func.value)
+    owner = text_of(call.func.value)
     waits: Known = {f"{name} of {owner}": said for name, said in _WAITS.items()}
     for above, below in tree.ancestors(call):
         if above is function:
@@ -130,7 +130,7 @@ def literal(node: ast.expr | None, known: Known) -> object:
     if finds_the_loop(node):
         return LOOP
     if known and isinstance(node, (ast.Name, ast.Attribute, ast.Subscript, ast.Call)):
-        value = known.get(VALUE + ast.dump(node), NO_ANSWER)
+        value = known.get(VALUE + text_of(node), NO_ANSWER)
         if value is not NO_ANSWER:
             return value
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
@@ -156,7 +156,7 @@ def literal(node: ast.expr | None, known: Known) -> object:
 
 def _method(node: ast.Call, function: ast.Attribute, known: Known) -> object:
     if function.attr in _WAITS and known:
-        asked = f"{function.attr} of {ast.dump(function.value)}"
+        asked = f"{function.attr} of {text_of(function.value)}"
         return known.get(asked, NO_ANSWER)
     if function.attr not in OF_TEXTS or node.keywords:
         return NO_ANSWER
@@ -259,6 +259,12 @@ def _compared(
         if _asks_the_thread(left, right) or _asks_the_thread(right, left):
             return same
         one, two = literal(left, known), literal(right, known)
+        if (
+            two is None
+            and one is NO_ANSWER
+            and known.get(ASKED + text_of(left)) is True
+        ):
+            return not same
         if one is NO_ANSWER or two is NO_ANSWER:
             return None
         if LOOP in (one, two) and one is not two and None not in (one, two):

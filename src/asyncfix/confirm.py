@@ -17,11 +17,11 @@ from asyncfix.held import VALUE, handed
 from asyncfix.objects import Objects, is_excluded
 from asyncfix.reach import Chain, Edge, Place, Reach, Step
 from asyncfix.reader import Reader
-from asyncfix.tree import Tree, dotted
+from asyncfix.tree import Tree, dotted, text_of
 from asyncfix.value import CLASS, FUNCTION, OBJECT, PARTIAL, Value
 
 _DEEPEST = 25
-_MOST_WAYS = 1_000
+_MOST_WAYS = 600
 _MOST_FUNCTIONS = 60
 _MOST_IMPORTS = 6
 _NOWHERE = 1_000_000
@@ -55,10 +55,7 @@ class Confirm:
         """
         self._left = _MOST_WAYS
         self._lowest = _NOWHERE
-        found = self._step(place, edge, (), 0)
-        if found is None and self._left < 0:
-            return self._unread(place[0], edge)
-        return found
+        return self._step(place, edge, (), 0)
 
     def _unread(self, path: str, edge: Edge) -> Chain | None:
         """Give a way for which who calls whom must be enough."""
@@ -134,7 +131,7 @@ class Confirm:
             known = self.objects.attributes(*where, on, state.calls)
             for name, literal in known.items():
                 attribute = ast.Attribute(first, name, ast.Load())
-                given.setdefault(VALUE + ast.dump(attribute), literal)
+                given.setdefault(VALUE + text_of(attribute), literal)
         if say or on is not None:
             every = [*say.values(), *((on,) if on is not None else ())]
             given.update(self.objects.excluded(*where, every, state))

@@ -14,13 +14,15 @@ import ast
 import re
 from collections.abc import Mapping, MutableMapping
 
-from asyncfix.tree import dotted
+from asyncfix.tree import dotted, text_of
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 ASKED, VALUE = "? ", "= "
 _MOST = 40
-_ID = re.compile(r"\bid='([^']+)'")
+_ID = re.compile("\x02([^\x03]+)\x03")
+# What is the same everywhere, though it is not handed over.
+_EVERYWHERE = ("sys", "os", "platform")
 _OPPOSITES: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.NotEq: ast.Eq,
     ast.IsNot: ast.Is,
@@ -38,8 +40,8 @@ def question(test: ast.expr) -> tuple[str, bool]:
         opposite = _OPPOSITES.get(type(test.ops[0]))
         if opposite is not None:
             test = ast.Compare(test.left, [opposite()], test.comparators)
-            return ASKED + ast.dump(test), False
-    return ASKED + ast.dump(test), True
+            return ASKED + text_of(test), False
+    return ASKED + text_of(test), True
 
 
 def assume(test: ast.expr, holds: bool, known: MutableMapping[str, object]) -> None:
@@ -60,8 +62,6 @@ def assume(test: ast.expr, holds: bool, known: MutableMapping[str, object]) -> N
         _compared(test.left, test.ops[0], test.comparators[0], holds, known)
     elif isinstance(test, ast.Call) and holds and dotted(test.func) == "isinstance":
         known[question(_is_none(test.args[0]))[0]] = False
-    elif holds:
-        known[question(_is_none(test))[0]] = False
 
 
 def _compared(
@@ -79,7 +79,7 @@ def _compared(
                 known[question(ast.Compare(left, [ast.Eq()], [each]))[0]] = False
     elif isinstance(right, ast.Constant):
         if holds and isinstance(how, (ast.Eq, ast.NotEq, ast.Is, ast.IsNot)):
-            known[VALUE + ast.dump(left)] = right.value
+            known[VALUE + text_of(left)] = right.value
         elif right.value is None and isinstance(how, (ast.Is, ast.IsNot)):
             # Strictly, it may be empty. Who asks for None has it, or has it not.
             known.setdefault(question(left)[0], True)
@@ -114,12 +114,12 @@ def handed(
         said = asked
         for text, parameter in names:
             if text in said:
-                said = said.replace(text, f"Name(id='\0{parameter}', ctx=Load())")
+                said = said.replace(text, f"\x02\0{parameter}\x03")
         ids = _ID.findall(said)
         if all(
             each[0] == "\0" or not ("%" in each or each in own or each in theirs)
             for each in ids
-        ):
+        ) and ("\0" in said or all(each in _EVERYWHERE for each in ids)):
             found[said.replace("\0", "")] = value
             if len(found) == _MOST:
                 break
@@ -153,7 +153,7 @@ def _names(
     for parameter, value in pairs:
         said = say.get(id(value), value)
         if not isinstance(said, ast.Constant):
-            found.setdefault(ast.dump(said), parameter)
+            found.setdefault(text_of(said), parameter)
     return sorted(found.items(), key=lambda item: -len(item[0]))
 
 

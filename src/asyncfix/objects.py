@@ -15,11 +15,12 @@ from asyncfix.conditions import Function, arguments
 from asyncfix.held import ASKED, VALUE
 from asyncfix.reach import Place, Reach
 from asyncfix.reader import Reader
-from asyncfix.tree import Tree, dotted
+from asyncfix.tree import Tree, dotted, text_of
 from asyncfix.value import CLASS, FUNCTION, OBJECT
 
 EXCLUDED = "! "
-_MOST_WORDS = 30
+_MOST_WORDS = 10
+_MOST_STATEMENTS = 12
 _DEEPEST = 2
 _SHORTEST = 3
 
@@ -50,7 +51,7 @@ class Objects:
 
         `calls` gives what was called for what a name stands for; see `before`.
         """
-        made = calls.get(ast.dump(receiver), receiver)
+        made = calls.get(text_of(receiver), receiver)
         if isinstance(made, ast.Call):
             return self._of_call(path, scope, made)
         name = dotted(receiver)
@@ -118,13 +119,13 @@ class Objects:
         found: dict[str, object] = {
             name: True for name in state.known if name.startswith(EXCLUDED)
         }
-        texts = {ast.dump(each) for each in given if not isinstance(each, ast.Constant)}
+        texts = {text_of(each) for each in given if not isinstance(each, ast.Constant)}
         for text, question in state.calls.items():
             no = state.known.get(ASKED + text) is False
             if not no and state.known.get(VALUE + text, 0) not in (None, False):
                 continue
             asked = (*question.args, *(each.value for each in question.keywords))
-            if any(ast.dump(each) in texts for each in asked):
+            if any(text_of(each) in texts for each in asked):
                 name = dotted(question.func)
                 value = self.reach.values.of(path, scope, name) if name else None
                 if value is not None and value.kind == FUNCTION:
@@ -133,13 +134,13 @@ class Objects:
         return found
 
     def words(self, place: Place, deep: int = 0) -> frozenset[str]:
-        """Give the words that a function, or one it calls, compares with."""
+        """Give the words that decide what a small function answers."""
         if place in self._words:
             return self._words[place]
         self._words[place] = frozenset()
         read = self.functions(place)
         found: set[str] = set()
-        for node in ast.walk(read[1]) if read is not None else ():
+        for node in _deciding(read[1]) if read is not None else ():
             if isinstance(node, ast.Compare):
                 for each in (node.left, *node.comparators):
                     found |= self._said(place, each)
@@ -174,6 +175,18 @@ def is_excluded(known: Mapping[str, object]) -> bool:
     return bool(words) and any(
         value in words for name, value in known.items() if name.startswith(VALUE)
     )
+
+
+def _deciding(function: Function) -> Iterator[ast.AST]:
+    """Give what a small function's answer is made of, and what decides which it is."""
+    statements = [node for node in ast.walk(function) if isinstance(node, ast.stmt)]
+    if len(statements) > _MOST_STATEMENTS:
+        return
+    for node in statements:
+        if isinstance(node, ast.Return) and node.value is not None:
+            yield from ast.walk(node.value)
+        elif isinstance(node, ast.If) and isinstance(node.body[-1], ast.Return):
+            yield from ast.walk(node.test)
 
 
 def _assigned(function: Function) -> Iterator[tuple[str, ast.expr]]:
