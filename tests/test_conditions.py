@@ -440,7 +440,7 @@ WAYS = {
         "k()",
     ),
     "a long way": (LONG, "s0(); s15(); s30()", ""),
-    "more ways than are tried": (
+    "many ways": (
         WIDE + "\ndef w4(a, z=0):\n if z: block()\n t0()\n"
         "def t0(): t1()\ndef t1(): t2()\ndef t2(): block()",
         "w0(1); w3(1)",

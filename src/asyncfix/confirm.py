@@ -21,7 +21,7 @@ from asyncfix.tree import Tree, dotted, text_of
 from asyncfix.value import CLASS, FUNCTION, OBJECT, PARTIAL, Value
 
 _DEEPEST = 25
-_MOST_WAYS = 600
+_MOST_WAYS = 5_000
 _MOST_FUNCTIONS = 60
 _MOST_IMPORTS = 6
 _NOWHERE = 1_000_000

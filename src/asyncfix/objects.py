@@ -121,15 +121,16 @@ class Objects:
         }
         texts = {text_of(each) for each in given if not isinstance(each, ast.Constant)}
         for text, question in state.calls.items():
-            no = state.known.get(ASKED + text) is False
-            if not no and state.known.get(VALUE + text, 0) not in (None, False):
-                continue
+            value = state.known.get(VALUE + text, ...)
+            if value is not None and value is not False:
+                if state.known.get(ASKED + text) is not False:
+                    continue  # the answer was yes, or is not known
             asked = (*question.args, *(each.value for each in question.keywords))
             if any(text_of(each) in texts for each in asked):
                 name = dotted(question.func)
-                value = self.reach.values.of(path, scope, name) if name else None
-                if value is not None and value.kind == FUNCTION:
-                    for word in self.words((value.path, value.scope)):
+                asks = self.reach.values.of(path, scope, name) if name else None
+                if asks is not None and asks.kind == FUNCTION:
+                    for word in self.words((asks.path, asks.scope)):
                         found[EXCLUDED + word] = True
         return found
 
