@@ -63,9 +63,10 @@ ROWS = {
         "def k():\n  for one, two in PAIRS: h(two)\n"
         "def e():\n  return [h(each) for each in ('a', 'b')]\n"
         "def d():\n  return [h(each) for each in ('a', 'x')]\n"
+        "def w():\n  return [one for one, two in PAIRS if h(two)]\n"
         "def o(every):\n  for each in every: h(each)",
         "d(); o(x)",
-        "k(); e()",
+        "k(); e(); w()",
     ),
     "constants of other modules": (
         "def h(n):\n  if n.startswith('x'): block()",

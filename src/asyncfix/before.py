@@ -11,12 +11,11 @@ something of its own. The work is that of one walk over the function.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from asyncfix.conditions import (
-    OF_TEXTS,
     Function,
     Known,
     OneOf,
@@ -25,20 +24,11 @@ from asyncfix.conditions import (
     truth,
 )
 from asyncfix.held import assume
+from asyncfix.says import COMPREHENSIONS, bound, is_lasting, said_as
 from asyncfix.tree import Tree, dotted, text_of
 
-_MOST_NODES = 30
 _ENDS = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 _LOOPS = (ast.For, ast.AsyncFor, ast.While)
-_OTHERS = (ast.Await, ast.Yield, ast.YieldFrom, ast.Lambda, ast.NamedExpr)
-_MUTABLE = (ast.List, ast.Dict, ast.Set, ast.JoinedStr)
-_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
-# Answers that depend on nothing but what is asked.
-_SAME_EVERY_TIME = (
-    OF_TEXTS
-    | {*("len", "str", "int", "bool", "float", "isinstance", "tuple", "type")}
-    | {*("get_running_loop", "get_event_loop")}
-)
 _STARTS_A_LOOP = ("run_until_complete", "run_forever")
 _NEVER_COMES_BACK = ("asyncio.run", "sys.exit", "os._exit", "os.abort")
 
@@ -71,7 +61,7 @@ class State(NamedTuple):
 
     def say(self, node: ast.expr) -> ast.expr:
         """Give an expression in the words of the function's start."""
-        return _said(node, self.names) if self.names else node
+        return said_as(node, self.names) if self.names else node
 
     def truth(self, test: ast.expr) -> bool | None:
         """Tell whether a condition surely holds here, or surely not."""
@@ -146,11 +136,14 @@ class _Walk:
         elif isinstance(above, (ast.With, ast.AsyncWith)):
             for item in above.items:
                 if item is not below and item.optional_vars is not None:
-                    self._forget(_bound(self.tree, item), above, state)
+                    self._forget(bound(self.tree, item), above, state)
         elif isinstance(above, ast.match_case):
-            self._forget(_bound(self.tree, above.pattern), below, state)
-        elif isinstance(above, _COMPREHENSIONS):
+            self._forget(bound(self.tree, above.pattern), below, state)
+        elif isinstance(above, COMPREHENSIONS):
             self._enter_comprehension(above, below, state)
+        elif isinstance(above, ast.comprehension):
+            if below is not above.iter:
+                self._each(above, above, state)
         elif isinstance(above, ast.Lambda):
             names = [
                 each.arg for each in ast.walk(above.args) if isinstance(each, ast.arg)
@@ -161,7 +154,7 @@ class _Walk:
 
     def _enter_loop(self, loop: ast.stmt, below: ast.AST, state: State) -> bool:
         if not isinstance(loop, (ast.For, ast.AsyncFor)):
-            self._forget(_bound(self.tree, loop), loop, state)
+            self._forget(bound(self.tree, loop), loop, state)
             test = getattr(loop, "test")  # noqa: B009
             if _is_in(below, getattr(loop, "body")):  # noqa: B009
                 if state.truth(test) is False:
@@ -169,7 +162,7 @@ class _Walk:
                 state.assume(test, True)
         elif below is not loop.iter:
             every = state.say(loop.iter)
-            self._forget(_bound(self.tree, loop), loop, state)
+            self._forget(bound(self.tree, loop), loop, state)
             self._one_of(loop.target, every, state)
         return True
 
@@ -194,12 +187,12 @@ class _Walk:
 
     def _enter_try(self, above: ast.Try, below: ast.AST, state: State) -> bool:
         if isinstance(below, ast.ExceptHandler):
-            self._forget(_bound(self.tree, *above.body), above, state)
+            self._forget(bound(self.tree, *above.body), above, state)
             return not is_without_loop(below, above)
         if _is_in(below, above.orelse):
             return self._run(above.body, state)
         if _is_in(below, above.finalbody):
-            self._forget(_bound(self.tree, above), above, state)
+            self._forget(bound(self.tree, above), above, state)
         return True
 
     def _enter_comprehension(
@@ -208,11 +201,14 @@ class _Walk:
         for each in getattr(above, "generators", ()):
             if each is below:
                 return
-            every = state.say(each.iter)
-            self._forget(_bound(self.tree, each.target), above, state)
-            self._one_of(each.target, every, state)
+            self._each(each, above, state)
             for test in each.ifs:
                 state.assume(test, True)
+
+    def _each(self, loop: ast.comprehension, at: ast.AST, state: State) -> None:
+        every = state.say(loop.iter)
+        self._forget(bound(self.tree, loop.target), at, state)
+        self._one_of(loop.target, every, state)
 
     # -- what is done before ------------------------------------------------
 
@@ -240,11 +236,11 @@ class _Walk:
         if isinstance(statement, ast.Try):
             return self._try(statement, state)
         if isinstance(statement, (ast.Import, ast.ImportFrom)):
-            names = _bound(self.tree, statement)
+            names = bound(self.tree, statement)
             known = [each for each in names if each in self.parameters | {*state.names}]
             self._forget(known, statement, state)
         elif not isinstance(statement, ast.Pass):
-            self._forget(_bound(self.tree, statement), statement, state)
+            self._forget(bound(self.tree, statement), statement, state)
         return True
 
     def _assign(self, statement: ast.Assign | ast.AnnAssign, state: State) -> bool:
@@ -275,8 +271,8 @@ class _Walk:
                     self._bind(inner, value, at, state)
                 return
         name = dotted(target)
-        if name is None or name in self.wild or not _is_lasting(said):
-            self._forget(_bound(self.tree, target), at, state)
+        if name is None or name in self.wild or not is_lasting(said):
+            self._forget(bound(self.tree, target), at, state)
             stands = state.names.get(name or "")
             if stands is not None and isinstance(said, ast.Call):
                 state.calls[text_of(stands)] = said
@@ -308,7 +304,7 @@ class _Walk:
             if is_without_loop(handler, statement):
                 continue
             other = start.copy()
-            names = [*_bound(self.tree, *statement.body), handler.name or ""]
+            names = [*bound(self.tree, *statement.body), handler.name or ""]
             self._forget(names, statement, other)
             if not self._run(handler.body, other):
                 continue
@@ -323,7 +319,7 @@ class _Walk:
         if isinstance(node, ast.NamedExpr) and finds_the_loop(node.value):
             state.names[node.target.id] = node.value
         elif not isinstance(node, (ast.Name, ast.Constant)):
-            self._forget(_bound(self.tree, node), node, state)
+            self._forget(bound(self.tree, node), node, state)
 
     def _never_comes_back(self, node: ast.expr) -> bool:
         """Tell a call that raises, as here a loop runs already, or ends the program."""
@@ -387,37 +383,6 @@ def _is_in(node: ast.AST, body: object) -> bool:
     return body is node
 
 
-def _bound(tree: Tree, *nodes: ast.AST) -> tuple[str, ...]:
-    """Give what is bound below some nodes, attributes (`self.x`) among it."""
-    return tuple(
-        name
-        for node in nodes
-        for name in tree.once(("bound", node), partial(_names, node))
-    )
-
-
-def _names(top: ast.AST) -> tuple[str, ...]:
-    found: dict[str, None] = {}
-    for node in ast.walk(top):
-        for name in _bound_by(node):
-            found[name] = None
-    return tuple(found)
-
-
-def _bound_by(node: ast.AST) -> Iterator[str]:
-    if isinstance(node, (ast.Name, ast.Attribute)):
-        if not isinstance(node.ctx, ast.Load):
-            yield dotted(node) or ""
-    elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-        yield node.name
-    elif isinstance(node, (ast.ExceptHandler, ast.MatchAs, ast.MatchStar)):
-        yield node.name or ""
-    elif isinstance(node, ast.MatchMapping):
-        yield node.rest or ""
-    elif isinstance(node, ast.alias):
-        yield node.asname or node.name.partition(".")[0]
-
-
 def _wild(function: Function) -> tuple[str, ...]:
     """Give the names that others may change at any time."""
     return tuple(
@@ -426,57 +391,3 @@ def _wild(function: Function) -> tuple[str, ...]:
         if isinstance(node, (ast.Global, ast.Nonlocal))
         for name in node.names
     )
-
-
-def _is_lasting(node: ast.expr) -> bool:
-    """Tell an expression that is the same whenever it is worked out again."""
-    for count, each in enumerate(ast.walk(node)):
-        if count > _MOST_NODES:
-            return False
-        if isinstance(each, ast.Call):
-            name = each.func.attr if isinstance(each.func, ast.Attribute) else ""
-            if isinstance(each.func, ast.Name):
-                name = each.func.id
-            if name not in _SAME_EVERY_TIME:
-                return False
-        elif isinstance(each, (*_OTHERS, *_MUTABLE, *_COMPREHENSIONS)):
-            return False
-    return True
-
-
-def _said(node: ast.expr, names: dict[str, ast.expr]) -> ast.expr:
-    """Put for each name what it stands for; what is unchanged is not copied."""
-    if isinstance(node, ast.Constant):
-        return node
-    if isinstance(node, ast.Name):
-        return names.get(node.id, node)
-    if isinstance(node, ast.Attribute):
-        path = dotted(node)
-        if path in names:
-            return names[path]
-    elif isinstance(node, (ast.Lambda, *_COMPREHENSIONS)):
-        return node
-    changed: dict[str, Any] = {}  # the fields of a node may be anything
-    for field in node._fields:
-        value = getattr(node, field, None)
-        if isinstance(value, ast.expr):
-            new: object = _said(value, names)
-        elif isinstance(value, list):
-            new = [_said_in(each, names) for each in value]
-            if all(one is two for one, two in zip(new, value, strict=True)):
-                continue
-        else:
-            continue
-        if new is not value:
-            changed[field] = new
-    if not changed:
-        return node
-    fields = {field: getattr(node, field, None) for field in node._fields}
-    return ast.copy_location(type(node)(**{**fields, **changed}), node)
-
-
-def _said_in(node: object, names: dict[str, ast.expr]) -> object:
-    if isinstance(node, ast.keyword):
-        value = _said(node.value, names)
-        return node if value is node.value else ast.keyword(node.arg, value)
-    return _said(node, names) if isinstance(node, ast.expr) else node
