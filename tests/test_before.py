@@ -14,7 +14,7 @@ import pytest
 from asyncfix import engine, registry
 from asyncfix.model import Settings
 
-HEAD = "import asyncio, functools\nfrom time import sleep as block\nfrom names import TOKEN\n"
+HEAD = "import asyncio, functools, sys\nfrom time import sleep as block\nfrom names import TOKEN\n"
 
 ROWS = {
     "the same question under another name": (
@@ -110,6 +110,14 @@ ROWS = {
         "@same\ndef h(n=0):\n  if n: block()\n@other\ndef k(n=0):\n  if n: block()",
         "h(1); k()",
         "h()",
+    ),
+    "what the platform is": (
+        "def h():\n  if sys.platform == 'win32': block()\n"
+        "def k(n):\n  if sys.platform == 'win32': return\n  h()\n"
+        "def e(n):\n  if sys.platform == 'linux': return\n  h()\n"
+        "def d(n):\n  if sys.platform == 'win32': pass\n  else: h()",
+        "h(); e(x)",
+        "k(x); d(x)",
     ),
     "what raises where a loop runs": (
         "def h(loop, main):\n  loop.run_until_complete(main)\n  block()\n"
