@@ -81,8 +81,8 @@ ARGUMENTS = {
         "E = False; E = True\nfor F in (0, 1): pass\nG = 0\nG += 1\nH = 0\n"
         "def on():\n global H\n H = 1\ntry: HAS = True\nexcept E: HAS = False\n"
         "def h(a):\n if a: block()",
-        "h(YES); h(D); h(E); h(F); h(G); h(H); h(HAS); h(UNKNOWN)",
-        "h(NO); h(A); h(C)",
+        "h(YES); h(E); h(F); h(G); h(H); h(HAS); h(UNKNOWN)",
+        "h(NO); h(A); h(C); h(D)",
     ),
     "a constant that a function shadows": (
         "NO = False\ndef h(a):\n if a: block()\ndef k(NO):\n h(NO)\n"
@@ -439,7 +439,7 @@ WAYS = {
         "k()",
     ),
     "a long way": (LONG, "s0(); s15(); s30()", ""),
-    "more ways than are tried": (
+    "many ways": (
         WIDE + "\ndef w4(a, z=0):\n if z: block()\n t0()\n"
         "def t0(): t1()\ndef t1(): t2()\ndef t2(): block()",
         "w0(1); w3(1)",

@@ -134,7 +134,7 @@ class Classes:
         found = list(self.values.project.names(path, scope).get(name))
         found += [
             each
-            for each in self._set_on_self(path, scope).get(name, ())
+            for each in self.set_on_self(path, scope).get(name, ())
             if of_object or self._is_of_class(path, each)
         ]
         return (self._member_value(path, found),) if found else None
@@ -153,9 +153,9 @@ class Classes:
         path, scope = klass.path, klass.scope
         if name in self.values.project.names(path, scope):
             return True
-        return name in self._set_on_self(path, scope)
+        return name in self.set_on_self(path, scope)
 
-    def _set_on_self(self, path: str, scope: int) -> dict[str, list[f.Binding]]:
+    def set_on_self(self, path: str, scope: int) -> dict[str, list[f.Binding]]:
         """Give what the methods of a class assign to `self.x`, by x."""
         memo = self.values.project.files[path].memo
         known: dict[int, dict[str, list[f.Binding]]] | None = memo.get("self")

@@ -1,27 +1,26 @@
-"""Can this call be reached, with what is known of its function's arguments?
+"""Does a condition surely hold, with what is known where it stands?
 
-Three answers: yes, no, not known; only a sure no counts. Two things are known
-where a function runs on the event loop: the arguments that its caller wrote
-down as literals (or left at literal defaults), and that a loop runs in this
-thread. So `if not resolve: return`, `except RuntimeError:` behind
+Three answers: yes, no, not known; only a sure one counts. Known are literals (those
+that a caller wrote down as arguments, left at their defaults, or compared with
+before), conditions that were asked before (see `held`), and that a loop runs in
+this thread. So `if not resolve: return`, `except RuntimeError:` behind
 `asyncio.get_running_loop()` and `if loop_thread != get_ident():` are decided.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
 
-from asyncfix.held import key, speaks_of
-from asyncfix.tree import Tree, dotted, walk_function
+from asyncfix.held import ASKED, VALUE, question
+from asyncfix.tree import Tree, dotted, text_of, walk_function
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 Known = Mapping[str, object]
-"""Values of parameters that are surely what they are: literals, or LOOP."""
+"""Values of names that are surely what they are (literals, LOOP), and see `held`."""
 
 LOOP = ("a running event loop",)
-_NO_ANSWER = object()
+NO_ANSWER = object()
 _FINDS_THE_LOOP = ("get_running_loop", "get_event_loop", "current_task")
 _ASYNCIO = ("", "asyncio", "aio", "events", "tasks", "asyncio.events", "asyncio.tasks")
 _MISSING = ("RuntimeError", "Exception", "BaseException")
@@ -29,62 +28,31 @@ _THREAD = ("get_ident", "main_thread", "current_thread", "get_native_id")
 # What an object says of itself that would have to wait.
 _WAITS = {"empty": True, "done": False, "ready": False, "poll": None, "qsize": 0}
 _RAISES = ("run", "run_until_complete", "run_forever")
-_ENDS = (ast.Return, ast.Raise, ast.Continue, ast.Break)
+_TYPES = {each.__name__: each for each in (str, bytes, int, float, bool, list, dict)}
+OF_TEXTS = frozenset(
+    (
+        *("split", "rsplit", "strip", "lstrip", "rstrip", "lower", "upper", "replace"),
+        *("removeprefix", "removesuffix", "startswith", "endswith", "partition"),
+    )
+)
 
 
-class Values(NamedTuple):
-    """What is known of names: everywhere, and of loops below where they are found."""
-
-    kept: Known
-    loops: Mapping[str, object] = {}
-    line: int = 0
-
-    def at(self, node: ast.expr) -> Known:
-        """Give what is known where a condition stands."""
-        if not self.loops or node.lineno <= self.line:
-            return self.kept
-        return {**self.loops, **self.kept}
-
-
-def reachable(tree: Tree, function: Function, call: ast.AST, known: Known) -> bool:
-    """Tell whether a call in a function may be reached; False is sure."""
-    values = Values(kept(tree, function, known), *_local_loops(tree, function, call))
-    for above, below in tree.ancestors(call):
-        if above is function:
-            return not _left_before(function.body, below, values)
-        if isinstance(above, (ast.If, ast.While, ast.IfExp)):
-            if below is above.test:
-                continue
-            wanted = _within(below, above.body)
-            if wanted or isinstance(above, ast.If | ast.IfExp):
-                if _truth(above.test, values.at(above.test)) is (not wanted):
-                    return False
-        elif isinstance(above, ast.BoolOp):
-            stops = isinstance(above.op, ast.Or)
-            for value in above.values:
-                if value is below:
-                    break
-                if _truth(value, values.at(value)) is stops:
-                    return False
-        elif isinstance(above, ast.ExceptHandler):
-            if _is_without_loop(above, tree.parent(above)):
-                return False
-        for block in _blocks(above):
-            if any(each is below for each in block) and _left_before(
-                block, below, values
-            ):
-                return False
-    return True
+class OneOf(tuple[object, ...]):
+    """A value that is one of some literals."""
 
 
 def arguments(
-    function: Function, call: ast.Call, caller: Known, bound: bool
+    function: Function,
+    call: ast.Call,
+    say: Mapping[int, ast.expr],
+    caller: Known,
+    bound: bool,
 ) -> dict[str, object]:
     """Give what is known of a function's parameters where it is called so.
 
-    `caller` is what is known of names in the function around the call; `bound`
-    tells that the first parameter is the object. Of `*args` and `**kwargs`
-    nothing is known, and then neither of what may be in them.
+    `say` gives for each argument, by `id`, what it stands for, and `caller` what is
+    known there; `bound` tells that the first parameter is the object. Of `*args`
+    and `**kwargs` nothing is known, and then neither of what may be in them.
     """
     parameters = [*function.args.posonlyargs, *function.args.args]
     names = [each.arg for each in parameters[bound:]]
@@ -95,18 +63,28 @@ def arguments(
         return found
     defaults = function.args.defaults
     for parameter, default in zip(parameters[::-1], defaults[::-1], strict=False):
-        found[parameter.arg] = _literal(default, {})
+        found[parameter.arg] = literal(default, {})
     for parameter, value in zip(
         function.args.kwonlyargs, function.args.kw_defaults, strict=True
     ):
-        found[parameter.arg] = _literal(value, {})
-    for name, value in zip(names, call.args, strict=False):
-        found[name] = _literal(value, caller)
+        found[parameter.arg] = literal(value, {})
     only_by_place = {each.arg for each in function.args.posonlyargs}
+    pairs = [*zip(names, call.args, strict=False)]
     for keyword in call.keywords:
         if keyword.arg not in only_by_place:
-            found[str(keyword.arg)] = _literal(keyword.value, caller)
-    return {name: each for name, each in found.items() if each is not _NO_ANSWER}
+            pairs.append((str(keyword.arg), keyword.value))
+    for name, given in pairs:
+        said = say.get(id(given), given)
+        one_of = caller.get(said.id) if isinstance(said, ast.Name) else None
+        if isinstance(one_of, OneOf):
+            found[name] = one_of
+        else:
+            found[name] = literal(said, caller)
+    return {
+        name: each
+        for name, each in found.items()
+        if each is not NO_ANSWER and not isinstance(each, list)
+    }
 
 
 def asked_before(tree: Tree, function: Function, call: ast.Call) -> bool:
@@ -117,7 +95,7 @@ def asked_before(tree: Tree, function: Function, call: ast.Call) -> bool:
     """
     if not isinstance(call.func, ast.Attribute):
         return False
-    owner = ast.dump(call.func.value)
+    owner = text_of(call.func.value)
     waits: Known = {f"{name} of {owner}": said for name, said in _WAITS.items()}
     for above, below in tree.ancestors(call):
         if above is function:
@@ -127,7 +105,7 @@ def asked_before(tree: Tree, function: Function, call: ast.Call) -> bool:
             for value in above.values:
                 if value is below:
                     break
-                if _truth(value, waits) is stops:
+                if truth(value, waits) is stops:
                     return True
         elif isinstance(above, (ast.If, ast.While, ast.IfExp)):
             wanted = _within(below, above.body)
@@ -135,158 +113,65 @@ def asked_before(tree: Tree, function: Function, call: ast.Call) -> bool:
                 continue
             if isinstance(above, ast.While) and not wanted:
                 continue
-            if _truth(above.test, waits) is (not wanted):
+            if truth(above.test, waits) is (not wanted):
                 return True
     return False
 
 
-def _literal(node: ast.expr | None, known: Known) -> object:
+def literal(node: ast.expr | None, known: Known) -> object:
+    """Give the value of an expression, NO_ANSWER where it is not known."""
     if isinstance(node, ast.Constant):
         return node.value
-    if isinstance(node, ast.Name):
-        return known.get(node.id, _NO_ANSWER)
+    if node is None:
+        return NO_ANSWER
+    if isinstance(node, ast.Name) and node.id in known:
+        value = known[node.id]
+        return NO_ANSWER if isinstance(value, OneOf) else value
+    if finds_the_loop(node):
+        return LOOP
+    if known and isinstance(node, (ast.Name, ast.Attribute, ast.Subscript, ast.Call)):
+        value = known.get(VALUE + text_of(node), NO_ANSWER)
+        if value is not NO_ANSWER:
+            return value
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-        if node.func.attr in _WAITS and known:
-            asked = f"{node.func.attr} of {ast.dump(node.func.value)}"
-            return known.get(asked, _NO_ANSWER)
-    return _NO_ANSWER
+        return _method(node, node.func, known)
+    if isinstance(node, ast.Subscript):
+        of, index = literal(node.value, known), literal(node.slice, known)
+        if isinstance(of, (str, list)) and isinstance(index, int):
+            return of[index] if -len(of) <= index < len(of) else NO_ANSWER
+    elif isinstance(node, ast.IfExp):
+        taken = truth(node.test, known)
+        if taken is not None:
+            return literal(node.body if taken else node.orelse, known)
+    elif isinstance(node, ast.BoolOp):
+        for each in node.values[:-1]:
+            stands = truth(each, known)
+            if stands is None:
+                return NO_ANSWER
+            if stands is isinstance(node.op, ast.Or):
+                return literal(each, known)
+        return literal(node.values[-1], known)
+    return NO_ANSWER
 
 
-def kept(tree: Tree, function: Function, known: Known) -> Known:
-    """Leave out the parameters that the function may give another value."""
-    if not known:
-        return known
-
-    def bound() -> frozenset[str]:
-        return frozenset(_bound_in(function.body))
-
-    rebound = tree.once(("rebound", function), bound)
-    if not rebound:
-        return known
-    # Some are: but perhaps only in branches that are not taken.
-    rebound = frozenset(_rebound(function.body, known))
-    return {
-        name: value
-        for name, value in known.items()
-        if name not in rebound and not speaks_of(name, rebound)
-    }
+def _method(node: ast.Call, function: ast.Attribute, known: Known) -> object:
+    if function.attr in _WAITS and known:
+        asked = f"{function.attr} of {text_of(function.value)}"
+        return known.get(asked, NO_ANSWER)
+    if function.attr not in OF_TEXTS or node.keywords:
+        return NO_ANSWER
+    value = literal(function.value, known)
+    given = [literal(each, known) for each in node.args]
+    if not isinstance(value, str) or NO_ANSWER in given:
+        return NO_ANSWER
+    try:
+        return getattr(value, function.attr)(*given)
+    except (TypeError, ValueError, AttributeError):  # not what they take
+        return NO_ANSWER
 
 
-def _rebound(block: list[ast.stmt], known: Known) -> set[str]:
-    """Give the names that a block may bind, branches that are not taken left out."""
-    found: set[str] = set()
-    for statement in block:
-        if isinstance(statement, ast.If):
-            found |= _bound_in([statement.test])
-            taken = _truth(statement.test, known)
-            if taken is not False:
-                found |= _rebound(statement.body, known)
-            if taken is not True:
-                found |= _rebound(statement.orelse, known)
-        else:
-            found |= _bound_in([statement])
-        known = {name: value for name, value in known.items() if name not in found}
-    return found
-
-
-def _bound_in(nodes: Iterable[ast.AST], deep: bool = True) -> set[str]:
-    """Give every name that is bound somewhere below, in whatever way."""
-    found: set[str] = set()
-    for top in nodes:
-        for node in ast.walk(top) if deep else (top,):
-            if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
-                found.add(node.id)
-            elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-                found.add(node.name)
-            elif isinstance(node, (ast.ExceptHandler, ast.MatchAs, ast.MatchStar)):
-                found.add(node.name or "")
-            elif isinstance(node, ast.MatchMapping):
-                found.add(node.rest or "")
-            elif isinstance(node, (ast.Global, ast.Nonlocal)):
-                found.update(node.names)
-            elif isinstance(node, ast.alias):
-                found.add(node.asname or node.name.partition(".")[0])
-            elif isinstance(node, ast.ClassDef):
-                found.add(node.name)
-    return found
-
-
-def _local_loops(tree: Tree, function: Function, call: ast.AST) -> tuple[Known, int]:
-    """Give the locals that hold the running loop at a call, and from which line on."""
-
-    def stored() -> dict[str, list[ast.AST]]:
-        nodes = list(walk_function(function))
-        found = [each for each in nodes if _is_loop_assigned(each)]
-        names: dict[str, list[ast.AST]] = {_target(each): [] for each in found}
-        for node in ast.walk(function) if names else ():
-            for name in _bound_in([node], deep=False) & set(names):
-                names[name].append(node)
-        return names
-
-    names = tree.once(("loops", function), stored)
-    loops: dict[str, object] = {}
-    line = 0
-    for assigned in _run_before(tree, function, call) if names else ():
-        name = _target(assigned)
-        if name in loops or not all(
-            _is_harmless(tree, node, assigned) for node in names[name]
-        ):
-            continue
-        loops[name] = LOOP
-        line = max(line, assigned.lineno)
-    return loops, line
-
-
-def _target(node: ast.AST) -> str:
-    target = node.targets[0] if isinstance(node, ast.Assign) else None
-    return target.id if isinstance(target, ast.Name) else ""
-
-
-def _is_loop_assigned(node: ast.AST) -> bool:
-    return (
-        isinstance(node, ast.Assign)
-        and len(node.targets) == 1
-        and isinstance(node.targets[0], ast.Name)
-        and _finds_the_loop(node.value)
-    )
-
-
-def _run_before(tree: Tree, function: Function, call: ast.AST) -> Iterator[ast.Assign]:
-    """Give the assignments of the loop that have surely been made at a call."""
-    for above, below in tree.ancestors(call):
-        for block in _blocks(above):
-            if _within(below, block):
-                place = next(i for i, each in enumerate(block) if each is below)
-                if isinstance(above, ast.Try) and block is above.orelse:
-                    yield from _surely_assigned(above.body)
-                yield from _surely_assigned(block[:place])
-        if above is function:
-            return
-
-
-def _surely_assigned(block: list[ast.stmt]) -> Iterator[ast.Assign]:
-    for statement in reversed(block):
-        if isinstance(statement, ast.Assign) and _is_loop_assigned(statement):
-            yield statement
-        elif isinstance(statement, ast.Try):
-            if all(_is_without_loop(each, statement) for each in statement.handlers):
-                yield from _surely_assigned(statement.body)
-
-
-def _is_harmless(tree: Tree, node: ast.AST, assigned: ast.Assign) -> bool:
-    """Tell what gives a name a value only before it is the loop, or without one."""
-    if node is assigned.targets[0]:
-        return True
-    if not isinstance(node, ast.Name):
-        return False
-    return node.lineno < assigned.lineno or any(
-        isinstance(above, ast.ExceptHandler)
-        and _is_without_loop(above, tree.parent(above))
-        for above, _ in tree.ancestors(node)
-    )
-
-
-def _finds_the_loop(node: ast.AST) -> bool:
+def finds_the_loop(node: ast.AST) -> bool:
+    """Tell a call that gives the running loop, or what there is only in one."""
     if not isinstance(node, ast.Call):
         return False
     owner, _, name = (dotted(node.func) or "").rpartition(".")
@@ -295,7 +180,7 @@ def _finds_the_loop(node: ast.AST) -> bool:
     return False  # some object's own method of that name
 
 
-def _is_without_loop(handler: ast.ExceptHandler, statement: ast.AST) -> bool:
+def is_without_loop(handler: ast.ExceptHandler, statement: ast.AST) -> bool:
     """Tell a handler that runs only where no event loop does.
 
     What else stands in the `try` might raise what it catches.
@@ -305,7 +190,7 @@ def _is_without_loop(handler: ast.ExceptHandler, statement: ast.AST) -> bool:
         return False
     nodes = [node for each in body for node in walk_function(each, own=False)]
     calls = [node for node in nodes if isinstance(node, ast.Call)]
-    others = [node for node in calls if not _finds_the_loop(node)]
+    others = [node for node in calls if not finds_the_loop(node)]
     if len(others) == len(calls) or any(isinstance(n, ast.Raise) for n in nodes):
         return False
     caught = handler.type
@@ -334,63 +219,36 @@ def _within(node: ast.AST, body: Sequence[ast.AST] | ast.expr) -> bool:
     return any(each is node for each in body)
 
 
-def _blocks(node: ast.AST) -> Iterator[list[ast.stmt]]:
-    for name in ("body", "orelse", "finalbody"):
-        block = getattr(node, name, None)
-        if isinstance(block, list):
-            yield block
-
-
-def _left_before(block: list[ast.stmt], below: ast.AST, values: Values) -> bool:
-    """Tell whether the block is surely left before one of its statements."""
-    for statement in block:
-        if statement is below:
-            return False
-        if isinstance(statement, ast.If):
-            taken = _truth(statement.test, values.at(statement.test))
-            if taken is True and _leaves(statement.body):
-                return True
-            if taken is False and _leaves(statement.orelse):
-                return True
-        elif isinstance(statement, ast.Try) and not statement.finalbody:
-            if _leaves(statement.body) and not statement.orelse:
-                # What comes after is for the handlers that go on.
-                if all(_is_without_loop(h, statement) for h in statement.handlers):
-                    return True
-            if _leaves(statement.orelse) and all(
-                _is_without_loop(h, statement) for h in statement.handlers
-            ):
-                return True
-    return False
-
-
-def _leaves(body: list[ast.stmt]) -> bool:
-    return bool(body) and isinstance(body[-1], _ENDS)
-
-
-def _truth(test: ast.expr, known: Known) -> bool | None:
+def truth(test: ast.expr, known: Known) -> bool | None:
     """Give whether a condition holds, None where that is not known."""
+    for name, value in known.items():
+        if isinstance(value, OneOf) and any(
+            isinstance(node, ast.Name) and node.id == name for node in ast.walk(test)
+        ):
+            answers = {truth(test, {**known, name: each}) for each in value}
+            return answers.pop() if len(answers) == 1 else None
     if known:
-        asked = known.get(key(test))
+        name, positive = question(test)
+        asked = known.get(name)
         if isinstance(asked, bool):
-            return asked
+            return asked is positive
     if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
-        inner = _truth(test.operand, known)
+        inner = truth(test.operand, known)
         return None if inner is None else not inner
     if isinstance(test, ast.BoolOp):
         decides = isinstance(test.op, ast.Or)
-        parts = [_truth(value, known) for value in test.values]
+        parts = [truth(value, known) for value in test.values]
         if decides in parts:
             return decides
         return None if None in parts else not decides
     if isinstance(test, ast.Compare) and len(test.ops) == 1:
         return _compared(test.left, test.ops[0], test.comparators[0], known)
-    if isinstance(test, ast.Call) and _literal(test, known) is _NO_ANSWER:
-        return _called(test, known)
     if isinstance(test, ast.NamedExpr):
-        return True if _finds_the_loop(test.value) else None
-    value = _literal(test, known)
-    return None if value is _NO_ANSWER else bool(value)
+        return True if finds_the_loop(test.value) else None
+    value = literal(test, known)
+    if value is NO_ANSWER:
+        return _called(test, known) if isinstance(test, ast.Call) else None
+    return bool(value)
 
 
 def _compared(
@@ -400,8 +258,14 @@ def _compared(
     if same or isinstance(how, (ast.NotEq, ast.IsNot)):
         if _asks_the_thread(left, right) or _asks_the_thread(right, left):
             return same
-        one, two = _literal(left, known), _literal(right, known)
-        if one is _NO_ANSWER or two is _NO_ANSWER:
+        one, two = literal(left, known), literal(right, known)
+        if (
+            two is None
+            and one is NO_ANSWER
+            and known.get(ASKED + text_of(left)) is True
+        ):
+            return not same
+        if one is NO_ANSWER or two is NO_ANSWER:
             return None
         if LOOP in (one, two) and one is not two and None not in (one, two):
             return None
@@ -412,16 +276,21 @@ def _compared(
             return (one is two) == same
         return (one == two) == same
     if isinstance(how, (ast.Gt, ast.GtE, ast.Lt, ast.LtE)):
-        return _ordered(_literal(left, known), how, _literal(right, known))
-    if isinstance(how, (ast.In, ast.NotIn)) and isinstance(
-        right, (ast.Tuple, ast.List, ast.Set)
-    ):
-        one = _literal(left, known)
-        every = [_literal(each, known) for each in right.elts]
-        if one is _NO_ANSWER or _NO_ANSWER in every:
-            return None
-        return (one in every) == isinstance(how, ast.In)
+        return _ordered(literal(left, known), how, literal(right, known))
+    if isinstance(how, (ast.In, ast.NotIn)):
+        inside = _inside(literal(left, known), right, known)
+        return None if inside is None else inside == isinstance(how, ast.In)
     return None
+
+
+def _inside(one: object, right: ast.expr, known: Known) -> bool | None:
+    if one is NO_ANSWER:
+        return None
+    if isinstance(right, (ast.Tuple, ast.List, ast.Set)):
+        every = [literal(each, known) for each in right.elts]
+        return None if NO_ANSWER in every else one in every
+    two = literal(right, known)
+    return one in two if isinstance(one, str) and isinstance(two, str) else None
 
 
 def _ordered(one: object, how: ast.cmpop, two: object) -> bool | None:
@@ -445,15 +314,23 @@ def _asks_the_thread(call: ast.expr, other: ast.expr) -> bool:
 
 def _called(test: ast.Call, known: Known) -> bool | None:
     function = test.func
-    if not isinstance(function, ast.Attribute) or test.keywords:
-        return None
-    value = _literal(function.value, known)
-    if function.attr == "is_running":
-        return True if value is LOOP or _finds_the_loop(function.value) else None
-    if function.attr == "is_closed":
-        return False if value is LOOP else None
-    if isinstance(value, str) and len(test.args) == 1:
-        given = _literal(test.args[0], known)
-        if isinstance(given, str) and function.attr in ("startswith", "endswith"):
-            return bool(getattr(value, function.attr)(given))
+    if dotted(function) == "isinstance" and len(test.args) == 2:
+        return _is_of_type(literal(test.args[0], known), test.args[1])
+    if isinstance(function, ast.Attribute) and not test.keywords:
+        value = literal(function.value, known)
+        if function.attr == "is_running" and value is LOOP:
+            return True
+        if function.attr == "is_closed" and value is LOOP:
+            return False
     return None
+
+
+def _is_of_type(value: object, types: ast.expr) -> bool | None:
+    if value is NO_ANSWER or value is LOOP:
+        return None
+    every = types.elts if isinstance(types, ast.Tuple) else [types]
+    names = [dotted(each) or "" for each in every]
+    if any(name in _TYPES and isinstance(value, _TYPES[name]) for name in names):
+        return True
+    # Of other types, that of a text or of None is none.
+    return False if value is None or isinstance(value, (str, bytes)) else None

@@ -8,18 +8,22 @@ and a way is given up where a condition on it surely does not hold: see
 from __future__ import annotations
 
 import ast
+from functools import partial
 
 from asyncfix import facts as f
-from asyncfix.conditions import Function, arguments, asked_before, kept, reachable
-from asyncfix.held import handed
+from asyncfix.before import State, before
+from asyncfix.conditions import Function, arguments, asked_before
+from asyncfix.held import VALUE, handed
+from asyncfix.objects import Objects, is_excluded
 from asyncfix.reach import Chain, Edge, Place, Reach, Step
 from asyncfix.reader import Reader
-from asyncfix.tree import Tree, dotted
-from asyncfix.value import CLASS, FUNCTION, OBJECT, PARTIAL
+from asyncfix.tree import Tree, dotted, text_of
+from asyncfix.value import CLASS, FUNCTION, OBJECT, PARTIAL, Value
 
-_DEEPEST = 12
-_MOST_WAYS = 400
+_DEEPEST = 25
+_MOST_WAYS = 5_000
 _MOST_FUNCTIONS = 60
+_MOST_IMPORTS = 6
 _NOWHERE = 1_000_000
 _NOT_WAITING = ("LOCK_NB", "LOCK_UN", "WNOHANG", "MSG_DONTWAIT", "O_NONBLOCK")
 _ELSEWHERE = ("__enter__", "__exit__", "__post_init__")
@@ -42,6 +46,7 @@ class Confirm:
         self._lowest = _NOWHERE
         self._functions: dict[Place, tuple[Tree, Function]] = {}
         self._left = 0
+        self.objects = Objects(reach, reader, self._function, self._constant)
 
     def chain(self, place: Place, edge: Edge) -> Chain | None:
         """Give the shortest way that holds from a call in a coroutine.
@@ -50,10 +55,7 @@ class Confirm:
         """
         self._left = _MOST_WAYS
         self._lowest = _NOWHERE
-        found = self._step(place, edge, (), 0)
-        if found is None and self._left < 0:
-            return self._unread(place[0], edge)
-        return found
+        return self._step(place, edge, (), 0)
 
     def _unread(self, path: str, edge: Edge) -> Chain | None:
         """Give a way for which who calls whom must be enough."""
@@ -67,7 +69,9 @@ class Confirm:
             return self._unread(path, edge)  # a lambda
         tree, function = around
         call = tree.find(ast.Call, (use.line, use.col), (use.end_line, use.end_col))
-        if not reachable(tree, function, call, dict(known)):
+        constant = partial(self._constant, place)
+        state = before(tree, function, call, dict(known), constant)
+        if state is None or is_excluded(state.known):
             return None
         if edge.entry is not None:
             if depth and edge.entry.kind == "loop":
@@ -87,20 +91,51 @@ class Confirm:
         inner = called[1]
         if self._runs_once(target, inner):
             return None
-        bound = self._is_bound(path, use, target)
-        given: dict[str, object] = {}
-        if bound is not None:
-            values = {
-                **self._constants(place, call),
-                **kept(tree, function, dict(known)),
-            }
-            given = arguments(inner, call, values, bound)
-            given.update(handed(tree, function, call, inner, bound, values))
+        given = self._given(place, edge, (call, function, inner), state)
         rest = self._way(target, tuple(sorted(given.items(), key=_name)), depth + 1)
         if rest is None:
             return None
         step = Step(path, use.line, use.col, self.reach.shown(target))
         return rest._replace(steps=(step, *rest.steps))
+
+    def _given(
+        self,
+        place: Place,
+        edge: Edge,
+        met: tuple[ast.Call, Function, Function],
+        state: State,
+    ) -> dict[str, object]:
+        """Give what is known in a function that is called here; see `held`."""
+        call, caller, called = met
+        assert edge.target is not None
+        value = self.reach.values.of(place[0], edge.use.scope, edge.use.name)
+        bound = self._is_bound(place[0], edge.use, edge.target, value)
+        if bound is None or value is None:
+            return {}
+        say: dict[int, ast.expr] = {}
+        for node in (*call.args, *(each.value for each in call.keywords)):
+            said = state.say(node)
+            constant = isinstance(said, ast.Name) and self._constant(place, said.id)
+            say[id(node)] = constant if isinstance(constant, ast.Constant) else said
+        receiver: ast.expr | None = None
+        if value.kind == OBJECT:
+            receiver = call.func
+        elif value.kind != CLASS and isinstance(call.func, ast.Attribute):
+            receiver = call.func.value
+        given = arguments(called, call, say, state.known, bound)
+        on = None if receiver is None else state.say(receiver)
+        given.update(handed(call, say, on, (caller, called), bound, state.known))
+        where = place[0], edge.use.scope
+        if bound and on is not None and called.args.args:
+            first = ast.Name(called.args.args[0].arg, ast.Load())
+            known = self.objects.attributes(*where, on, state.calls)
+            for name, literal in known.items():
+                attribute = ast.Attribute(first, name, ast.Load())
+                given.setdefault(VALUE + text_of(attribute), literal)
+        if say or on is not None:
+            every = [*say.values(), *((on,) if on is not None else ())]
+            given.update(self.objects.excluded(*where, every, state))
+        return given
 
     def _way(self, place: Place, known: Known, depth: int) -> Chain | None:
         """Give the shortest way on from a function called with known arguments."""
@@ -141,22 +176,26 @@ class Confirm:
         self._functions[place] = found
         return found
 
-    def _constants(self, place: Place, call: ast.Call) -> dict[str, object]:
-        """Give the constants of the module that are arguments of a call."""
-        path, scope = place
-        found: dict[str, object] = {}
-        for node in (*call.args, *(each.value for each in call.keywords)):
-            if not isinstance(node, ast.Name):
-                continue
-            bindings = self.reach.project.visible(path, scope, node.id)
-            if len(bindings) != 1 or bindings[0].scope or bindings[0].flags:
-                continue
-            value = self.reader.constant(path, bindings[0].line, node.id)
-            if value is not None:
-                found[node.id] = value
-        return found
+    def _constant(self, place: Place, name: str) -> ast.expr | None:
+        """Give what the one constant of a module is that a name means here."""
+        found = self.reach.project.visible(*place, name)
+        path = place[0]
+        for _ in range(_MOST_IMPORTS):
+            if len(found) != 1 or found[0].kind != f.FROM:
+                break
+            module, _, name = found[0].target.partition(":")
+            paths = self.reach.project.resolve(path, module)
+            if len(paths) != 1:
+                return None
+            (path,) = paths
+            found = self.reach.project.names(path, 0).get(name)
+        if len(found) != 1 or found[0].scope or found[0].flags:
+            return None
+        return self.reader.constant(path, found[0].line, found[0].name)
 
-    def _is_bound(self, path: str, use: f.Use, target: Place) -> bool | None:
+    def _is_bound(
+        self, path: str, use: f.Use, target: Place, value: Value | None
+    ) -> bool | None:
         """Tell whether the first parameter is not among a call's arguments.
 
         None where the arguments are not those of the call, or perhaps not.
@@ -166,9 +205,10 @@ class Confirm:
         called = scopes[target[1]]
         for each in called.decorators:
             kept = values.of(target[0], called.parent, each)
-            if kept is None or kept.kind == FUNCTION:
+            if kept is None or (
+                kept.kind == FUNCTION and not self._hands_all_on(kept.path, kept.scope)
+            ):
                 return None  # a wrapper of ours may pass something else on
-        value = values.of(path, use.scope, use.name)
         if value is None or value.kind == PARTIAL:
             return None
         owner, _, last = use.name.rpartition(".")
@@ -185,6 +225,28 @@ class Confirm:
         if receiver is None:
             return None
         return receiver.kind != CLASS and called.name != "__new__"
+
+    def _hands_all_on(self, path: str, scope: int) -> bool:
+        """Tell a decorator that calls what it is given with just what it is given."""
+        read = self._function((path, scope))
+        if read is None:
+            return False
+        calls = 0
+        for node in ast.walk(read[1]):
+            if isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load):
+                return False  # `kwargs["a"] = 1`
+            if isinstance(node, ast.Call) and (
+                any(isinstance(each, ast.Starred) for each in node.args)
+                or any(each.arg is None for each in node.keywords)
+            ):
+                calls += 1
+                if len(node.args) != 1 or len(node.keywords) != 1:
+                    return False
+                if node.keywords[0].arg is not None:
+                    return False
+                if not isinstance(node.args[0], ast.Starred):
+                    return False
+        return calls > 0
 
     def _runs_once(self, place: Place, function: Function) -> bool:
         """Tell a cached function that blocks the first time only, or was called then.

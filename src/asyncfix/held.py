@@ -3,153 +3,159 @@
 `if self.content: self.load()` says to `load` that `self.content` holds, and
 `if found(key): fetch(key)` says to `fetch(name)` that `found(name)` does. Where
 the called function asks the same, in the same words, its answer is known.
+
+What is known has names: that of a parameter for its value, `= expression` for
+the value of another one, and `? condition` for whether it holds.
 """
 
 from __future__ import annotations
 
 import ast
-import copy
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping, MutableMapping
 
-from asyncfix.tree import Tree
+from asyncfix.tree import dotted, text_of
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
-_ENDS = (ast.Return, ast.Raise, ast.Continue, ast.Break)
-_ASKED = "? "
-_ID = re.compile(r"\bid='(\w+)'")
+
+ASKED, VALUE = "? ", "= "
+_MOST = 40
+_ID = re.compile("\x02([^\x03]+)\x03")
+# What is the same everywhere, though it is not handed over.
+_EVERYWHERE = ("sys", "os", "platform")
+_OPPOSITES: dict[type[ast.cmpop], type[ast.cmpop]] = {
+    ast.NotEq: ast.Eq,
+    ast.IsNot: ast.Is,
+    ast.NotIn: ast.In,
+}
+_OTHER_EVERY_TIME = (ast.Await, ast.NamedExpr, ast.Lambda, ast.Yield, ast.YieldFrom)
 
 
-def key(condition: ast.expr) -> str:
-    """Give the name under which it is known whether a condition holds."""
-    return _ASKED + ast.dump(condition)
+def question(test: ast.expr) -> tuple[str, bool]:
+    """Give the name of a condition, and what answer to it means that it holds.
+
+    A condition and its opposite have one name.
+    """
+    if isinstance(test, ast.Compare) and len(test.ops) == 1:
+        opposite = _OPPOSITES.get(type(test.ops[0]))
+        if opposite is not None:
+            test = ast.Compare(test.left, [opposite()], test.comparators)
+            return ASKED + text_of(test), False
+    return ASKED + text_of(test), True
 
 
-def speaks_of(known: str, names: Iterable[str]) -> bool:
-    """Tell whether what `key` gave is of a condition on one of some names."""
-    return known.startswith(_ASKED) and any(f"id='{each}'" in known for each in names)
+def assume(test: ast.expr, holds: bool, known: MutableMapping[str, object]) -> None:
+    """Note that a condition holds, or that it does not, with what follows from it."""
+    if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+        assume(test.operand, not holds, known)
+        return
+    if isinstance(test, ast.BoolOp):
+        if isinstance(test.op, ast.And) == holds:
+            for value in test.values:
+                assume(value, holds, known)
+            return
+    if any(isinstance(each, _OTHER_EVERY_TIME) for each in ast.walk(test)):
+        return
+    name, positive = question(test)
+    known[name] = holds is positive
+    if isinstance(test, ast.Compare) and len(test.ops) == 1:
+        _compared(test.left, test.ops[0], test.comparators[0], holds, known)
+    elif isinstance(test, ast.Call) and holds and dotted(test.func) == "isinstance":
+        known[question(_is_none(test.args[0]))[0]] = False
+
+
+def _compared(
+    left: ast.expr,
+    how: ast.cmpop,
+    right: ast.expr,
+    holds: bool,
+    known: MutableMapping[str, object],
+) -> None:
+    if isinstance(how, (ast.NotEq, ast.IsNot, ast.NotIn)):
+        holds = not holds
+    if isinstance(how, (ast.In, ast.NotIn)):
+        if not holds and isinstance(right, (ast.Tuple, ast.List, ast.Set)):
+            for each in right.elts:
+                known[question(ast.Compare(left, [ast.Eq()], [each]))[0]] = False
+    elif isinstance(right, ast.Constant):
+        if holds and isinstance(how, (ast.Eq, ast.NotEq, ast.Is, ast.IsNot)):
+            known[VALUE + text_of(left)] = right.value
+        elif right.value is None and isinstance(how, (ast.Is, ast.IsNot)):
+            # Strictly, it may be empty. Who asks for None has it, or has it not.
+            known.setdefault(question(left)[0], True)
+
+
+def _is_none(node: ast.expr) -> ast.expr:
+    return ast.Compare(node, [ast.Is()], [ast.Constant(None)])
 
 
 def handed(
-    tree: Tree,
-    caller: Function,
     call: ast.Call,
-    called: Function,
+    say: Mapping[int, ast.expr],
+    receiver: ast.expr | None,
+    functions: tuple[Function, Function],
     bound: bool,
     known: Mapping[str, object],
 ) -> dict[str, object]:
-    """Give what is known of conditions in a function that is called here.
+    """Give what is known, at a call, of conditions in the words of what is called.
 
-    `bound` tells that its first parameter is the object; `known` are conditions
-    that the caller was handed itself, and hands on. Conditions on locals that
-    are not handed over are left out.
+    `say` gives for each argument, by `id`, what it stands for, `receiver` is the
+    object that becomes the first parameter, `functions` are the caller and the
+    called one; `bound` tells that the first parameter is not among the arguments.
+    What speaks of things that are not handed over is left out.
     """
-    names = _names(call, called, bound)
-    own = {node.arg for node in ast.walk(caller.args) if isinstance(node, ast.arg)}
-    own |= _bound(caller)
-    theirs = {node.arg for node in ast.walk(called.args) if isinstance(node, ast.arg)}
-    theirs |= _bound(called)
+    caller, called = functions
+    names = _names(call, say, receiver, functions, bound)
+    own, theirs = _parameters(caller), _parameters(called)
     found: dict[str, object] = {}
-    for asked, holds in known.items():
-        if asked.startswith(_ASKED):
-            ids = set(_ID.findall(asked))
-            if all(each in names or each not in own | theirs for each in ids):
-                found[_ID.sub(lambda m: f"id='{names.get(m[1], m[1])}'", asked)] = holds
-    for condition, holds in _held(tree, caller, call):
-        renamed = _renamed(condition, names, own, theirs)
-        if renamed is not None:
-            found[key(renamed)] = holds
+    for asked, value in known.items():
+        if asked[:2] not in (ASKED, VALUE):
+            continue
+        said = asked
+        for text, parameter in names:
+            if text in said:
+                said = said.replace(text, f"\x02\0{parameter}\x03")
+        ids = _ID.findall(said)
+        if all(
+            each[0] == "\0" or not ("%" in each or each in own or each in theirs)
+            for each in ids
+        ) and ("\0" in said or all(each in _EVERYWHERE for each in ids)):
+            found[said.replace("\0", "")] = value
+            if len(found) == _MOST:
+                break
     return found
 
 
-def _names(call: ast.Call, called: Function, bound: bool) -> dict[str, str]:
-    """Give the called function's name for each name that is handed over as it is."""
-    parameters = [each.arg for each in (*called.args.posonlyargs, *called.args.args)]
-    names: dict[str, str] = {}
+def _names(
+    call: ast.Call,
+    say: Mapping[int, ast.expr],
+    receiver: ast.expr | None,
+    functions: tuple[Function, Function],
+    bound: bool,
+) -> list[tuple[str, str]]:
+    """Give what is handed over, the longest first, with the parameter it becomes."""
+    mine, parameters = (
+        [each.arg for each in (*one.args.posonlyargs, *one.args.args)]
+        for one in functions
+    )
+    pairs: list[tuple[str, ast.expr]] = []
     if bound and parameters:
-        receiver = call.func.value if isinstance(call.func, ast.Attribute) else None
-        if isinstance(receiver, ast.Name):
-            names[receiver.id] = parameters[0]
+        if isinstance(receiver, ast.Call) and dotted(receiver.func) == "super" and mine:
+            receiver = ast.Name(mine[0], ast.Load())
+        if receiver is not None and not isinstance(receiver, ast.Call):
+            pairs.append((parameters[0], receiver))
         parameters = parameters[1:]
-    if any(isinstance(each, ast.Starred) for each in call.args):
-        return names
-    pairs = [*zip(parameters, call.args, strict=False)]
+    starred = [isinstance(each, ast.Starred) for each in call.args]
+    until = starred.index(True) if True in starred else len(starred)
+    pairs += zip(parameters, call.args[:until], strict=False)
     pairs += [(each.arg, each.value) for each in call.keywords if each.arg]
+    found: dict[str, str] = {}
     for parameter, value in pairs:
-        if isinstance(value, ast.Name):
-            names.setdefault(value.id, parameter)
-    return names
+        said = say.get(id(value), value)
+        if not isinstance(said, ast.Constant):
+            found.setdefault(text_of(said), parameter)
+    return sorted(found.items(), key=lambda item: -len(item[0]))
 
 
-def _renamed(
-    condition: ast.expr, names: dict[str, str], own: set[str], theirs: set[str]
-) -> ast.expr | None:
-    renamed = copy.deepcopy(condition)
-    for node in ast.walk(renamed):
-        if isinstance(node, (ast.Await, ast.NamedExpr, ast.Lambda, ast.Yield)):
-            return None
-        if isinstance(node, ast.Name):
-            if node.id in names:
-                node.id = names[node.id]
-            elif node.id in own or node.id in theirs:
-                return None
-    return renamed
-
-
-def _bound(function: Function) -> set[str]:
-    return {
-        node.id
-        for node in ast.walk(function)
-        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)
-    }
-
-
-def _held(
-    tree: Tree, function: Function, call: ast.AST
-) -> Iterator[tuple[ast.expr, bool]]:
-    """Give the conditions that decide that a call is reached, and how they stand."""
-    for above, below in tree.ancestors(call):
-        if isinstance(above, (ast.If, ast.IfExp, ast.While)):
-            body, orelse = above.body, above.orelse
-            if _stands_in(below, body):
-                yield from _split(above.test, True)
-            elif _stands_in(below, orelse) and not isinstance(above, ast.While):
-                yield from _split(above.test, False)
-        elif isinstance(above, ast.BoolOp):
-            for value in above.values:
-                if value is below:
-                    break
-                yield from _split(value, isinstance(above.op, ast.And))
-        for name in ("body", "orelse", "finalbody"):
-            block = getattr(above, name, None)
-            if isinstance(block, list) and _stands_in(below, block):
-                yield from _left(block, below)
-        if above is function:
-            return
-
-
-def _left(block: list[ast.stmt], below: ast.AST) -> Iterator[tuple[ast.expr, bool]]:
-    """Give the conditions under which the block would have been left before."""
-    for statement in block:
-        if statement is below:
-            return
-        if isinstance(statement, ast.If) and not statement.orelse:
-            if isinstance(statement.body[-1], _ENDS):
-                yield from _split(statement.test, False)
-
-
-def _split(test: ast.expr, holds: bool) -> Iterator[tuple[ast.expr, bool]]:
-    """Give the parts of a condition that surely stand as they must."""
-    if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
-        yield from _split(test.operand, not holds)
-    elif isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And) == holds:
-        for value in test.values:
-            yield from _split(value, holds)
-    else:
-        yield test, holds
-
-
-def _stands_in(node: ast.AST, body: object) -> bool:
-    if isinstance(body, list):
-        return any(each is node for each in body)
-    return body is node
+def _parameters(function: Function) -> set[str]:
+    return {node.arg for node in ast.walk(function.args) if isinstance(node, ast.arg)}

@@ -12,10 +12,12 @@ from asyncfix.link import Project
 from asyncfix.model import Problem
 from asyncfix.parsing import parse
 from asyncfix.source import Lines, Source, decode
-from asyncfix.tree import Tree
+from asyncfix.tree import Tree, dotted
 
 # A tree takes about fifty times the bytes of its file.
 _MOST_TREES = 24
+# A constant that is longer is not read.
+_MOST_LINES = 20
 
 
 def read_source(project: Project, path: str) -> Source:
@@ -51,6 +53,7 @@ class Reader:
         self._source = source or partial(read_source, project)
         self._trees: dict[str, Tree] = {}
         self._lines: dict[str, Lines] = {}
+        self._constants: dict[tuple[str, int], ast.expr | None] = {}
 
     def lines(self, path: str) -> Lines:
         """Give a file's lines; raises LookupError if the file is not what it was."""
@@ -68,20 +71,33 @@ class Reader:
         at = lines.text.find(b"\nif __name__ ")
         return len(lines.starts) + 1 if at < 0 else lines.line_of(at + 1)
 
-    def constant(self, path: str, line: int, name: str) -> object:
-        """Give the text or number of `NAME = ...` on a line, None if it is none."""
-        code = self.lines(path).line(line).decode("utf-8", "replace")
-        try:
-            (statement,) = ast.parse(code).body
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            return None
-        target: object = getattr(statement, "target", None)
-        if isinstance(statement, ast.Assign):
-            (target,) = statement.targets[:1]
-        value = getattr(statement, "value", None)
-        if isinstance(target, ast.Name) and target.id == name:
-            if isinstance(value, ast.Constant):
-                return value.value
+    def constant(self, path: str, line: int, name: str) -> ast.expr | None:
+        """Give what stands behind `NAME =` on a line; None if that is not alone.
+
+        The name may be `self.x`, in a method.
+        """
+        key = path, line
+        if key not in self._constants:
+            self._constants[key] = self._constant(path, line, name)
+        return self._constants[key]
+
+    def _constant(self, path: str, line: int, name: str) -> ast.expr | None:
+        lines = self.lines(path)
+        code = ""
+        for number in range(line, min(line + _MOST_LINES, len(lines.starts) + 1)):
+            code += lines.line(number).decode("utf-8", "replace") + "\n"
+            try:
+                body = ast.parse(code.lstrip()).body
+            except (SyntaxError, ValueError, RecursionError, MemoryError):
+                continue  # it goes on in the next line, or never ends
+            statement = body[0] if len(body) == 1 else None
+            target: object = getattr(statement, "target", None)
+            if isinstance(statement, ast.Assign):
+                (target,) = statement.targets[:1]
+            elif not isinstance(statement, ast.AnnAssign):
+                return None
+            same = isinstance(target, ast.expr) and dotted(target) == name
+            return statement.value if same else None
         return None
 
     def function(self, path: str, scope: int) -> tuple[Tree, Function] | None:

@@ -110,6 +110,35 @@ def _place(node: ast.AST) -> _Place:
     return (node.lineno, node.col_offset), (end_line, end_col)
 
 
+def text_of(node: ast.AST) -> str:
+    """Give what tells a node from any that says something else; worked out once.
+
+    The text of a part stands in the text of the whole.
+    """
+    known = node.__dict__.get("asyncfix")
+    if known is not None:
+        return known  # type: ignore[no-any-return]  # nobody else writes it
+    if isinstance(node, ast.Name):
+        said = f"\x02{node.id}\x03"
+    elif isinstance(node, ast.Constant):
+        said = f"({type(node.value).__name__} {node.value!r})"
+    else:
+        parts = [_part(getattr(node, each, None)) for each in node._fields]
+        said = f"({type(node).__name__} {' '.join(parts)})"
+    node.__dict__["asyncfix"] = said
+    return said
+
+
+def _part(value: object) -> str:
+    if isinstance(value, (ast.expr_context, ast.operator, ast.cmpop)):
+        return type(value).__name__ if not isinstance(value, ast.expr_context) else ""
+    if isinstance(value, ast.AST):
+        return text_of(value)
+    if isinstance(value, list):
+        return f"[{' '.join(map(_part, value))}]"
+    return repr(value)
+
+
 def dotted(node: ast.AST | None) -> str | None:
     """Give `a.b.c` for a chain of names and attributes, else None."""
     parts: list[str] = []

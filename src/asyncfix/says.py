@@ -1,0 +1,107 @@
+"""What a piece of code binds, and what an expression says in other words."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+from asyncfix.conditions import OF_TEXTS
+from asyncfix.tree import Tree, dotted
+
+_MOST_NODES = 30
+COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+# Answers that depend on nothing but what is asked.
+_SAME_EVERY_TIME = (
+    OF_TEXTS
+    | {*("len", "str", "int", "bool", "float", "isinstance", "tuple", "type")}
+    | {*("get_running_loop", "get_event_loop")}
+)
+_OTHERS = (ast.Await, ast.Yield, ast.YieldFrom, ast.Lambda, ast.NamedExpr)
+_MUTABLE = (ast.List, ast.Dict, ast.Set, ast.JoinedStr)
+
+
+def bound(tree: Tree, *nodes: ast.AST) -> tuple[str, ...]:
+    """Give what is bound below some nodes, attributes (`self.x`) among it."""
+    return tuple(
+        name
+        for node in nodes
+        for name in tree.once(("bound", node), partial(_names, node))
+    )
+
+
+def _names(top: ast.AST) -> tuple[str, ...]:
+    found: dict[str, None] = {}
+    for node in ast.walk(top):
+        for name in _bound_by(node):
+            found[name] = None
+    return tuple(found)
+
+
+def _bound_by(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, (ast.Name, ast.Attribute)):
+        if not isinstance(node.ctx, ast.Load):
+            yield dotted(node) or ""
+    elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        yield node.name
+    elif isinstance(node, (ast.ExceptHandler, ast.MatchAs, ast.MatchStar)):
+        yield node.name or ""
+    elif isinstance(node, ast.MatchMapping):
+        yield node.rest or ""
+    elif isinstance(node, ast.alias):
+        yield node.asname or node.name.partition(".")[0]
+
+
+def is_lasting(node: ast.expr) -> bool:
+    """Tell an expression that is the same whenever it is worked out again."""
+    for count, each in enumerate(ast.walk(node)):
+        if count > _MOST_NODES:
+            return False
+        if isinstance(each, ast.Call):
+            name = each.func.attr if isinstance(each.func, ast.Attribute) else ""
+            if isinstance(each.func, ast.Name):
+                name = each.func.id
+            if name not in _SAME_EVERY_TIME:
+                return False
+        elif isinstance(each, (*_OTHERS, *_MUTABLE, *COMPREHENSIONS)):
+            return False
+    return True
+
+
+def said_as(node: ast.expr, names: dict[str, ast.expr]) -> ast.expr:
+    """Put for each name what it stands for; what is unchanged is not copied."""
+    if isinstance(node, ast.Constant):
+        return node
+    if isinstance(node, ast.Name):
+        return names.get(node.id, node)
+    if isinstance(node, ast.Attribute):
+        path = dotted(node)
+        if path in names:
+            return names[path]
+    elif isinstance(node, (ast.Lambda, *COMPREHENSIONS)):
+        return node
+    changed: dict[str, Any] = {}  # the fields of a node may be anything
+    for field in node._fields:
+        value = getattr(node, field, None)
+        if isinstance(value, ast.expr):
+            new: object = said_as(value, names)
+        elif isinstance(value, list):
+            new = [_said_in(each, names) for each in value]
+            if all(one is two for one, two in zip(new, value, strict=True)):
+                continue
+        else:
+            continue
+        if new is not value:
+            changed[field] = new
+    if not changed:
+        return node
+    fields = {field: getattr(node, field, None) for field in node._fields}
+    return ast.copy_location(type(node)(**{**fields, **changed}), node)
+
+
+def _said_in(node: object, names: dict[str, ast.expr]) -> object:
+    if isinstance(node, ast.keyword):
+        value = said_as(node.value, names)
+        return node if value is node.value else ast.keyword(node.arg, value)
+    return said_as(node, names) if isinstance(node, ast.expr) else node

@@ -1,0 +1,146 @@
+"""Names, objects and questions are followed through functions to what blocks.
+
+Each row is helpers, the calls of them in a coroutine that are told, and those that
+are not, as in test_conditions. Where a row could drop a true finding, the call that
+must stay is in it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from asyncfix import engine, registry
+from asyncfix.model import Settings
+
+HEAD = "import asyncio, functools, sys\nfrom time import sleep as block\nfrom names import TOKEN\n"
+
+ROWS = {
+    "the same question under another name": (
+        "def info(name):\n  kind = name.split('/')[0]\n  name = name.split('/')[1]\n"
+        "  if R.has(kind): return 1\n  block()\n"
+        "def first(m):\n  m = clean(m)\n  kind = m.split('/')[0]\n"
+        "  if R.has(kind): return info(m)\n"
+        "def second(m):\n  kind = m.split('/')[0]\n  m = clean(m)\n"
+        "  if R.has(kind): return info(m)\n"
+        "def third(m):\n  kind = m.split('/')[0]\n"
+        "  if not R.has(kind): return info(m)",
+        "second(x); third(x)",
+        "first(x)",
+    ),
+    "a parameter that gets a new value after it was asked": (
+        "def h(path=None):\n  if not path: return\n  path = str(path)\n  block()\n"
+        "def k(path=None):\n  path = path or x()\n  if not path: return\n  block()",
+        "h('a'); h(x); k(); k(x)",
+        "h(); h(None)",
+    ),
+    "answers that differ each time": (
+        "def h(f):\n  line = f.readline()\n  if line: return\n"
+        "  line = f.readline()\n  if line: block()",
+        "h(x)",
+        "",
+    ),
+    "not None is something": (
+        "def h(o):\n  if o.url: return 1\n  block()\n"
+        "def k(o):\n  if o.url is not None: h(o)\n"
+        "def e(o):\n  if o.url is None: h(o)\n"
+        "def d(o):\n  o.url = x()\n  if o.url is not None: h(o)\n  h(o)",
+        "h(x); e(x); d(x)",
+        "k(x)",
+    ),
+    "one of some words": (
+        "def h(kind):\n  if kind == 'b': block()\n"
+        "def k(kind):\n  if kind in ('a', 'b'): return\n  h(kind)\n"
+        "def e(kind):\n  if kind in ('a', 'c'): return\n  h(kind)\n"
+        "def d(kind):\n  if kind == 'a': h(kind)",
+        "h(x); e(x)",
+        "k(x); d(x)",
+    ),
+    "loops over literals": (
+        "PAIRS = (\n  ('a', 'A'),\n  ('b', 'B'),\n)\n"
+        "def h(n):\n  if n.startswith('x'): block()\n"
+        "def k():\n  for one, two in PAIRS: h(two)\n"
+        "def e():\n  return [h(each) for each in ('a', 'b')]\n"
+        "def d():\n  return [h(each) for each in ('a', 'x')]\n"
+        "def w():\n  return [one for one, two in PAIRS if h(two)]\n"
+        "def o(every):\n  for each in every: h(each)",
+        "d(); o(x)",
+        "k(); e(); w()",
+    ),
+    "constants of other modules": (
+        "def h(n):\n  if n.startswith('x'): block()",
+        "h(x)",
+        "h(TOKEN)",
+    ),
+    "objects made with known arguments": (
+        "class Log:\n  def __init__(self, file=None, other=None):\n"
+        "    self.file = file\n    self.other = other\n"
+        "  def use(self, other): self.other = other\n"
+        "  def say(self, text): self.write(text)\n"
+        "  def write(self, text):\n    if self.file: block()\n"
+        "  def more(self):\n    if self.other: block()\n"
+        "quiet = Log()\nloud = Log(file='a')\nsome = Log(x)\n"
+        "class Has:\n  def __init__(self):\n    self.log = Log()\n"
+        "  def h(self): self.log.say(1)\n  def k(self): self.log.more()",
+        "loud.say(1); some.say(1); quiet.more(); Has().k(); Log('a').say(1)",
+        "quiet.say(1); Has().h(); Log().say(1)",
+    ),
+    "a question that knows the word said no": (
+        "SPECIAL = frozenset({'admin', 'root'})\n"
+        "def special(name):\n  kind = name.split('/')[0]\n"
+        "  return kind if kind in SPECIAL else None\n"
+        "def find(name):\n  if name == 'admin': name = x()\n  return C.get(name)\n"
+        "def login(name):\n  name = clean(name)\n  if name == 'admin': block()\n"
+        "def h(name):\n  found = special(name)\n  if found is not None: return\n"
+        "  login(name)\n"
+        "def k(name):\n  found = special(name)\n  if found is None: return\n"
+        "  login(name)\n"
+        "def e(name, other):\n  found = special(other)\n"
+        "  if found is not None: return\n  login(name)\n"
+        "def d(name):\n  found = find(name)\n  if found: return\n  login(name)",
+        "login(x); k(x); e(x, x); d(x)",
+        "h(x)",
+    ),
+    "a wrapper that hands all on": (
+        "def same(fn):\n  @functools.wraps(fn)\n  def wrapper(*a, **k):\n"
+        "    return fn(*a, **k)\n  return wrapper\n"
+        "def other(fn):\n  @functools.wraps(fn)\n  def wrapper(*a, **k):\n"
+        "    k['n'] = 1\n    return fn(*a, **k)\n  return wrapper\n"
+        "@same\ndef h(n=0):\n  if n: block()\n@other\ndef k(n=0):\n  if n: block()",
+        "h(1); k()",
+        "h()",
+    ),
+    "what the platform is": (
+        "def h():\n  if sys.platform == 'win32': block()\n"
+        "def k(n):\n  if sys.platform == 'win32': return\n  h()\n"
+        "def e(n):\n  if sys.platform == 'linux': return\n  h()\n"
+        "def d(n):\n  if sys.platform == 'win32': pass\n  else: h()",
+        "h(); e(x)",
+        "k(x); d(x)",
+    ),
+    "what raises where a loop runs": (
+        "def h(loop, main):\n  loop.run_until_complete(main)\n  block()\n"
+        "def k(loop, main):\n  try: loop.run_until_complete(main)\n"
+        "  except RuntimeError: pass\n  block()\n"
+        "def e(loop, main):\n  if main: loop.run_until_complete(main)\n  block()",
+        "k(x, x); e(x, x)",
+        "h(x, x)",
+    ),
+}
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_what_is_known_before_a_call(row: str, tmp_path: Path) -> None:
+    helpers, told, silent = ROWS[row]
+    wanted, other = told.split("; "), silent.split("; ") if silent else []
+    calls = wanted + other
+    text = f"{HEAD}{helpers}\nasync def f(x):\n"
+    first = text.count("\n") + 1
+    text += "".join(f"    {call}\n" for call in calls)
+    (tmp_path / "main.py").write_text(text, "utf-8")
+    (tmp_path / "names.py").write_text("TOKEN = 'abc'\n", "utf-8")
+    settings = Settings(paths=(tmp_path,), root=tmp_path, select=("blocking-call",))
+    result = engine.run(settings, registry.installed())
+    assert not result.problems
+    assert [calls[each.line - first] for each in result.findings] == wanted
