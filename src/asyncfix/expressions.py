@@ -19,6 +19,8 @@ def chain(node: ast.AST, stack: list[Any]) -> str:
     """
     if type(node) is ast.Name:
         return node.id
+    if type(node) is ast.Attribute and type(node.value) is ast.Name:
+        return f"{node.value.id}.{node.attr}"
     steps: list[str] = []
     while type(node) is ast.Attribute:
         steps.append("." + node.attr)

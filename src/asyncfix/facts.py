@@ -364,14 +364,19 @@ def _packed(column: tuple[Any, ...], same: dict[str, str]) -> Any:
     kind = type(column[0])
     if kind is str:
         # One object for equal texts: the later ones are stored as references.
-        return tuple([same.setdefault(each, each) for each in column])
+        return tuple(map(same.setdefault, column, column))
     if kind is not int:
         return column
-    least, most = min(column), max(column)
-    if least < 0:
-        return b"i" + array("i", column).tobytes()
-    code = "B" if most < 256 else "H" if most < 65536 else "I"
-    return code.encode() + array(code, column).tobytes()
+    try:
+        return b"B" + bytes(column)
+    except ValueError:
+        pass  # a number is above 255, or below 0
+    for code in "HIi":
+        try:
+            return code.encode() + array(code, column).tobytes()
+        except OverflowError:
+            continue
+    raise OverflowError("a line number of more than 31 bits")
 
 
 def _columns(packed: list[Any]) -> Iterator[Iterable[Any]]:

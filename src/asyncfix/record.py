@@ -10,8 +10,6 @@ from asyncfix import facts as f
 from asyncfix.expressions import chain
 from asyncfix.nodes import is_true, replaced
 
-# A name that is read: its scope and its node, a tuple of which costs little.
-_Read = tuple[int, Any]
 
 
 class Record:
@@ -23,7 +21,8 @@ class Record:
         self.yielding: set[int] = set()
         self.bindings: list[tuple[int, str, int, int, str, int]] = []
         self.calls: list[tuple[int, int, int, int, int, str, int]] = []
-        self.names: list[_Read] = []
+        # The names that are read, by piece of a scope, in the order of the walk.
+        self.names: list[tuple[int, list[Any]]] = []
         self.attributes: list[tuple[int, str, Any]] = []
         self.patches: list[tuple[int, int, str]] = []
         self.frozen: list[int] = []
@@ -35,25 +34,21 @@ class Record:
         self.declared: dict[tuple[int, str], int] = {}
 
     def open(
-        self, kind: int, name: str, parent: int, node: ast.AST, **more: Any
+        self,
+        kind: int,
+        name: str,
+        parent: int,
+        node: ast.AST,
+        is_async: bool = False,
+        decorators: tuple[str, ...] = (),
+        bases: tuple[str, ...] = (),
+        returns: str = "",
+        first: str = "",
     ) -> int:
-        """Open a scope and give its index."""
-        self.scopes.append(
-            (
-                kind,
-                name,
-                parent,
-                getattr(node, "lineno", 1),
-                more.get("is_async", False),
-                more.get("decorators", ()),
-                more.get("bases", ()),
-                False,
-                False,
-                more.get("returns", ""),
-                more.get("first", ""),
-                getattr(node, "end_lineno", None) or 1,
-            )
-        )
+        """Open a scope and give its index; the order is that of `facts.Scope`."""
+        line, end = getattr(node, "lineno", 1), getattr(node, "end_lineno", None) or 1
+        scope = (kind, name, parent, line, is_async, decorators, bases)
+        self.scopes.append((*scope, False, False, returns, first, end))
         return len(self.scopes) - 1
 
     def kind(self, scope: int) -> int:

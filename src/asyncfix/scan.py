@@ -93,22 +93,24 @@ def _imports(walk: Walk) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 def _references(walk: Walk) -> list[tuple[int, int, int, int, int, str, int]]:
     """Give the reads that can lead out of their scope: imports, definitions, self."""
-    kinds = (f.IMPORT, f.FROM, f.DEF, f.CLASSDEF, f.ALIAS)
+    kinds = frozenset((f.IMPORT, f.FROM, f.DEF, f.CLASSDEF, f.ALIAS))
     known = {each[1] for each in walk.bindings if each[3] in kinds}
     # Outside of coroutines it is enough to know that a name is read in a scope,
     # and constants are no functions.
     inside = _in_coroutines(walk)
     found = []
     once = set()
-    for scope, node in walk.names:
-        name = node.id
-        if name not in known:
-            continue
-        if scope not in inside:
-            if name.isupper() or (scope, name) in once:
+    for scope, nodes in walk.names:
+        all_count = scope in inside
+        for node in nodes:
+            name = node.id
+            if name not in known:
                 continue
-            once.add((scope, name))
-        found.append(use(scope, name, node))
+            if not all_count:
+                if name.isupper() or (scope, name) in once:
+                    continue
+                once.add((scope, name))
+            found.append(use(scope, name, node))
     data = {each[1] for each in walk.bindings if each[3] == f.ATTRIBUTE}
     for scope, root, node in walk.attributes:
         if root in known or root == "self":

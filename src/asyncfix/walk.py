@@ -42,21 +42,36 @@ class Walk(Naming):
         """Walk the module and every scope inside it."""
         self.open(f.MODULE, "", -1, tree)
         self.work.append((0, 0, tree.body))
-        handlers, children, names = _HANDLERS, CHILDREN, self.names
+        handlers, children = _HANDLERS, CHILDREN
+        attributes = self.attributes
+        name_, load, constant, attribute = ast.Name, ast.Load, ast.Constant, ast.Attribute
         while self.blocks or self.work:
             # The blocks of a scope first, then the scopes inside it.
             todo = self.blocks or self.work
             self.scope, self.flags, nodes = todo.pop()
             self.stack = stack = nodes[::-1]
             scope = self.scope
+            reads: list[Any] = []
+            self.names.append((scope, reads))
             while stack:
                 node = stack.pop()
                 kind = type(node)
-                if kind is ast.Name:
-                    if type(node.ctx) is ast.Load:
-                        names.append((scope, node))
+                if kind is name_:
+                    if type(node.ctx) is load:
+                        reads.append(node)
                     else:
                         self.stored(node)
+                    continue
+                if kind is constant:
+                    continue
+                if kind is attribute and type(node.ctx) is load:
+                    root = node.value
+                    while type(root) is attribute:
+                        root = root.value
+                    if type(root) is name_:
+                        attributes.append((scope, root.id, node))
+                    else:
+                        stack.append(root)
                     continue
                 handler = handlers.get(kind)
                 if handler is not None:
@@ -74,15 +89,7 @@ class Walk(Naming):
     # -- expressions --------------------------------------------------------
 
     def attribute(self, node: ast.Attribute) -> None:
-        if type(node.ctx) is ast.Load:
-            root: ast.expr = node.value
-            while type(root) is ast.Attribute:
-                root = root.value
-            if type(root) is ast.Name:
-                self.attributes.append((self.scope, root.id, node))
-            else:
-                self.stack.append(root)
-            return
+        """See an attribute that is set or deleted; `run` sees those that are read."""
         name = chain(node, self.stack)
         if name.startswith(("self.", "cls.")):
             if type(node.ctx) is ast.Store:
@@ -164,10 +171,11 @@ class Walk(Naming):
             node.name,
             self._type_parameters(node),
             node,
-            is_async=isinstance(node, ast.AsyncFunctionDef),
-            decorators=tuple(decorator(each) for each in node.decorator_list),
-            returns=annotation(node.returns),
-            first=positional[0].arg if positional else "",
+            type(node) is ast.AsyncFunctionDef,
+            tuple(map(decorator, node.decorator_list)),
+            (),
+            annotation(node.returns),
+            positional[0].arg if positional else "",
         )
         self._parameters(node.args, inner)
         if node.name.startswith("test"):
@@ -186,8 +194,8 @@ class Walk(Naming):
             node.name,
             self._type_parameters(node),
             node,
-            decorators=tuple(decorator(each) for each in node.decorator_list),
-            bases=tuple(_base(base) for base in node.bases),
+            decorators=tuple(map(decorator, node.decorator_list)),
+            bases=tuple(map(_base, node.bases)),
         )
         self.work.append((inner, 0, node.body))
 
@@ -336,7 +344,6 @@ def _base(node: ast.expr) -> str:
 
 
 _HANDLERS: dict[type[ast.AST], Callable[..., None]] = {
-    ast.Constant: Walk.nothing,
     ast.Attribute: Walk.attribute,
     ast.Call: Walk.call,
     ast.Expr: Walk.statement,
