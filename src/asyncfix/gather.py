@@ -113,8 +113,11 @@ class _Shorten:
             return shown(name)
         short = self._folders.get(folder)
         if short is None:
-            place = os.path.abspath(folder + slash)
-            short = "" if place == os.getcwd() else os.path.join(shown(place), "")
+            plain = os.path.normpath(folder + slash)
+            if os.path.isabs(plain) or plain.startswith(os.pardir):
+                place = os.path.abspath(plain)
+                plain = "." if place == os.getcwd() else shown(place)
+            short = "" if plain == "." else os.path.join(plain, "")
             self._folders[folder] = short
         return short + file
 

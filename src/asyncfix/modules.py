@@ -65,8 +65,9 @@ class Modules:
             folder, last = os.path.split(folder)
             parts.insert(0, last)
         ways = [parts]
-        outer = os.path.relpath(folder, self.root).split(os.sep)
-        if outer != ["."] and outer[0] != "..":
+        start = os.path.join(self.root, "")
+        outer = folder[len(start) :].split(os.sep) if folder.startswith(start) else []
+        if outer and outer[0]:
             ways.append([*outer, *parts])
             if outer[0] in ("src", "lib") and len(outer) > 1:
                 ways.append([*outer[1:], *parts])

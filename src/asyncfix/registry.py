@@ -7,8 +7,9 @@ name starts with an underscore are shared help and are not looked at.
 from __future__ import annotations
 
 import pkgutil
+from functools import cache
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 from asyncfix.catalog import Catalog
@@ -25,7 +26,7 @@ def installed() -> tuple[Codemod, ...]:
     or where two codemods have one name.
     """
     found: dict[str, Codemod] = {}
-    for entry in sorted(entry_points(group=GROUP), key=lambda each: each.name):
+    for entry in _packs():
         try:
             codemods = in_pack(entry.value)
         except ImportError as error:
@@ -55,7 +56,7 @@ def catalog(settings: Settings) -> Catalog:
     Raises AsyncfixError where an entry of the person's own is wrong.
     """
     folders = []
-    for entry in sorted(entry_points(group=GROUP), key=lambda each: each.name):
+    for entry in _packs():
         folders += [
             Path(place, "catalog")
             for place in import_module(entry.value).__path__
@@ -64,19 +65,26 @@ def catalog(settings: Settings) -> Catalog:
     return Catalog(folders, settings.catalog, str(settings.root / "pyproject.toml"))
 
 
-def code() -> list[str]:
+def _packs() -> list[EntryPoint]:
+    return sorted(entry_points(group=GROUP), key=lambda each: each.name)
+
+
+def code() -> tuple[str, ...]:
     """Give the files that asyncfix and the installed packs are made of, sorted."""
-    packages = {"asyncfix"}
-    packages.update(
-        entry.value.partition(".")[0] for entry in entry_points(group=GROUP)
-    )
+    packages = {"asyncfix", *(entry.value.partition(".")[0] for entry in _packs())}
+    return _code(frozenset(packages))
+
+
+@cache
+def _code(packages: frozenset[str]) -> tuple[str, ...]:
     folders = [place for name in packages for place in import_module(name).__path__]
-    return sorted(
+    files = (
         str(file)
         for folder in folders
         for pattern in ("*.py", "*/*.py", "*/*.toml")
         for file in Path(folder).glob(pattern)
     )
+    return tuple(sorted(files))
 
 
 def in_pack(package: str) -> list[Codemod]:

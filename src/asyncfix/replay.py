@@ -100,6 +100,8 @@ class Replay:
             return
         seen = {path: _stamp(status) for path, status in read.items()}
         absent: set[str] = set()
+        if self._is_young(seen):
+            return
         try:
             for start in starts:
                 _look_up(os.path.abspath(start), seen, absent)
@@ -116,12 +118,17 @@ class Replay:
             os.path.join(home, ".config", "git", "config"),
         ):
             _look_for(path, seen, absent)
-        youngest = max((stamp[0] for stamp in seen.values()), default=0)
-        if youngest > self._started - _RACY:
-            return  # it may change again without its times telling
+        if self._is_young(seen):
+            return
         run = tuple(seen), tuple(seen.values()), tuple(absent), code, out, err
         self._store.set_section("run", run)
         self._store.save()
+
+
+    def _is_young(self, seen: Mapping[str, tuple[int, int, int, int]]) -> bool:
+        """Tell whether something may change again without its times telling."""
+        youngest = max((stamp[0] for stamp in seen.values()), default=0)
+        return youngest > self._started - _RACY
 
 
 class Copy:
