@@ -11,7 +11,6 @@ from asyncfix.expressions import chain
 from asyncfix.nodes import is_true, replaced
 
 
-
 class Record:
     """Plain tuples in the order of the fields of `facts`, not yet sorted."""
 

@@ -124,7 +124,6 @@ class Replay:
         self._store.set_section("run", run)
         self._store.save()
 
-
     def _is_young(self, seen: Mapping[str, tuple[int, int, int, int]]) -> bool:
         """Tell whether something may change again without its times telling."""
         youngest = max((stamp[0] for stamp in seen.values()), default=0)

@@ -44,7 +44,12 @@ class Walk(Naming):
         self.work.append((0, 0, tree.body))
         handlers, children = _HANDLERS, CHILDREN
         attributes = self.attributes
-        name_, load, constant, attribute = ast.Name, ast.Load, ast.Constant, ast.Attribute
+        name_, load, constant, attribute = (
+            ast.Name,
+            ast.Load,
+            ast.Constant,
+            ast.Attribute,
+        )
         while self.blocks or self.work:
             # The blocks of a scope first, then the scopes inside it.
             todo = self.blocks or self.work
