@@ -375,53 +375,6 @@ def _packed(column: tuple[Any, ...], same: dict[str, str]) -> Any:
     return code.encode() + array(code, column).tobytes()
 
 
-def _columns(self, place: int) -> list[Any]:
-    found = self._made.get(place)
-    if found is None:
-        found = self._made[place] = list(_columns(self.part(place)))
-    return found
-
-
-def pack(head: Head, parts: tuple[Any, ...]) -> bytes:
-    """Give the parts of `Facts`, in its order, as bytes of plain data.
-
-    A part that is a list of rows is turned into columns, numbers as arrays of
-    the least width: half the bytes, and no slower to read.
-    """
-    same: dict[str, str] = {}
-    body = [
-        marshal.dumps(
-            [_packed(column, same) for column in zip(*part, strict=True)]
-            if type(part) is list
-            else part
-        )
-        for part in parts
-    ]
-    places = tuple(accumulate(map(len, body), initial=0))
-    first = marshal.dumps(tuple(head._replace(places=places)))
-    start = (_HEAD + len(first)).to_bytes(_HEAD, "little")
-    return b"".join((start, first, *body))
-
-
-def _packed(column: tuple[Any, ...], same: dict[str, str]) -> Any:
-    kind = type(column[0])
-    if kind is str:
-        # One object for equal texts: the later ones are stored as references.
-        return tuple(map(same.setdefault, column, column))
-    if kind is not int:
-        return column
-    try:
-        return b"B" + bytes(column)
-    except ValueError:
-        pass  # a number is above 255, or below 0
-    for code in "HIi":
-        try:
-            return code.encode() + array(code, column).tobytes()
-        except OverflowError:
-            continue
-    raise OverflowError("a line number of more than 31 bits")
-
-
 def _columns(packed: list[Any]) -> Iterator[Iterable[Any]]:
     for column in packed:
         if type(column) is bytes:
