@@ -63,7 +63,7 @@ def test_the_example_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     held = {each.guard for each in result.findings if each.level is Level.MANUAL}
     assert fixed >= {"weather/poller.py", "weather/retry.py"}
     assert held >= {"A1", "A3"}
-    assert [failure for change in result.changes if (failure := write(change))] == []
+    assert write(result.changes, tmp_path, "test", result.read).problems == ()
     again = run(Settings(), CODEMODS.values())
     assert not again.changes and not again.problems
     done = subprocess.run(
