@@ -15,12 +15,13 @@ from typing import NamedTuple
 import pytest
 
 from asyncfix import GUARDS, Codemod, Context, Settings
+from asyncfix.codemod import Model
 from asyncfix.detect import sites
 from asyncfix.guards import ask
 from asyncfix.link import Project
-from asyncfix.parsing import parse
+from asyncfix.registry import catalog
 from asyncfix.scan import scan
-from asyncfix.tree import Tree
+from asyncfix.source import Source, decode
 
 CASES = Path(__file__).with_name("guard_cases.txt").read_text("utf-8")
 
@@ -64,16 +65,17 @@ def _context(program: str) -> Context:
         program = f"import time\nasync def f(self, rows, log):\n{body}"
     first, *others = re.split(r"^-- (\S+)\n", program, flags=re.MULTILINE)
     files = {"app.py": first, **dict(zip(others[::2], others[1::2], strict=True))}
-    facts, trees = [], {}
+    facts, sources = [], {}
     for name, text in files.items():
-        scanned, parsed = scan(name, text.encode()), parse(name, text.encode())
+        scanned, decoded = scan(name, text.encode()), decode(name, text.encode())
         assert isinstance(scanned, tuple), scanned
-        assert isinstance(parsed, tuple), parsed
+        assert isinstance(decoded, Source), decoded
         facts.append(scanned[0])
-        trees[name] = Tree(parsed[0], parsed[1])
-    project = Project(facts, ".")
+        sources[name] = decoded
+    project, settings = Project(facts, "."), Settings()
+    model = Model(project, catalog(settings), settings, sources.__getitem__)
     ((_, site),) = sites(project, "app.py", [Sleeps()])
-    context = Context(project, Settings(), site, trees.__getitem__)
+    context = Context(model, site)
     context.needs = ("asyncio",)
     return context
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asyncfix import Codemod, Level, Plan, Site, Step
+from asyncfix import Codemod, Context, Level, Plan, Step
 
 # What other codemods of this pack mend where it stands in a coroutine itself.
 _MENDED = frozenset(("time.sleep",))
@@ -51,8 +51,9 @@ class BlockingCall(Codemod):
         "ASYNC240", "ASYNC250", "ASYNC251", "ASYNC100", "ASYNC101", "ASYNC102",
     )  # fmt: skip
 
-    def report(self, site: Site) -> Plan | None:
+    def judge(self, context: Context) -> Plan | None:
         """Say who holds the loop, for how bad, and what there is instead."""
+        site = context.site
         chain = site.chain
         if chain is None or (len(chain.steps) == 1 and site.wanted in _MENDED):
             return None

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from asyncfix.codemod import Codemod, Context, Names, Plan, Site
+    from asyncfix.codemod import Codemod, Context, Model, Names, Part, Plan, Site
     from asyncfix.guards import GUARDS
     from asyncfix.model import (
         NEW_AWAIT,
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     )
     from asyncfix.offload import runs_elsewhere
     from asyncfix.reach import Chain, Step
+    from asyncfix.slices import Slice
 
 __version__ = "0.1.0"
 
@@ -36,11 +37,14 @@ __all__ = [
     "Doubt",
     "Finding",
     "Level",
+    "Model",
     "Names",
+    "Part",
     "Plan",
     "Problem",
     "Settings",
     "Site",
+    "Slice",
     "Step",
     "__version__",
     "runs_elsewhere",
@@ -50,8 +54,11 @@ _HOMES = {
     "Chain": "reach",
     "Codemod": "codemod",
     "Context": "codemod",
+    "Model": "codemod",
     "Names": "codemod",
+    "Part": "codemod",
     "Plan": "codemod",
+    "Slice": "slices",
     "Site": "codemod",
     "GUARDS": "guards",
     "NEW_AWAIT": "model",

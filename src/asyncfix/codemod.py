@@ -9,18 +9,25 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeVar
 
 from asyncfix.facts import Facts, Use
 from asyncfix.link import Answer, Project
 from asyncfix.model import AsyncfixError, Doubt, Level, Settings
-from asyncfix.reach import Chain
+from asyncfix.reach import Chain, Reach
+from asyncfix.reader import Reader
+from asyncfix.source import Source
 from asyncfix.tree import Tree, dotted
 
 if TYPE_CHECKING:
     import libcst as cst
+
+    from asyncfix.catalog import Catalog
+    from asyncfix.confirm import Confirm
+    from asyncfix.slices import Slice
 
 Result = TypeVar("Result")
 
@@ -36,7 +43,7 @@ class SiteError(Exception):
 class Site(NamedTuple):
     """One place that the facts point at.
 
-    `kind` is `call`, `value` or `blocking`; `wanted` is the qualified name the
+    `kind` is `call`, `value` or `blocking`, which is a call, too; `wanted` is the qualified name the
     codemod asked for, or of what blocks; `function` is the scope of the
     `async def` around the place; `chain` is how a blocking call gets there.
     """
@@ -64,6 +71,32 @@ class Names:
         return self.local[module]
 
 
+Make = Callable[["Slice", Names], "Sequence[cst.CSTNode]"]
+"""Gives the nodes that take the place of a part's nodes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One run of code that a fix replaces; all parts of a fix land, or none.
+
+    Args:
+        nodes: one expression, or statements that follow each other in one block.
+            Empty for statements that are only added, see `prelude`.
+        make: gives the new nodes; it gets the old ones as a `Slice`.
+        context: where the part stands, if that is not the site itself; its names
+            are looked up there, and it may be in another file.
+        prelude: source of one statement for the module's top level, below the
+            imports; added once per file, left out where it stands there already.
+        guards: what must hold where the part stands, if it has a context of its own.
+    """
+
+    nodes: tuple[ast.AST, ...]
+    make: Make
+    context: Context | None = None
+    prelude: str = ""
+    guards: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """A codemod's wish for a site, before any guard has spoken.
@@ -75,6 +108,9 @@ class Plan:
         change: what the fix changes besides the wished-for, if anything.
         needs: the modules the new code names; the engine sees to the imports.
         doubts: what the codemod itself found to hold the fix back.
+        parts: what the fix replaces, where that is not the site's own call alone.
+        key: fixes of one key are one and the same fix, made once; it cures all
+            findings that have it. Empty for a fix of its own.
     """
 
     message: str
@@ -83,28 +119,66 @@ class Plan:
     change: str = ""
     needs: tuple[str, ...] = ()
     doubts: tuple[Doubt, ...] = ()
+    parts: tuple[Part, ...] = ()
+    key: str = ""
+
+
+class Model:
+    """What all sites of a pass share: the project, and what is known through it.
+
+    What costs something is made when it is first asked for.
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        catalog: Catalog,
+        settings: Settings,
+        source: Callable[[str], Source] | None = None,
+    ) -> None:
+        """Read files as they were scanned, or as `source` gives them."""
+        self.project = project
+        self.catalog = catalog
+        self.settings = settings
+        self.reader = Reader(project, source)
+        self._pinned: dict[str, Tree] = {}
+
+    def tree(self, path: str) -> Tree:
+        """Give a file's tree; raises LookupError if the file is not what it was."""
+        return self._pinned.get(path) or self.reader.tree(path)
+
+    def pin(self, context: Context) -> None:
+        """Keep the tree of a context: fixes hold nodes of it."""
+        self._pinned[context.site.path] = context.tree
+
+    @cached_property
+    def reach(self) -> Reach:
+        """Give who blocks through whom."""
+        severity = self.settings.severity
+        return Reach(self.project, self.catalog, severity, whole=False)
+
+    @cached_property
+    def confirm(self) -> Confirm:
+        """Give what tells ways that hold from those that do not."""
+        from asyncfix.confirm import Confirm
+
+        return Confirm(self.reach, self.reader)
 
 
 class Context:
     """Everything that a guard or a codemod may ask about one site."""
 
-    def __init__(
-        self,
-        project: Project,
-        settings: Settings,
-        site: Site,
-        trees: Callable[[str], Tree],
-    ) -> None:
-        self.project = project
-        self.settings = settings
+    def __init__(self, model: Model, site: Site) -> None:
+        self.model = model
+        self.project = project = model.project
+        self.settings = model.settings
         self.site = site
-        self.trees = trees
-        self.tree = tree = trees(site.path)
+        self.tree = tree = model.tree(site.path)
         self.facts: Facts = project.files[site.path]
         use = site.use
         start, end = (use.line, use.col), (use.end_line, use.end_col)
         self.node: ast.expr
-        if site.kind == "call":
+        if site.kind != "value":
             self.node = tree.find(ast.Call, start, end)
         else:
             self.node = tree.find(ast.expr, start, end)
@@ -187,10 +261,6 @@ class Codemod:
     def judge(self, context: Context) -> Plan | None:
         """Say what to do about a site; None if it is no finding at all."""
         raise NotImplementedError(f"{type(self).__name__}.judge")
-
-    def report(self, site: Site) -> Plan | None:
-        """Say what to do about a `blocking` site; None if it is no finding."""
-        raise NotImplementedError(f"{type(self).__name__}.report")
 
     def rewrite(self, node: cst.Call, names: Names) -> cst.BaseExpression:
         """Give the LibCST node that takes the place of the site's node."""

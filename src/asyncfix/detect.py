@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from asyncfix import facts as f
+from asyncfix.catalog import Entry
 from asyncfix.codemod import Codemod, Site
 from asyncfix.link import Project
-from asyncfix.reach import SEVERITIES, Chain, Edge, Place, Reach
+from asyncfix.reach import SEVERITIES, Chain, Edge, Place, Reach, Step
 
 
 def sites(
@@ -53,17 +54,13 @@ def _place(use: f.Use) -> tuple[int, int]:
 def blocking_sites(
     reach: Reach,
     paths: Sequence[str],
-    codemods: Iterable[Codemod],
     chain: Callable[[Place, Edge], Chain | None],
-) -> dict[str, list[tuple[Codemod, Site]]]:
-    """Give the sites of files where a coroutine blocks, for who asked for them.
+) -> dict[str, list[Site]]:
+    """Give the calls of files' coroutines that block, in the order of each file.
 
     `chain` gives the way from a call to what blocks, or says that there is none.
     """
-    asked = [codemod for codemod in codemods if codemod.blocking]
-    found: dict[str, list[tuple[Codemod, Site]]] = {}
-    if not asked:
-        return found
+    found: dict[str, list[Site]] = {}
     for path, edges in reach.blocking(paths).items():
         told: dict[tuple[Any, ...], Site] = {}
         for function, edge in edges:
@@ -77,9 +74,24 @@ def blocking_sites(
                 name = way.entry.name
                 site = Site(path, use, "blocking", name, function, way)
                 told[use[1:5]] = site
-        for site in told.values():
-            found.setdefault(path, []).extend((each, site) for each in asked)
+        if told:
+            found[path] = list(told.values())
     return found
+
+
+def plain(site: Site) -> tuple[Any, ...]:
+    """Give a blocking site as plain data, to be kept."""
+    chain = site.chain
+    assert chain is not None
+    steps = tuple(tuple(step) for step in chain.steps)
+    return tuple(site.use), site.wanted, site.function, steps, tuple(chain.entry)
+
+
+def from_plain(path: str, kept: Sequence[Any]) -> Site:
+    """Give the site back; raises TypeError or ValueError for what is none."""
+    use, wanted, function, steps, entry = kept
+    chain = Chain(tuple(Step(*step) for step in steps), Entry(*entry))
+    return Site(path, f.Use(*use), "blocking", wanted, function, chain)
 
 
 def _worse(way: Chain, other: Chain | None) -> bool:

@@ -8,11 +8,15 @@ from typing import NamedTuple
 
 
 class Edit(NamedTuple):
-    """Bytes from `start` to `end` of a text give way to `new`."""
+    """Bytes from `start` to `end` of a text give way to `new`.
+
+    With `statements`, whole statements do; else what holds the edit stays.
+    """
 
     start: int
     end: int
     new: bytes
+    statements: bool = False
 
 
 def apply(text: bytes, edits: Sequence[Edit]) -> bytes:

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from asyncfix import registry, workers
 from asyncfix.catalog import Catalog
-from asyncfix.codemod import Codemod, Site, SiteError, by_names
-from asyncfix.detect import blocking_sites, sites
+from asyncfix.codemod import Codemod, Site, by_names
+from asyncfix.detect import blocking_sites, plain, sites
 from asyncfix.gather import Gathered, around, gather
 from asyncfix.library import Library
 from asyncfix.link import Project
@@ -71,17 +71,17 @@ class _Run:
         told = self._told(library)
         hidden = {path for path, each in told.items() if self._is_hidden(each)}
         targets = [path for path in told if path not in hidden]
-        shown = [told[path] for path in targets]
-        with_sites = [path for path in targets if told[path].has_sites]
-        passes = self._judged(library, with_sites)
-        findings = [found for each in shown for found in each.findings]
+        with_sites = [
+            path for path in targets if told[path].has_sites or told[path].blocked
+        ]
+        passes = self._judged(library, told, with_sites)
         problems = {*self.problems, *self.gathered.problems, *passes.problems}
         failed = {problem.path for problem in problems}
         skipped = Counter(self.gathered.skipped)
         skipped["generated"] += len(hidden)
         count = len(self.gathered.files) + sum(self.gathered.skipped.values())
         return Result(
-            findings=tuple(sorted((*findings, *passes.findings))),
+            findings=tuple(sorted(passes.findings)),
             changes=passes.changes,
             problems=tuple(sorted(problems)),
             unseen=tuple(
@@ -93,7 +93,7 @@ class _Run:
             gathered=count + len(self.gathered.problems),
             skipped={reason: n for reason, n in sorted(skipped.items()) if n},
             failed=frozenset(failed),
-            suppressed=passes.suppressed + sum(each.suppressed for each in shown),
+            suppressed=passes.suppressed,
             read={**self.gathered.statuses, **self.around.statuses},
             looked_around=self.around.listed,
         )
@@ -148,9 +148,10 @@ class _Run:
         if not self.settings.include_generated:
             paths = [path for path in paths if not marks[path][0]]
         whole = len(paths) == len(project.files)
-        reach = Reach(project, self.catalog, self.settings.severity, whole=whole)
-        reader = Reader(project)
-        blocked = blocking_sites(reach, paths, self.chosen, self._ways(reach, reader))
+        blocked: Mapping[str, Sequence[Site]] = {}
+        if any(codemod.blocking for codemod in self.chosen):
+            reach = Reach(project, self.catalog, self.settings.severity, whole=whole)
+            blocked = blocking_sites(reach, paths, self._ways(reach))
         with_sites = set()
         for path in paths:
             if any(sites(project, path, self.chosen)):
@@ -158,47 +159,26 @@ class _Run:
             project.rest(_MOST_AWAKE)
         told = {}
         for path, mark in marks.items():
-            found, off = self._report(reader, path, blocked.get(path, []))
-            told[path] = Told(tuple(found), off, path in with_sites, *mark)
+            found = tuple(plain(site) for site in blocked.get(path, ()))
+            told[path] = Told(found, path in with_sites, *mark)
         return told
 
-    def _ways(
-        self, reach: Reach, reader: Reader
-    ) -> Callable[[Place, Edge], Chain | None]:
+    def _ways(self, reach: Reach) -> Callable[[Place, Edge], Chain | None]:
         """Give what finds the way from a call to what blocks."""
         from asyncfix.confirm import Confirm
 
-        confirm = Confirm(reach, reader)
+        confirm = Confirm(reach, Reader(reach.project))
 
         def way(place: Place, edge: Edge) -> Chain | None:
             try:
                 return confirm.chain(place, edge)
             except LookupError as error:
-                self._unread(place[0], error)
+                words = str(error).strip("'\"")
+                hint = "run asyncfix again"
+                self.problems.append(Problem(place[0], 1, words, hint))
                 return None
 
         return way
-
-    def _unread(self, path: str, error: LookupError) -> None:
-        words = str(error).strip("'\"")
-        self.problems.append(Problem(path, 1, words, "run asyncfix again"))
-
-    def _report(
-        self, reader: Reader, path: str, found: list[tuple[Codemod, Site]]
-    ) -> tuple[list[Finding], int]:
-        """Say what blocks in one file."""
-        if not found:
-            return [], 0
-        from asyncfix.judge import report
-
-        try:
-            return report(found, reader.lines(path), reader.tree)
-        except SiteError as error:
-            hint = "nothing is said of this file"
-            self.problems.append(Problem(path, error.line, str(error), hint))
-        except LookupError as error:
-            self._unread(path, error)
-        return [], 0
 
     def _question(self) -> str:
         """Give all that the answers depend on besides the files."""
@@ -219,15 +199,18 @@ class _Run:
 
     # -- before sites are judged ----------------------------------------------
 
-    def _judged(self, library: Library, with_sites: Sequence[str]) -> Judged:
+    def _judged(
+        self, library: Library, told: Mapping[str, Told], with_sites: Sequence[str]
+    ) -> Judged:
         """Judge the sites, and make the passes that their fixes take."""
         if not with_sites:
             return Judged()
         from asyncfix.passes import Passes
 
         project = Project(self._prepared(library, with_sites), str(self.settings.root))
-        passes = Passes(self.settings, self.chosen, project)
-        passes.until_stable(with_sites, self.progress)
+        blocked = {path: told[path].blocked for path in with_sites}
+        passes = Passes(self.settings, self.chosen, project, self.catalog)
+        passes.until_stable(with_sites, blocked, self.progress)
         failed = {problem.path for problem in (*self.problems, *passes.problems)}
         return Judged(
             tuple(passes.findings),

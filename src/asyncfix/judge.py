@@ -6,21 +6,43 @@ import ast
 import io
 import re
 import tokenize
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
-from asyncfix.codemod import Codemod, Context, Names, Plan, Site, SiteError, attempt
+from asyncfix.codemod import (
+    Codemod,
+    Context,
+    Model,
+    Names,
+    Part,
+    Plan,
+    Site,
+    SiteError,
+    attempt,
+)
 from asyncfix.guards import ask
 from asyncfix.imports import name_for
-from asyncfix.link import Project
-from asyncfix.model import Doubt, Finding, Level, Settings
-from asyncfix.source import Lines
+from asyncfix.model import Doubt, Finding, Level
+from asyncfix.slices import Slice
 from asyncfix.tree import Tree
 
+if TYPE_CHECKING:
+    import libcst as cst
+
 _OFF = re.compile(r"#.*?\basyncfix:\s*off\b(?:\[([^\]]*)\])?")
-_SILENCE = re.compile(rb"(?i)#.*(?:noqa|asyncfix:)")
 _NOQA = re.compile(r"#.*?\bnoqa\b(?::\s*([A-Z]+[0-9]+(?:[,\s]+[A-Z]+[0-9]+)*))?", re.I)
+
+
+class Placed(NamedTuple):
+    """A part of a fix, where it stands and the names it may use there."""
+
+    context: Context
+    part: Part
+    names: Names
+    missing: tuple[str, ...]
+    """The modules of `names` that the file must import first."""
 
 
 class Judgement(NamedTuple):
@@ -29,16 +51,13 @@ class Judgement(NamedTuple):
     finding: Finding
     codemod: Codemod
     context: Context
-    names: Names
-    missing: tuple[str, ...]
-    """The modules of `names` that the file must import first."""
+    parts: tuple[Placed, ...]
+    """Empty where the fix was refused."""
+    key: str
 
 
 def judge(
-    project: Project,
-    settings: Settings,
-    found: Iterable[tuple[Codemod, Site]],
-    trees: Callable[[str], Tree],
+    model: Model, found: Iterable[tuple[Codemod, Site]]
 ) -> tuple[list[Judgement], int]:
     """Judge the sites of one file; gives the judgements, and how many are off.
 
@@ -48,7 +67,7 @@ def judge(
     judgements = []
     suppressed = 0
     for codemod, site in found:
-        context = Context(project, settings, site, trees)
+        context = Context(model, site)
         line = site.use.line
         plan = attempt(codemod, line, partial(codemod.judge, context), "judge")
         if plan is None:
@@ -61,57 +80,22 @@ def judge(
     return judgements, suppressed
 
 
-def report(
-    found: Iterable[tuple[Codemod, Site]],
-    text: Lines,
-    trees: Callable[[str], Tree],
-) -> tuple[list[Finding], int]:
-    """Say what blocks in one file; gives the findings, and how many are off.
-
-    Opens no syntax tree unless a comment may silence a finding. Raises
-    LookupError where a file is not what it was, SiteError as `judge` does.
-    """
-    findings = []
-    suppressed = 0
-    for codemod, site in found:
-        use = site.use
-        plan = attempt(codemod, use.line, partial(codemod.report, site), "judge")
-        if plan is None:
-            continue
-        start, end = text.span(use.line, use.end_line)
-        if _SILENCE.search(text.text, start, end):
-            tree = trees(site.path)
-            place = (use.line, use.col), (use.end_line, use.end_col)
-            if _is_off(codemod, tree, tree.find(ast.Call, *place)):
-                suppressed += 1
-                continue
-        findings.append(
-            Finding(
-                site.path,
-                use.line,
-                text.column(use.line, use.col),
-                codemod.name,
-                plan.level,
-                None,
-                plan.message,
-                plan.by_hand,
-                text.line(use.line).decode("utf-8", "replace").strip(),
-            )
-        )
-    return findings, suppressed
-
-
 def _weigh(codemod: Codemod, context: Context, plan: Plan) -> Judgement:
     """Ask the guards: names first, then the codemod's own doubts, then the rest."""
     context.needs = plan.needs
     naming = [guard for guard in codemod.guards if guard in ("N1", "N2")]
     others = [guard for guard in codemod.guards if guard not in naming]
-    doubts: list[Doubt] = ask(context, naming) or [*_comment(context), *plan.doubts]
-    if not any(doubt.level is Level.MANUAL for doubt in doubts):
-        doubts += ask(context, others)
+    refused = plan.level is Level.MANUAL
+    doubts: list[Doubt] = [*plan.doubts]
+    if not refused:
+        doubts = ask(context, naming) or [*_comment(context), *plan.doubts]
+    for more in (partial(ask, context, others), partial(_elsewhere, plan)):
+        if not refused and not any(each.level is Level.MANUAL for each in doubts):
+            doubts += more()
     refusal = next((each for each in doubts if each.level is Level.MANUAL), None)
     stated = f"{plan.message}; {plan.change}" if plan.change else plan.message
-    level, guard, message, advice = plan.level, None, stated, ""
+    level, guard, message = plan.level, None, stated
+    advice = plan.by_hand if refused else ""
     if refusal is not None:
         level, guard = Level.MANUAL, refusal.guard
         message = f"{plan.message}. Not changed: {refusal.reason}"
@@ -121,16 +105,6 @@ def _weigh(codemod: Codemod, context: Context, plan: Plan) -> Judgement:
         reasons = "; ".join(doubt.reason for doubt in doubts)
         message = f"{stated}. Not proven: {reasons}"
         advice = f"{doubts[0].advice}; --unsafe makes the change as it is"
-    local: dict[str, str] = {}
-    missing = []
-    if refusal is None:
-        for need, module in context.modules().items():
-            name = name_for(context, module)
-            if name is None:  # only for a codemod that does not ask guard N3
-                raise SiteError(context.node.lineno, f"no free name for {module}")
-            local[need] = name.local
-            if name.missing:
-                missing.append(module)
     node, lines = context.node, context.tree.lines
     finding = Finding(
         context.site.path,
@@ -143,8 +117,41 @@ def _weigh(codemod: Codemod, context: Context, plan: Plan) -> Judgement:
         advice,
         lines.line(node.lineno).decode("utf-8", "replace").strip(),
     )
-    names = Names(local, context.framework)
-    return Judgement(finding, codemod, context, names, tuple(missing))
+    placed: list[Placed] = []
+    if refusal is None and not refused:
+        default = Part((node,), partial(_whole_call, codemod))
+        placed = [_placed(context, part) for part in plan.parts or (default,)]
+    return Judgement(finding, codemod, context, tuple(placed), plan.key)
+
+
+def _whole_call(codemod: Codemod, slice_: Slice, names: Names) -> Sequence[cst.CSTNode]:
+    # A site's own node is a call, and so is its twin.
+    return [codemod.rewrite(cast("cst.Call", slice_.nodes[0]), names)]
+
+
+def _placed(context: Context, part: Part) -> Placed:
+    """Look up the names that a part may use where it stands."""
+    there = part.context or context
+    local: dict[str, str] = {}
+    missing = []
+    for need, module in there.modules().items():
+        name = name_for(there, module)
+        if name is None:  # only for a codemod that does not ask guard N3
+            raise SiteError(context.node.lineno, f"no free name for {module}")
+        local[need] = name.local
+        if name.missing:
+            missing.append(module)
+    return Placed(there, part, Names(local, there.framework), tuple(missing))
+
+
+def _elsewhere(plan: Plan) -> Iterator[Doubt]:
+    """Ask the guards of the parts that stand somewhere else than the site."""
+    for part in plan.parts:
+        if part.context is not None:
+            part.context.needs = plan.needs
+            for doubt in ask(part.context, part.guards):
+                where = f"{part.context.site.path}:{part.context.node.lineno}"
+                yield replace(doubt, reason=f"at {where}: {doubt.reason}")
 
 
 def _comment(context: Context) -> Iterator[Doubt]:

@@ -1,6 +1,6 @@
-"""What a run remembers for the next one: facts, and what was reported of each file.
+"""What a run remembers for the next one: facts, and what blocks in each file.
 
-Facts are kept by a file's content, whatever the settings are. What was reported
+Facts are kept by a file's content, whatever the settings are. What blocks
 depends on the file itself and on those that it imports, directly or through
 others; so after a change only the changed files and all that import them are
 looked at again. Where files come or go, all are.
@@ -17,11 +17,11 @@ from asyncfix import __version__, workers
 from asyncfix.facts import Facts
 from asyncfix.library import Library
 from asyncfix.link import Project
-from asyncfix.model import Finding, Level, Problem
+from asyncfix.model import Problem
 from asyncfix.store import Store
 
 # Goes up with every change of what facts look like, or of what they mean.
-_FACTS = 3
+_FACTS = 4
 # Answers to older questions (other options, other files) are forgotten.
 _MOST_QUESTIONS = 4
 # Above this share of files to look at again, all are.
@@ -31,8 +31,8 @@ _WORTH_IT = 0.5
 class Told(NamedTuple):
     """What there is to say of one file without judging any site in it."""
 
-    findings: tuple[Finding, ...]
-    suppressed: int
+    blocked: tuple[Any, ...]
+    """The calls that block there, as `detect.plain` gives them."""
     has_sites: bool
     generated: bool
     unseen: tuple[int, ...]
@@ -133,7 +133,7 @@ class Memory:
                 return {}
             self._old = {path: each for path, each in kept.items() if path not in stale}
             return {
-                path: _told(path, self._old[path])
+                path: Told(*self._old[path][1:])
                 for path in paths
                 if path in self._old and len(self._old[path]) > 1
             }
@@ -167,7 +167,7 @@ class Memory:
             kept.setdefault(path, (self._digests.get(path),))
         for path, each in told.items():
             if path not in self._old:
-                kept[path] = (self._digests[path], *_plain(each))
+                kept[path] = (self._digests[path], *each)
         graph = self._store.section("imports") or {}
         for path in here:
             graph[path] = tuple(sorted(project.imports(path)))
@@ -210,31 +210,3 @@ def _reached(graph: Mapping[str, Iterable[str]], paths: Sequence[str]) -> set[st
         reached.update(fresh)
         todo += fresh
     return reached
-
-
-def _plain(told: Told) -> tuple[Any, ...]:
-    """Give it as plain data; the level as the text that it is."""
-    findings = tuple(
-        (
-            each.line,
-            each.col,
-            each.codemod,
-            each.level.value,
-            each.guard,
-            each.message,
-            each.advice,
-            each.source,
-        )
-        for each in told.findings
-    )
-    return findings, *told[1:]
-
-
-def _told(path: str, kept: Sequence[Any]) -> Told:
-    findings = tuple(_finding([path, *each]) for each in kept[1])
-    return Told(findings, *kept[2:])
-
-
-def _finding(kept: list[Any]) -> Finding:
-    kept[4] = Level(kept[4])
-    return Finding(*kept)

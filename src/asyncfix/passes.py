@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from asyncfix.codemod import Codemod, SiteError
-from asyncfix.detect import sites
+from asyncfix.catalog import Catalog
+from asyncfix.codemod import Codemod, Model, Site, SiteError
+from asyncfix.detect import blocking_sites, from_plain, sites
 from asyncfix.edits import apply, moved_lines
 from asyncfix.judge import Judgement, judge
 from asyncfix.link import Project
 from asyncfix.model import Change, Finding, Problem, Settings
 from asyncfix.prove import prove
-from asyncfix.reader import read_source, read_tree
-from asyncfix.rewrite import rewrite
+from asyncfix.reach import Chain, Edge, Place
+from asyncfix.reader import read_source
+from asyncfix.rewrite import Made, made, rewrite
 from asyncfix.scan import scan
 from asyncfix.source import Source
-from asyncfix.tree import Tree
 
 _MOST_PASSES = 10
 
@@ -30,10 +32,13 @@ class Passes:
         settings: Settings,
         codemods: Sequence[Codemod],
         project: Project,
+        catalog: Catalog,
     ) -> None:
         self.settings = settings
         self.codemods = codemods
         self.project = project
+        self.catalog = catalog
+        self.model = Model(project, catalog, settings, self.source)
         self.findings: list[Finding] = []
         self.problems: list[Problem] = []
         self.suppressed = 0
@@ -42,8 +47,11 @@ class Passes:
         self._next: dict[str, Source] = {}
         self._origin: dict[str, list[int | None]] = {}
         self._fixed: dict[str, list[Finding]] = {}
-        self._trees: dict[str, Tree] = {}
         self._broken: set[str] = set()
+        self._same: dict[str, list[Judgement]] = {}
+        """Judgements of this pass that another one's fix cures, by its key."""
+        self._linked: dict[str, set[str]] = {}
+        """For each file, those that share a fix with it."""
 
     # -- files as they are in this pass -------------------------------------
 
@@ -53,59 +61,172 @@ class Passes:
             self._old[path] = self._now[path] = read_source(self.project, path)
         return self._now[path]
 
-    def tree(self, path: str) -> Tree:
-        """Give the syntax tree of a file as this run has left it."""
-        if path not in self._trees:
-            self._trees[path] = read_tree(path, self.source(path))
-        return self._trees[path]
-
     # -- the passes ---------------------------------------------------------
 
     def until_stable(
-        self, paths: Sequence[str], progress: Callable[[str, int, int], None]
+        self,
+        paths: Sequence[str],
+        blocked: Mapping[str, Sequence[Any]],
+        progress: Callable[[str, int, int], None],
     ) -> None:
-        """Make passes until one changes nothing; at most ten."""
+        """Make passes until one changes nothing; at most ten.
+
+        `blocked` holds what blocks in each file, as `detect.plain` gives it.
+        """
+        found = {
+            path: [from_plain(path, each) for each in kept]
+            for path, kept in blocked.items()
+        }
         for number in range(_MOST_PASSES):
-            changed = []
+            chosen: list[Judgement] = []
             for done, path in enumerate(paths):
                 progress("judging", done, len(paths))
-                if path not in self._broken and self._pass(path, number):
-                    changed.append(path)
+                if path not in self._broken:
+                    chosen += self._judged(path, found.get(path, []), number)
+            changed = self._rewritten(chosen, number)
             if not changed:
                 return
             self._relink(changed)
-            paths = changed
+            waiting = {each.finding.path for each in chosen} - self._broken
+            paths = sorted({*changed, *waiting})
+            found = self._blocked(paths)
         for path in paths:
             self._fail(path, 1, "does not come to rest after 10 passes")
 
-    def _pass(self, path: str, number: int) -> bool:
-        """Judge and rewrite one file once; tell whether it changed."""
+    def _blocked(self, paths: Sequence[str]) -> dict[str, list[Site]]:
+        """Give what blocks in files now that some have changed."""
+        if not any(codemod.blocking for codemod in self.codemods):
+            return {}
+        reach = self.model.reach
+
+        def way(place: Place, edge: Edge) -> Chain | None:
+            try:
+                return self.model.confirm.chain(place, edge)
+            except LookupError:
+                return None  # told in the first pass
+
+        return blocking_sites(reach, paths, way)
+
+    def _judged(
+        self, path: str, blocked: Sequence[Site], number: int
+    ) -> list[Judgement]:
+        """Judge the sites of one file; gives those whose fix is to be made."""
         try:
-            found = sites(self.project, path, self.codemods)
-            judged, off = judge(self.project, self.settings, found, self.tree)
+            found = [
+                *sites(self.project, path, self.codemods),
+                *(
+                    (codemod, site)
+                    for site in blocked
+                    for codemod in self.codemods
+                    if codemod.blocking
+                ),
+            ]
+            judged, off = judge(self.model, found)
         except SiteError as error:
             self._fail(path, error.line, str(error))
-            return False
+            return []
         except LookupError as error:
             self._fail(path, 1, str(error).strip("'\""))
-            return False
+            return []
         if number == 0:
             self.suppressed += off
             self.findings += [each.finding for each in judged]
         chosen = [each for each in judged if self.settings.applies(each.finding.level)]
-        if not chosen:
-            return False
-        return self._rewrite(path, chosen, number)
+        for each in chosen:
+            for placed in each.parts:
+                self.model.pin(placed.context)
+        return chosen
 
-    def _rewrite(self, path: str, chosen: list[Judgement], number: int) -> bool:
-        source, tree = self.source(path), self.tree(path)
-        try:
-            edits, fixed = rewrite(
-                self.project, tree, path, chosen, self.settings.line_length
+    def _rewritten(self, chosen: Sequence[Judgement], number: int) -> list[str]:
+        """Make fixes, each in all of its files or in none; gives what changed.
+
+        A fix that overlaps another waits for the next pass. A file that cannot
+        be proven drops its fixes, also where they stand in other files.
+        """
+        fixes = self._compatible(chosen)
+        while True:
+            files: dict[str, list[Made]] = {}
+            for _, parts in fixes:
+                for part in parts:
+                    files.setdefault(part.context.site.path, []).append(part)
+            proven = {path: self._proven(path, files[path]) for path in sorted(files)}
+            if all(proven.values()):
+                break
+            fixes = [
+                (judgement, parts)
+                for judgement, parts in fixes
+                if all(proven[each.context.site.path] for each in parts)
+            ]
+        for path, result in proven.items():
+            assert result is not None
+            data, text, moved = result
+            before = self._origin.get(path)
+            self._origin[path] = (
+                moved
+                if before is None
+                else [None if line is None else before[line] for line in moved]
             )
-        except SiteError as error:
-            self._fail(path, error.line, str(error))
-            return False
+            cured = [
+                each.finding
+                for fix, _ in fixes
+                for each in (fix, *self._same.get(fix.key, ()))
+                if each.finding.path == path
+            ]
+            self._note(path, cured, number, before)
+            # Only the next pass sees it: this one goes by the facts it has.
+            source = self.source(path)
+            self._next[path] = Source(path, data, text, source.encoding, source.bom)
+        for _, parts in fixes:
+            paths = {each.context.site.path for each in parts}
+            for path in paths:
+                self._linked.setdefault(path, set()).update(paths)
+        return sorted(proven)
+
+    def _compatible(
+        self, chosen: Sequence[Judgement]
+    ) -> list[tuple[Judgement, tuple[Made, ...]]]:
+        """Make the code of fixes that do not overlap, the first in a file first."""
+        fixes: list[tuple[Judgement, tuple[Made, ...]]] = []
+        taken: dict[str, list[tuple[int, int]]] = {}
+        self._same = {}
+        for judgement in sorted(chosen, key=_first_span):
+            key = judgement.key
+            if key in self._same:
+                self._same[key].append(judgement)
+                continue
+            try:
+                parts = made(judgement)
+            except SiteError as error:
+                self._fail(judgement.finding.path, error.line, str(error))
+                continue
+            spans = [
+                (each.context.site.path, each.edit.start, each.edit.end)
+                for each in parts
+                if each.part.nodes
+            ]
+            if any(
+                start < end_taken and start_taken < end
+                for path, start, end in spans
+                for start_taken, end_taken in taken.get(path, ())
+            ):
+                continue
+            for path, start, end in spans:
+                taken.setdefault(path, []).append((start, end))
+            if key:
+                self._same[key] = []
+            fixes.append((judgement, parts))
+        return [
+            (judgement, parts)
+            for judgement, parts in fixes
+            if not any(each.context.site.path in self._broken for each in parts)
+        ]
+
+    def _proven(
+        self, path: str, parts: Sequence[Made]
+    ) -> tuple[bytes, bytes, list[int | None]] | None:
+        """Rewrite one file; gives its bytes, its text and where its lines are from."""
+        source, tree = self.source(path), self.model.tree(path)
+        edits = rewrite(self.project, tree, path, parts, self.settings.line_length)
         text = apply(source.text, edits)
         moved = moved_lines(source.text, edits)
         if source.bom:
@@ -117,17 +238,8 @@ class Passes:
         proven = prove(source, text, edits, moved)
         if isinstance(proven, Problem):
             self._fail(path, proven.line, proven.message, proven.hint)
-            return False
-        before = self._origin.get(path)
-        self._origin[path] = (
-            moved
-            if before is None
-            else [None if line is None else before[line] for line in moved]
-        )
-        self._note(path, fixed, number, before)
-        # Only the next pass sees it: this one goes by the facts it has.
-        self._next[path] = Source(path, proven, text, source.encoding, source.bom)
-        return True
+            return None
+        return proven, text, moved
 
     def _note(
         self,
@@ -157,7 +269,6 @@ class Passes:
     def _relink(self, changed: Sequence[str]) -> None:
         fresh = []
         self._now.update(self._next)
-        self._trees.clear()
         for path in changed:
             scanned = scan(path, self._now[path].data)
             if isinstance(scanned, Problem):
@@ -165,6 +276,7 @@ class Passes:
             else:
                 fresh.append(scanned[0])
         self.project = Project(self.project.files.changed(fresh), self.project.root)
+        self.model = Model(self.project, self.catalog, self.settings, self.source)
 
     def _fail(self, path: str, line: int, message: str, hint: str = "") -> None:
         hint = hint or "its fixes are dropped; the file stays as it was"
@@ -172,14 +284,29 @@ class Passes:
         self._broken.add(path)
 
     def changes(self, failed: set[str]) -> Iterable[Change]:
-        """Give the proven changes of all passes, in the order of the paths."""
+        """Give the proven changes of all passes, in the order of the paths.
+
+        A file that shares a fix with one that failed stays as it was, too.
+        """
+        todo = [path for path in failed if path in self._linked]
+        dropped = set(failed)
+        while todo:
+            for path in self._linked[todo.pop()] - dropped:
+                dropped.add(path)
+                todo.append(path)
+                self._fail(path, 1, "shares a fix with a file that failed")
         for path in sorted(self._origin):
-            if path not in failed and self._now[path].data != self._old[path].data:
+            if path not in dropped and self._now[path].data != self._old[path].data:
                 yield Change(
                     Path(path),
                     path,
                     self._old[path].data,
                     self._now[path].data,
                     tuple(self._origin[path]),
-                    tuple(self._fixed[path]),
+                    tuple(self._fixed.get(path, ())),
                 )
+
+
+def _first_span(judgement: Judgement) -> tuple[str, tuple[int, int]]:
+    context = judgement.context
+    return context.site.path, context.tree.span(context.node)

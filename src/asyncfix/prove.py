@@ -47,8 +47,10 @@ def prove(
     if [each.words for each in old_opaque] != [each.words for each in new_opaque]:
         return Problem(old.shown, 1, "the fix touches newer syntax", _HINT)
     try:
-        same = _outline(old_tree, old_blanked, [(e.start, e.end) for e in edits]) == (
-            _outline(new_tree, new_blanked, spans_after(edits))
+        spans = [(edit.start, edit.end) for edit in edits]
+        whole = [edit.statements for edit in edits]
+        same = _outline(old_tree, old_blanked, spans, whole) == (
+            _outline(new_tree, new_blanked, spans_after(edits), whole)
         )
     except RecursionError:
         return Problem(old.shown, 1, "is nested too deeply to prove a fix", _HINT)
@@ -95,8 +97,16 @@ def _compiles(shown: str, text: bytes) -> tuple[int, str] | None:
     return None
 
 
-def _outline(module: ast.Module, text: bytes, spans: Sequence[tuple[int, int]]) -> str:
-    """Dump a tree with everything inside the spans taken out."""
+def _outline(
+    module: ast.Module,
+    text: bytes,
+    spans: Sequence[tuple[int, int]],
+    whole: Sequence[bool],
+) -> str:
+    """Dump a tree with everything inside the spans taken out.
+
+    `whole` tells for each span whether statements may come and go in it.
+    """
     tree = Tree(module, text)
     starts = [first for first, _ in spans]
 
@@ -106,6 +116,14 @@ def _outline(module: ast.Module, text: bytes, spans: Sequence[tuple[int, int]]) 
         start, end = tree.span(node)
         position = bisect_right(starts, start) - 1
         return position >= 0 and end <= spans[position][1]
+
+    def replaced(node: ast.AST) -> bool:
+        """Tell whether a whole statement is a fix's own."""
+        if not isinstance(node, ast.stmt):
+            return False
+        start, end = tree.span(node)
+        position = bisect_right(starts, start) - 1
+        return position >= 0 and end <= spans[position][1] and whole[position]
 
     def import_of(node: ast.AST) -> bool:
         if not isinstance(node, (ast.Import, ast.ImportFrom)):
@@ -120,7 +138,9 @@ def _outline(module: ast.Module, text: bytes, spans: Sequence[tuple[int, int]]) 
         node = todo.pop()
         for field, value in ast.iter_fields(node):
             if isinstance(value, list):
-                kept = [each for each in value if not import_of(each)]
+                kept = [
+                    each for each in value if not (import_of(each) or replaced(each))
+                ]
                 for position, each in enumerate(kept):
                     if isinstance(each, ast.expr) and inside(each):
                         kept[position] = ast.Constant("fixed")

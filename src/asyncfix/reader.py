@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 from functools import partial
 
 from asyncfix import workers
@@ -42,8 +43,12 @@ def read_tree(path: str, source: Source) -> Tree:
 class Reader:
     """The sources and trees asked for last are kept."""
 
-    def __init__(self, project: Project) -> None:
+    def __init__(
+        self, project: Project, source: Callable[[str], Source] | None = None
+    ) -> None:
+        """Read files as they were scanned, or as `source` gives them."""
         self.project = project
+        self._source = source or partial(read_source, project)
         self._trees: dict[str, Tree] = {}
         self._lines: dict[str, Lines] = {}
 
@@ -51,7 +56,7 @@ class Reader:
         """Give a file's lines; raises LookupError if the file is not what it was."""
         lines = self._lines.pop(path, None)
         if lines is None:
-            lines = Lines(read_source(self.project, path).text)
+            lines = Lines(self._source(path).text)
             if len(self._lines) >= _MOST_TREES:
                 del self._lines[next(iter(self._lines))]
         self._lines[path] = lines
@@ -107,7 +112,7 @@ class Reader:
         """Give a file's tree; raises LookupError if the file is not what it was."""
         tree = self._trees.pop(path, None)
         if tree is None:
-            tree = read_tree(path, read_source(self.project, path))
+            tree = read_tree(path, self._source(path))
             if len(self._trees) >= _MOST_TREES:
                 del self._trees[next(iter(self._trees))]
         self._trees[path] = tree

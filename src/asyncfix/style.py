@@ -1,7 +1,7 @@
 """House style of a rewritten statement: black's, where the code follows black.
 
-Only a statement that a fix made too long is laid out again, and only if black
-would have left it alone before: then the file's authors use black.
+Only statements that a fix made too long, or that it made, are laid out, and only
+if black would have left the old ones alone: then the file's authors use black.
 """
 
 from __future__ import annotations
@@ -18,15 +18,21 @@ def fits(text: str, indent: int, line_length: int) -> bool:
     return max(widths, default=0) <= line_length
 
 
-def laid_out(old: str, new: str, indent: int, line_length: int) -> str | None:
+def laid_out(
+    old: str, new: str, indent: int, line_length: int, always: bool = False
+) -> str | None:
     """Give a statement as black lays it out, None where that is not called for.
+
+    It is called for where the new statement is too long, or `always`.
 
     `old` and `new` start where the statement starts, `indent` columns into its
     line, and end where it ends. The result means the same: trees are compared.
     """
     if indent % _INDENT or "\t" in new or "\r" in new:
         return None
-    if fits(new, indent, line_length) or not fits(old, indent, line_length):
+    if not always and fits(new, indent, line_length):
+        return None
+    if not always and not fits(old, indent, line_length):
         return None
     if _by_black(old, indent, line_length) != old:
         return None

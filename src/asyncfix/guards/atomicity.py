@@ -218,7 +218,7 @@ def callers_lose_no_update(context: Context) -> Doubt | None:
         if around < 0:
             continue
         site = Site(caller, use, "call", context.site.wanted, around)
-        there = Context(context.project, context.settings, site, context.trees)
+        there = Context(context.model, site)
         for guard in _AT_A_CALLER:
             doubt = guard(there)
             if doubt is not None:

@@ -1,0 +1,62 @@
+"""Statements that fixes add to a module's top level, below its imports."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+
+from asyncfix.edits import Edit
+from asyncfix.tree import Tree
+
+
+def additions(tree: Tree, statements: Sequence[str]) -> list[Edit]:
+    """Give the edits that add statements of one line each below the imports.
+
+    A statement that the module has at its top level already is left out.
+    """
+    have = {ast.unparse(each) for each in tree.module.body}
+    missing = [each for each in statements if ast.unparse(ast.parse(each)) not in have]
+    if not missing:
+        return []
+    lines = tree.lines
+    last = _last_of_head(tree)
+    newline = lines.newline(last or 1)
+    body = newline.join(each.encode() for each in missing)
+    if not last:
+        first = tree.module.body[0]
+        line = min(
+            [first.lineno]
+            + [each.lineno for each in getattr(first, "decorator_list", ())]
+        )
+        start = lines.span(line, line)[0]
+        return [Edit(start, start, body + newline * 3, True)]
+    start = lines.span(last, last)[1]
+    text = newline + body + newline
+    if lines.text[start - 1 : start] not in (b"\n", b"\r"):
+        text = newline + text
+    if last < len(lines.starts) and lines.line(last + 1).strip():
+        text += newline
+    return [Edit(start, start, text, True)]
+
+
+def _last_of_head(tree: Tree) -> int:
+    """Give the last line of the docstring and the imports at the top, 0 for none."""
+    last = 0
+    for statement in tree.module.body:
+        is_text = isinstance(statement, ast.Expr) and isinstance(
+            statement.value, ast.Constant
+        )
+        if isinstance(statement, (ast.Import, ast.ImportFrom)) or (
+            is_text and not last
+        ) or (isinstance(statement, (ast.If, ast.Try)) and _imports(statement)):
+            last = statement.end_lineno or statement.lineno
+        else:
+            break
+    return last
+
+
+def _imports(statement: ast.stmt) -> bool:
+    """Tell whether a compound statement is there for imports."""
+    return any(
+        isinstance(node, (ast.Import, ast.ImportFrom)) for node in ast.walk(statement)
+    )
