@@ -30,7 +30,7 @@ def write(
             each.shown,
             each.old,
             each.new,
-            each.shown,
+            each.group or each.shown,
             known.get(each.shown),
         )
         for each in changes

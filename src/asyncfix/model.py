@@ -81,6 +81,8 @@ class Change:
     origin: tuple[int | None, ...]
     """For each line of `new`, the index of the same line in `old`, or None."""
     findings: tuple[Finding, ...]
+    group: str = ""
+    """Changes of one group share fixes: they are written all, or none of them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ It is JSON. Paths are from the project's root, with `/`; offsets are of bytes.
 
     {"asyncfix plan": 1, "version": "0.1.0",
      "read": {"app/api.py": SHA-256, ...},
-     "changes": [{"path": "app/api.py", "group": "app/api.py",
+     "changes": [{"path": "app/api.py", "group": NAME,
                   "sha256": SHA-256, "becomes": SHA-256,
                   "edits": [[START, END, "new text"], ...],
                   "fixes": [{"codemod", "level", "line", "message"}, ...]}]}
@@ -80,7 +80,7 @@ def _change(change: Change, above: Path) -> dict[str, Any]:
     edits = line_edits(change.old, change.new, change.origin)
     return {
         "path": name,
-        "group": change.shown,
+        "group": change.group or name,
         "sha256": hashlib.sha256(change.old).hexdigest(),
         "becomes": hashlib.sha256(change.new).hexdigest(),
         "edits": [
