@@ -171,14 +171,14 @@ def test_a_read_only_file_is_refused(file: Path, read_only: None) -> None:
 
 
 @pytest.mark.parametrize("make", [os.mkdir, os.mkfifo])
-def test_what_is_no_file_is_refused(tmp_path: Path, make: Callable[[Path], None]) -> None:
+def test_what_is_no_file_is_refused(
+    tmp_path: Path, make: Callable[[Path], None]
+) -> None:
     make(tmp_path / "x.py")
     refused(tmp_path / "x.py", word="no regular file")
 
 
-def test_one_file_by_two_names_is_not_written_twice(
-    file: Path, tmp_path: Path
-) -> None:
+def test_one_file_by_two_names_is_not_written_twice(file: Path, tmp_path: Path) -> None:
     (tmp_path / "y.py").symlink_to(file)
     outcome = written(change(file), change(tmp_path / "y.py"))
     assert [each.shown for each in outcome.written] == ["x.py"]
@@ -356,7 +356,9 @@ def test_the_old_bytes_are_on_the_disk_before_anything_is_written(
     real_fsync, real_replace, real_open = os.fsync, os.replace, os.open
 
     def fsync(handle: int) -> None:
-        order.append("fsync " + os.path.basename(os.readlink(f"/proc/self/fd/{handle}")))
+        order.append(
+            "fsync " + os.path.basename(os.readlink(f"/proc/self/fd/{handle}"))
+        )
         real_fsync(handle)
 
     def replace(source: str, target: str) -> None:

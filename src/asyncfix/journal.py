@@ -290,23 +290,26 @@ def locked(root: str) -> Iterator[None]:
     except OSError as error:
         raise AsyncfixError(_unkept(error)) from error
     try:
+        _take(handle)
+        yield
+    finally:
+        os.close(handle)  # which gives up the lock
+
+
+def _take(handle: int) -> None:
+    """Take the lock, and say in it who has it. Raises AsyncfixError."""
+    try:
         _lock(handle)
         os.ftruncate(handle, 0)
         write_all(handle, str(os.getpid()).encode())
     except BlockingIOError:
         holder = os.read(handle, 20).decode("ascii", "replace")
-        os.close(handle)
         raise AsyncfixError(
             f"another asyncfix (process {holder}) is writing in this project; "
             "nothing was written; run again when it is done"
         ) from None
     except OSError as error:
-        os.close(handle)
         raise AsyncfixError(_unkept(error)) from error
-    try:
-        yield
-    finally:
-        os.close(handle)  # which gives up the lock
 
 
 def is_locked(root: str) -> bool:

@@ -151,10 +151,22 @@ def _unchanged(seen: Seen) -> None:
 
 
 def torn(data: bytes, old: bytes, new: bytes) -> bool:
-    """Tell whether bytes are what a broken-off write of new over old leaves."""
-    pairs = enumerate(zip(data, new, strict=False))
-    shared = next((at for at, (a, b) in pairs if a != b), min(len(data), len(new)))
-    return data[shared:] == old[shared:]
+    """Tell whether bytes are what broken-off writes of new over old can leave.
+
+    Or of old over new again: each byte is the old or the new one of its place.
+    """
+    shorter, longer = sorted((old, new), key=len)
+    if not len(shorter) <= len(data) <= len(longer):
+        return False
+    inside = zip(data, old, new, strict=False)
+    return all(byte in (a, b) for byte, a, b in inside) and (
+        data[len(shorter) :] == longer[len(shorter) : len(data)]
+    )
+
+
+def staged(path: str, temporary: str) -> bool:
+    """Tell whether the temporary file of a file is there."""
+    return os.path.lexists(os.path.join(os.path.dirname(path), temporary))
 
 
 def discard(path: str, temporary: str) -> None:

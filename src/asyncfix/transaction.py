@@ -285,9 +285,9 @@ class Settled:
 def settle(run: Run, back: bool) -> Settled:
     """Finish an interrupted run, or take it back. Raises AsyncfixError.
 
-    A run that had not begun to write is taken back in any case. Where a file
-    was edited since, its group follows what is known: forward where a later
-    file of it was written, else back.
+    A run that had not begun to write is taken back in any case. A file that
+    was edited since is left alone; if its new bytes had not been written, its
+    whole group is taken back.
     """
     with journal.locked(run.root), _held():
         try:
@@ -330,11 +330,21 @@ def _settle(run: Run, back: bool) -> Settled:
 
 
 def _may_go_on(run: Run, entries: Sequence[Entry]) -> bool:
-    """Tell whether a group can be finished, though a file of it may be edited."""
+    """Tell whether a group can be finished, though a file of it may be edited.
+
+    It can if what was edited were the new bytes. A rename has taken the
+    temporary file away; of a write in place only a later one tells.
+    """
     states = [_state(run, each)[0] for each in entries]
-    for position, found in enumerate(states):
-        if found == "edited":
-            return "new" in states[position + 1 :] or "old" not in states
+    for position, (entry, found) in enumerate(zip(entries, states, strict=True)):
+        if found != "edited":
+            continue
+        if entry.in_place:
+            written = "new" in states[position + 1 :]
+        else:
+            written = not replaced.staged(entry.path, entry.temporary)
+        if not written:
+            return False
     return True
 
 
