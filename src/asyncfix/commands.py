@@ -55,6 +55,8 @@ def settings(paths: tuple[Path, ...], options: dict[str, Any]) -> Settings:
         jobs=options.get("jobs") or os.cpu_count() or 1,
         catalog=found.catalog,
         severity=options.get("severity") or found.severity,
+        max_file_size=found.max_file_size,
+        max_file_time=found.max_file_time,
     )
 
 

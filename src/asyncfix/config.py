@@ -21,6 +21,8 @@ else:
 
 _STRINGS = ("paths", "select", "ignore", "exclude")
 _FLAGS = ("unsafe", "safe-only", "include-generated")
+_NUMBERS = ("max-file-size", "max-file-time")
+_LARGEST_NUMBER = 3600
 _NEWEST = 16
 _SEVERITIES = ("high", "medium", "low")
 
@@ -42,6 +44,10 @@ class Configuration(NamedTuple):
     """The person's own facts about libraries, as they stand; checked by `Catalog`."""
     severity: str = "medium"
     """The least severity that is reported."""
+    max_file_size: int = 32
+    """In MB."""
+    max_file_time: int = 60
+    """In seconds."""
 
 
 def load(root: Path) -> Configuration:
@@ -64,7 +70,7 @@ def load(root: Path) -> Configuration:
     table = tool.get("asyncfix", {}) if isinstance(tool, dict) else {}
     if not isinstance(table, dict):
         raise AsyncfixError(f"{file}: [tool.asyncfix] is not a table")
-    known = (*_STRINGS, *_FLAGS, "target-version", "catalog", "severity")
+    known = (*_STRINGS, *_FLAGS, *_NUMBERS, "target-version", "catalog", "severity")
     for key in table:
         if key not in known:
             raise AsyncfixError(
@@ -84,6 +90,8 @@ def load(root: Path) -> Configuration:
         line_length=_line_length(tool if isinstance(tool, dict) else {}),
         catalog=_catalog(file, table),
         severity=_severity(file, table),
+        max_file_size=_number(file, table, "max-file-size", 32),
+        max_file_time=_number(file, table, "max-file-time", 60),
     )
 
 
@@ -108,6 +116,13 @@ def _flag(file: Path, table: Mapping[str, Any], key: str) -> bool:
     value = table.get(key, False)
     if not isinstance(value, bool):
         raise AsyncfixError(f"{file}: {key} must be true or false")
+    return value
+
+
+def _number(file: Path, table: Mapping[str, Any], key: str, default: int) -> int:
+    value = table.get(key, default)
+    if type(value) is not int or not 1 <= value <= _LARGEST_NUMBER:
+        raise AsyncfixError(f"{file}: {key} must be a number, 1 to {_LARGEST_NUMBER}")
     return value
 
 

@@ -105,6 +105,10 @@ class Settings:
     """The table [tool.asyncfix.catalog] as it stands; `Catalog` checks it."""
     severity: str = "medium"
     """The least severity of a blocking call that is reported."""
+    max_file_size: int = 32
+    """In MB; a larger file is not read."""
+    max_file_time: int = 60
+    """In seconds; what takes longer to scan is not looked at."""
 
     def applies(self, level: Level) -> bool:
         """Tell whether a fix of this level is made in this run."""
