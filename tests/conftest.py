@@ -36,6 +36,12 @@ from asyncfix.values import Values
 os.environ["ASYNCFIX_CACHE_DIR"] = "off"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _journals_of_no_person(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep what tests write out of the person's own journals."""
+    os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.mktemp("state"))
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add `--update-fixtures`."""
     parser.addoption(

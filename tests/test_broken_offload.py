@@ -62,7 +62,7 @@ def test_a_broken_program_works_afterwards(
     codemods = [c for c in in_pack("asyncfix_codemods") if c.name == "broken-offload"]
     result = run(Settings(unsafe=True), codemods)
     assert not result.problems and len(result.findings) == 5
-    assert [failure for change in result.changes if (failure := write(change))] == []
+    assert write(result.changes, tmp_path, "test", result.read).problems == ()
     after = run_with_heartbeat(Path("app.py"))
     wanted = "abab\nworked\nworked\npage of x\nworked\n"
     assert (after.output, after.stderr, after.exit_code) == (wanted, "", 0)

@@ -265,7 +265,7 @@ def test_a_diff_that_git_applies_is_what_apply_writes(
     patched = contents()
     assert patched != before
     git(here, "checkout", "-q", ".")
-    run("--apply", "." if apply_in == "" else str(here / "c"))
+    run("--apply", "--allow-dirty", "." if apply_in == "" else str(here / "c"))
     assert contents() == patched
 
 

@@ -64,7 +64,7 @@ def test_the_example_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     held = {each.guard for each in result.findings if each.level is Level.MANUAL}
     assert fixed >= {"weather/poller.py", "weather/retry.py"}
     assert held >= {"A1", "A3"}
-    assert [failure for change in result.changes if (failure := write(change))] == []
+    assert write(result.changes, tmp_path, "test", result.read).problems == ()
     again = run(Settings(), CODEMODS.values())
     assert not again.changes and not again.problems
     done = subprocess.run(
@@ -98,6 +98,6 @@ def test_the_example_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert handlers.pop("orders") == {"driver"}
     assert handlers.pop("parse") == {"report"}
     assert list(handlers.values()) == [{None}] * 8
-    assert [failure for change in result.changes if (failure := write(change))] == []
+    assert write(result.changes, tmp_path, "test", result.read).problems == ()
     again = run(settings, CODEMODS.values())
     assert not again.changes and not again.problems

@@ -12,7 +12,7 @@ import pytest
 from asyncfix import workers
 from asyncfix.facts import Facts
 from asyncfix.model import Problem
-from asyncfix.workers import read, scan_chunk, scan_files
+from asyncfix.workers import Limits, read, scan_chunk, scan_files
 
 TEXTS = {
     "a.py": b"import time\n\n\nasync def f():\n    time.sleep(1)\n",
@@ -38,9 +38,9 @@ def pool(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     sent: list[list[str]] = []
     real = workers._schedule
 
-    def noted(pool: Any, chunk: list[str]) -> Any:
+    def noted(pool: Any, chunk: list[str], limits: Limits) -> Any:
         sent.append(chunk)
-        return real(pool, chunk)
+        return real(pool, chunk, limits)
 
     monkeypatch.setattr(workers, "_schedule", noted)
     return sent
@@ -85,7 +85,7 @@ def test_nothing_to_scan(pool: list[list[str]]) -> None:
 
 def test_the_answers_are_plain_values(paths: list[str]) -> None:
     """Facts cross processes as bytes."""
-    for each in workers.scan_packed(paths[:2]):
+    for each in workers.scan_packed(paths[:2], workers.USUAL):
         assert isinstance(each, Problem) or list(map(type, each)) == [bytes, bytes]
 
 
@@ -95,20 +95,23 @@ def replaced_by(
     """Let a chunk that holds a poisoned file run something else in its worker."""
     real = workers._schedule
 
-    def schedule(pool: Any, chunk: list[str]) -> Any:
+    def schedule(pool: Any, chunk: list[str], limits: Limits) -> Any:
         if any("poison" in path for path in chunk):
             return pool.schedule(function, args=args, timeout=timeout)
-        return real(pool, chunk)
+        return real(pool, chunk, limits)
 
     monkeypatch.setattr(workers, "_schedule", schedule)
 
 
 @pytest.mark.parametrize(
-    ("function", "args", "timeout"),
+    ("function", "args", "timeout", "said"),
     [
-        pytest.param(os.abort, (), 60, id="crash"),
-        pytest.param(os._exit, (3,), 60, id="exit"),
-        pytest.param(time.sleep, (60,), 0.5, id="endless"),
+        pytest.param(os.abort, (), 60, "crashed its worker (exit code ", id="crash"),
+        pytest.param(os._exit, (3,), 60, "crashed its worker (exit code 3)", id="exit"),
+        pytest.param(time.sleep, (60,), 0.5, "took longer than", id="endless"),
+        pytest.param(
+            bytearray, (5 * 10**9,), 60, "needed more than 4 GB of memory", id="memory"
+        ),
     ],
 )
 def test_a_bad_file_costs_itself(
@@ -119,6 +122,7 @@ def test_a_bad_file_costs_itself(
     function: Any,
     args: tuple[Any, ...],
     timeout: float,
+    said: str,
 ) -> None:
     poison = str(tmp_path / "poison.py")
     Path(poison).write_bytes(b"x = 1\n")
@@ -129,7 +133,7 @@ def test_a_bad_file_costs_itself(
     lost = found[-1]
     assert isinstance(lost, Problem)
     assert lost.path == poison
-    assert "crashed" in lost.message
+    assert said in lost.message
     assert lost.hint
 
 
@@ -198,14 +202,46 @@ def test_a_file_that_is_gone_or_no_file_is_a_problem(tmp_path: Path) -> None:
         assert isinstance(read(str(path)), Problem)
 
 
-def test_a_file_that_is_too_large_is_not_read(
-    paths: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(workers, "_LARGEST", 10)
-    found = read(paths[0])
+def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
+    limits = Limits(megabytes=1)
+    for name, size in (("small.py", 1_000_000), ("large.py", 1_000_001)):
+        (tmp_path / name).write_bytes(b"#" * size)
+    found = read(str(tmp_path / "large.py"), limits)
     assert isinstance(found, Problem)
-    assert "larger" in found.message
-    assert read(paths[3]) == b""
+    assert "is larger than 1 MB" in found.message
+    assert "max-file-size" in found.hint
+    assert read(str(tmp_path / "small.py"), limits) == b"#" * 1_000_000
+
+
+def test_a_large_file_is_never_scanned_in_this_process(
+    paths: list[str], tmp_path: Path, pool: list[list[str]], monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(workers, "WORTH_A_POOL", 10**9)
+    large = tmp_path / "large.py"
+    large.write_bytes(b"# no code\n" * 160_000)
+    alone = scan_files(paths, 1)
+    assert pool == []
+    found = scan_files([*paths[:2], str(large), *paths[2:]], 1)
+    assert pool == [[str(large)]]
+    assert [*found[:2], *found[3:]] == alone
+    assert isinstance(found[2], Facts)
+
+
+def test_the_limits_of_the_configuration_hold(tmp_path: Path) -> None:
+    import subprocess
+    import sys
+
+    (tmp_path / "pyproject.toml").write_text("[tool.asyncfix]\nmax-file-time = 1\n")
+    (tmp_path / "good.py").write_bytes(TEXTS["a.py"])
+    (tmp_path / "slow.py").write_bytes(b"x = [1, 2, 3, a.b(c)]\n" * 300_000)
+    command = [sys.executable, "-m", "asyncfix", "."]
+    done = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, timeout=100, check=False
+    )
+    assert done.returncode == 2
+    assert "good.py:5:5: blocking-sleep" in done.stdout
+    assert "slow.py:1: error: took longer than 1 s to scan" in done.stderr
+    assert "max-file-time" in done.stderr
 
 
 def test_collection_of_garbage_is_left_as_it_was(paths: list[str]) -> None:

@@ -133,6 +133,12 @@ def _tests(command: Callable[..., None]) -> Callable[..., None]:
     help="How findings are printed.",
 )  # fmt: skip
 @click.option("--jobs", "-j", type=click.IntRange(min=1), help="Worker processes.")
+@click.option(
+    "--plan", metavar="FILE", help="With --diff: write a plan for `asyncfix apply`."
+)
+@click.option(
+    "--allow-dirty", is_flag=True, help="With --apply: also over uncommitted changes."
+)
 @click.option("--quiet", "-q", is_flag=True, help="No summary, no notes.")
 def check(paths: tuple[Path, ...], **options: Any) -> None:
     """Find what blocks the event loop of Python programs, and rewrite it.
@@ -140,6 +146,8 @@ def check(paths: tuple[Path, ...], **options: Any) -> None:
     Lists the findings in PATHS (files and folders; default: the configured
     paths, else the current folder). --diff shows the fixes, --apply makes them.
     """
+    if options["plan"] and (options["write"] or not options["diff"]):
+        raise click.UsageError("--plan is for --diff, without --apply")
     with _ends("; nothing was written"):
         from asyncfix import commands
 
@@ -148,9 +156,11 @@ def check(paths: tuple[Path, ...], **options: Any) -> None:
     from asyncfix import outcome, replay
 
     remembered = replay.current
-    if remembered is None or not remembered.wanted or options["write"]:
-        sys.exit(outcome.deliver(result, settings, options))
-    sys.exit(outcome.keep(remembered, result, settings, options))
+    doing = options["write"] or options["plan"]
+    with _ends("; nothing was written"):
+        if remembered is None or not remembered.wanted or doing:
+            sys.exit(outcome.deliver(result, settings, options))
+        sys.exit(outcome.keep(remembered, result, settings, options))
 
 
 @main.command()
@@ -249,6 +259,50 @@ def rules(catalog: bool, library: str | None) -> None:
         from asyncfix import commands
 
         sys.exit(commands.catalog(library) if catalog else commands.rules())
+
+
+@main.command()
+@click.argument("file")
+@click.option("--allow-dirty", is_flag=True, help="Also over uncommitted changes.")
+def apply(file: str, **options: Any) -> None:
+    """Write what a plan says; `--diff --plan FILE` makes one.
+
+    A file that has changed since is not written; nothing is, if one has changed
+    that the plan went by. Exit codes: 0 all written; 2 not all.
+    """
+    with _ends("; nothing was written"):
+        from asyncfix import restore
+
+        sys.exit(restore.apply(file, options))
+
+
+@main.command()
+@click.argument("run", default="")
+@click.option("--merge", is_flag=True, help="Keep later edits, where that can be.")
+@click.option("--list", "listed", is_flag=True, help="List the runs; write nothing.")
+def undo(run: str, **options: Any) -> None:
+    """Take back what --apply wrote: the last run, or the one named.
+
+    Files that were edited since stay as they are, except with --merge. Exit
+    codes: 0 all taken back; 2 not all.
+    """
+    with _ends("; nothing was written"):
+        from asyncfix import restore
+
+        sys.exit(restore.undo(run, options))
+
+
+@main.command()
+@click.option("--back", is_flag=True, help="Take it back, where it could be finished.")
+def recover(**options: Any) -> None:
+    """Finish a run that was interrupted while it wrote, or take it back.
+
+    Exit codes: 0 done, or there is none; 2 a file could not be seen to.
+    """
+    with _ends():
+        from asyncfix import restore
+
+        sys.exit(restore.recover(options))
 
 
 class _ends:

@@ -14,8 +14,8 @@ from typing import Any
 
 import click
 
-from asyncfix import __version__, config, registry
-from asyncfix.gather import MARKERS, find_root, gather, shown
+from asyncfix import __version__, config, registry, state
+from asyncfix.gather import MARKERS, find_root, gather, is_project, shown
 from asyncfix.model import AsyncfixError, Problem, Result, Settings
 from asyncfix.report import newer_syntax, one_line, problem
 from asyncfix.survey import Survey, survey
@@ -62,6 +62,8 @@ def settings(paths: tuple[Path, ...], options: dict[str, Any]) -> Settings:
         prefer=config.preferred(
             (*_names(options.get("prefer")), *found.prefer), "--prefer"
         ),
+        max_file_size=found.max_file_size,
+        max_file_time=found.max_file_time,
     )
 
 
@@ -106,10 +108,19 @@ def _tell(notes: Iterable[str], problems: Iterable[Problem], asked: Survey) -> i
 def check(
     paths: tuple[Path, ...], options: dict[str, Any], progress: Progress
 ) -> tuple[Result, Settings]:
-    """Find what blocks; writes and prints nothing."""
+    """Find what blocks; writes and prints nothing.
+
+    Raises AsyncfixError for settings that cannot be followed, or where a run
+    that is to write would find the work of an interrupted one.
+    """
     from asyncfix import engine
 
     wanted = settings(paths, options)
+    if options["write"] and os.path.lexists(state.marker(wanted.root)):
+        from asyncfix import undo
+
+        if words := undo.notice(wanted.root):
+            raise AsyncfixError(f"{words}; nothing was written")
     return engine.run(wanted, registry.installed(), progress), wanted
 
 
@@ -173,7 +184,7 @@ def _file_and_line(place: str) -> tuple[Path, int]:
 
 def _alone(wanted: Settings, paths: tuple[Path, ...]) -> list[str]:
     """Say what was read where nothing tells how far the project goes."""
-    if paths or _is_project(wanted.root):
+    if paths or is_project(wanted.root):
         return []
     return [
         f"no .git or {MARKERS[0]} is above the file: only what is in "
@@ -181,13 +192,9 @@ def _alone(wanted: Settings, paths: tuple[Path, ...]) -> list[str]:
     ]
 
 
-def _is_project(root: Path) -> bool:
-    return any((root / each).exists() for each in (".git", *MARKERS))
-
-
 def _package_root(root: Path) -> Path:
     """Go up to where the package is imported from, outside of any repository."""
-    if not _is_project(root):
+    if not is_project(root):
         while (root / "__init__.py").is_file():
             root = root.parent
     return root

@@ -21,6 +21,8 @@ else:
 
 _STRINGS = ("paths", "select", "ignore", "exclude")
 _FLAGS = ("unsafe", "safe-only", "include-generated", "offload-drivers")
+_NUMBERS = ("max-file-size", "max-file-time")
+_LARGEST_NUMBER = 3600
 _NEWEST = 16
 SEVERITIES = ("high", "medium", "low")
 WAYS = ("native", "offload", "colour")
@@ -51,6 +53,10 @@ class Configuration(NamedTuple):
     executor: str = ""
     offload_drivers: bool = False
     prefer: tuple[str, ...] = WAYS
+    max_file_size: int = 32
+    """In MB."""
+    max_file_time: int = 60
+    """In seconds."""
 
 
 def load(root: Path) -> Configuration:
@@ -74,7 +80,8 @@ def load(root: Path) -> Configuration:
     if not isinstance(table, dict):
         raise AsyncfixError(f"{file}: [tool.asyncfix] is not a table")
     known = (
-        *_STRINGS, *_FLAGS, *_WORDS, "target-version", "catalog", "executor", "prefer"
+        *_STRINGS, *_FLAGS, *_WORDS, *_NUMBERS,
+        "target-version", "catalog", "executor", "prefer",
     )  # fmt: skip
     for key in table:
         if key not in known:
@@ -100,6 +107,8 @@ def load(root: Path) -> Configuration:
         executor=_executor(file, table),
         offload_drivers=flags["offload-drivers"],
         prefer=_prefer(file, table),
+        max_file_size=_number(file, table, "max-file-size", 32),
+        max_file_time=_number(file, table, "max-file-time", 60),
     )
 
 
@@ -124,6 +133,13 @@ def _flag(file: Path, table: Mapping[str, Any], key: str) -> bool:
     value = table.get(key, False)
     if not isinstance(value, bool):
         raise AsyncfixError(f"{file}: {key} must be true or false")
+    return value
+
+
+def _number(file: Path, table: Mapping[str, Any], key: str, default: int) -> int:
+    value = table.get(key, default)
+    if type(value) is not int or not 1 <= value <= _LARGEST_NUMBER:
+        raise AsyncfixError(f"{file}: {key} must be a number, 1 to {_LARGEST_NUMBER}")
     return value
 
 

@@ -6,7 +6,7 @@ Lines end at LF and nowhere else; names are quoted as git quotes them
 
 from __future__ import annotations
 
-from asyncfix.edits import split_lines
+from asyncfix.edits import Moved, replaced_lines, split_lines
 from asyncfix.model import Change
 
 _CONTEXT = 3
@@ -16,9 +16,6 @@ _ESCAPES = {
     34: b'\\"', 92: b"\\\\",
 }  # fmt: skip
 
-# An operation: the lines old[a:b] give way to new[c:d].
-_Operation = tuple[int, int, int, int]
-
 
 def unified(change: Change, name: str) -> bytes:
     """Give the diff of one change; `name` is the path from the root, with /."""
@@ -27,25 +24,13 @@ def unified(change: Change, name: str) -> bytes:
         b"--- " + _quoted(b"a/" + name.encode("utf-8", "surrogateescape")) + b"\n",
         b"+++ " + _quoted(b"b/" + name.encode("utf-8", "surrogateescape")) + b"\n",
     ]
-    for group in _hunks(_operations(len(old), change.origin)):
+    for group in _hunks(replaced_lines(len(old), change.origin)):
         parts += _hunk(old, new, group)
     return b"".join(parts)
 
 
-def _operations(old: int, origin: tuple[int | None, ...]) -> list[_Operation]:
-    operations: list[_Operation] = []
-    at = start = 0
-    for position, source in enumerate([*origin, old]):
-        if source is None:
-            continue
-        if source > at or position > start:
-            operations.append((at, source, start, position))
-        at, start = source + 1, position + 1
-    return operations
-
-
-def _hunks(operations: list[_Operation]) -> list[list[_Operation]]:
-    groups: list[list[_Operation]] = []
+def _hunks(operations: list[Moved]) -> list[list[Moved]]:
+    groups: list[list[Moved]] = []
     for operation in operations:
         if groups and operation[0] - groups[-1][-1][1] <= 2 * _CONTEXT:
             groups[-1].append(operation)
@@ -54,7 +39,7 @@ def _hunks(operations: list[_Operation]) -> list[list[_Operation]]:
     return groups
 
 
-def _hunk(old: list[bytes], new: list[bytes], group: list[_Operation]) -> list[bytes]:
+def _hunk(old: list[bytes], new: list[bytes], group: list[Moved]) -> list[bytes]:
     first = max(group[0][0] - _CONTEXT, 0)
     last = min(group[-1][1] + _CONTEXT, len(old))
     new_first = group[0][2] - (group[0][0] - first)

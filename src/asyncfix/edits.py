@@ -30,6 +30,39 @@ def apply(text: bytes, edits: Sequence[Edit]) -> bytes:
     return b"".join([*parts, text[at:]])
 
 
+# The lines old[a:b] give way to new[c:d].
+Moved = tuple[int, int, int, int]
+
+
+def replaced_lines(old: int, origin: Sequence[int | None]) -> list[Moved]:
+    """Give the runs of lines that are not as they were.
+
+    `old` is the number of lines before; `origin` says of each new line which
+    old one it is, or None.
+    """
+    runs: list[Moved] = []
+    at = start = 0
+    for position, source in enumerate([*origin, old]):
+        if source is None:
+            continue
+        if source > at or position > start:
+            runs.append((at, source, start, position))
+        at, start = source + 1, position + 1
+    return runs
+
+
+def line_edits(old: bytes, new: bytes, origin: Sequence[int | None]) -> list[Edit]:
+    """Give the edits, of whole lines, that make one text of another."""
+    before, after = split_lines(old), split_lines(new)
+    starts = [0]
+    for line in before:
+        starts.append(starts[-1] + len(line))
+    return [
+        Edit(starts[a], starts[b], b"".join(after[c:d]))
+        for a, b, c, d in replaced_lines(len(before), origin)
+    ]
+
+
 def spans_after(edits: Sequence[Edit]) -> list[tuple[int, int]]:
     """Give the spans that the edits' new bytes have in the new text."""
     spans = []

@@ -58,7 +58,8 @@ class _Run:
         self.chosen = chosen
         self.progress = progress
         self.catalog: Catalog = registry.catalog(settings)
-        self.memory = Memory(str(settings.root))
+        limits = workers.Limits(settings.max_file_size, settings.max_file_time)
+        self.memory = Memory(str(settings.root), limits)
         self.gathered: Gathered = gather(settings)
         self.around: Gathered = around(settings, self.gathered)
         self.problems: list[Problem] = []

@@ -126,9 +126,7 @@ def around(settings: Settings, known: Gathered) -> Gathered:
     """Gather the project's other Python files: read for what they say, not changed."""
     root = settings.root
     found = Gathered()
-    if not (
-        (root / ".git").exists() or any((root / each).exists() for each in MARKERS)
-    ):
+    if not is_project(root):
         return found
     inner = gather(Settings(paths=(root,), root=root, exclude=()))
     found.listed = True
@@ -155,6 +153,11 @@ def shown(path: str | os.PathLike[str]) -> str:
     if place.startswith(here.rstrip(os.sep) + os.sep):
         return os.path.relpath(place, here)
     return place
+
+
+def is_project(root: Path) -> bool:
+    """Tell whether a folder is marked as a project's root."""
+    return any((root / each).exists() for each in (".git", *MARKERS))
 
 
 def find_root(paths: Iterable[Path]) -> Path:
@@ -260,7 +263,8 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
     return entry.is_symlink() and os.path.isdir(entry.path)
 
 
-def _git(path: Path, *arguments: str) -> bytes | None:
+def git(path: str | os.PathLike[str], *arguments: str) -> bytes | None:
+    """Ask git about a folder; None where it has no answer, or is not there."""
     # No hook or monitor of the repository may run: it may be a hostile one.
     command = ["git", "-C", os.fspath(path), "-c", "core.fsmonitor=false", *arguments]
     # In a hook, git's own variables name the hook's repository.
@@ -280,11 +284,11 @@ def _git(path: Path, *arguments: str) -> bytes | None:
 
 def _from_git(path: Path) -> list[str] | None:
     options = ("-z", "--cached", "--others", "--exclude-standard")
-    output = _git(path, "ls-files", *options)
+    output = git(path, "ls-files", *options)
     if output is None:
         return None
     return sorted({os.fsdecode(name) for name in output.split(b"\0") if name})
 
 
 def _ignored(path: Path) -> bool:
-    return bool(_git(path, "check-ignore", os.path.abspath(path)))
+    return bool(git(path, "check-ignore", os.path.abspath(path)))

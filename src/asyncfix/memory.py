@@ -41,8 +41,9 @@ class Told(NamedTuple):
 class Memory:
     """The cache of one project, as seen from one folder."""
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, limits: workers.Limits = workers.USUAL) -> None:
         """Open it, before any file is read; never raises."""
+        self._limits = limits
         key = f"{__version__} {_FACTS} {sys.version} {sys.byteorder} {os.getcwd()}"
         self._store = Store(root, key.encode("utf-8", "surrogatepass"))
         self._digests: dict[str, bytes] = {}
@@ -81,7 +82,7 @@ class Memory:
                 self._digests[path] = digest
                 waiting.append(path)
         tick(len(waiting))
-        scanned = workers.scan_files(todo, jobs, tick)
+        scanned = workers.scan_files(todo, jobs, tick, self._limits)
         facts = [each for each in scanned if isinstance(each, Facts)]
         for each in facts:
             self._digests[each.path] = each.digest
@@ -97,7 +98,7 @@ class Memory:
         if digest and packed:
             self._digests[path] = digest
             return Facts(path, digest, packed)
-        (scanned,) = workers.scan_files([path], 1)
+        (scanned,) = workers.scan_files([path], 1, limits=self._limits)
         if isinstance(scanned, Problem):
             self.notes.append(
                 f"{path}:{scanned.line}: {scanned.message}; what it says of the "

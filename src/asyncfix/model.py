@@ -87,6 +87,8 @@ class Change:
     origin: tuple[int | None, ...]
     """For each line of `new`, the index of the same line in `old`, or None."""
     findings: tuple[Finding, ...]
+    group: str = ""
+    """Changes of one group share fixes: they are written all, or none of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,10 @@ class Settings:
     """Calls of drivers with an async counterpart may be handed to a thread."""
     prefer: tuple[str, ...] = ("native", "offload", "colour")
     """The ways to mend a blocking call, the most wanted first."""
+    max_file_size: int = 32
+    """In MB; a larger file is not read."""
+    max_file_time: int = 60
+    """In seconds; what takes longer to scan is not looked at."""
 
     def applies(self, level: Level) -> bool:
         """Tell whether a fix of this level is made in this run."""

@@ -10,19 +10,33 @@ from typing import Any
 
 import click
 
-from asyncfix import __version__, registry, report
-from asyncfix.deliver import write
+from asyncfix import __version__, registry, report, state
 from asyncfix.diff import unified
 from asyncfix.model import Finding, Result, Settings
 from asyncfix.replay import Copy, Replay
 
 
 def deliver(result: Result, settings: Settings, options: dict[str, Any]) -> int:
-    """Print and write what was asked for; give the exit code."""
+    """Print and write what was asked for; give the exit code.
+
+    Raises AsyncfixError where nothing may be written.
+    """
+    if options["write"] and not options["allow_dirty"] and result.changes:
+        from asyncfix import gate
+
+        gate.check(change.path for change in result.changes)
     if options["diff"]:
         _print_diff(result, settings)
-    if options["write"]:
-        result = _written(result)
+    written, interrupted = False, False
+    if options["write"] and result.changes:
+        result, written, interrupted = _written(result, settings)
+    elif os.path.lexists(state.marker(settings.root)):
+        from asyncfix import undo
+
+        if words := undo.notice(settings.root):
+            click.echo(f"note: {words}", err=True)
+    if options["plan"]:
+        _plan(result, settings, options)
     fixed = {found for change in result.changes for found in change.findings}
     remaining = [found for found in result.findings if found not in fixed]
     _print_findings(result, remaining, options)
@@ -32,6 +46,10 @@ def deliver(result: Result, settings: Settings, options: dict[str, Any]) -> int:
         click.echo(f"error: {report.newer_syntax(result.unseen)}", err=True)
     if not options["quiet"]:
         _print_summary(result, options)
+        if written:
+            click.echo("`asyncfix undo` takes this back.", err=True)
+    if interrupted:
+        return 130
     if result.problems or result.unseen:
         return 2
     if options["diff"] and not options["write"]:
@@ -54,20 +72,42 @@ def keep(
         listed,
         map(os.fspath, settings.paths),
         registry.code(),
+        [state.marker(settings.root)],
     )
     return code
 
 
-def _written(result: Result) -> Result:
-    """Write the changes; gives the result with only those that were written."""
-    outcomes = [(change, write(change)) for change in result.changes]
-    problems = [problem for _, problem in outcomes if problem is not None]
-    return replace(
+def _written(result: Result, settings: Settings) -> tuple[Result, bool, bool]:
+    """Write the changes.
+
+    Gives the result with only those that were written, whether there are any,
+    and whether the person wants to stop. Raises AsyncfixError, and
+    KeyboardInterrupt where that came before anything was written.
+    """
+    from asyncfix.deliver import write
+
+    command = "--apply " + " ".join(map(os.fspath, settings.paths))
+    done = write(result.changes, settings.root, command, result.read)
+    if done.interrupted and not done.written:
+        raise KeyboardInterrupt
+    written = {each.shown for each in done.written}
+    kept = replace(
         result,
-        changes=tuple(change for change, problem in outcomes if problem is None),
-        problems=(*result.problems, *problems),
-        failed=result.failed | {problem.path for problem in problems},
+        changes=tuple(each for each in result.changes if each.shown in written),
+        problems=(*result.problems, *done.problems),
+        failed=result.failed | {problem.path for problem in done.problems},
     )
+    return kept, bool(done.written), done.interrupted
+
+
+def _plan(result: Result, settings: Settings, options: dict[str, Any]) -> None:
+    from asyncfix import plan
+
+    file = options["plan"]
+    count = plan.write(file, settings.root, result.changes, result.read)
+    if not options["quiet"]:
+        said = f"the plan for {report.number(count, 'file')} is in {report.clean(file)}"
+        click.echo(f"{said}: `asyncfix apply` makes it.", err=True)
 
 
 def _print_diff(result: Result, settings: Settings) -> None:

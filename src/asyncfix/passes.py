@@ -306,7 +306,17 @@ class Passes:
                     self._now[path].data,
                     tuple(self._origin[path]),
                     tuple(self._fixed.get(path, ())),
+                    min(self._together(path)),
                 )
+
+    def _together(self, path: str) -> set[str]:
+        """Give the files that share a fix with one, directly or through others."""
+        found, todo = {path}, [path]
+        while todo:
+            more = self._linked.get(todo.pop(), set()) - found
+            found |= more
+            todo += more
+        return found
 
 
 def _first_span(judgement: Judgement) -> tuple[str, tuple[int, int]]:

@@ -18,11 +18,13 @@ from asyncfix.tree import Tree, dotted
 _MOST_TREES = 24
 # A constant that is longer is not read.
 _MOST_LINES = 20
+# In MB: what was scanned was within the limit of the run.
+_LARGEST = 10_000
 
 
 def read_source(project: Project, path: str) -> Source:
     """Read a file again; raises LookupError if it is not what it was."""
-    data = workers.read(path)
+    data = workers.read(path, workers.Limits(megabytes=_LARGEST))
     if isinstance(data, Problem):
         raise LookupError(data.message)
     source = decode(path, data)

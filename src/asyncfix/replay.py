@@ -87,19 +87,21 @@ class Replay:
         listed: Iterable[str],
         starts: Iterable[str],
         code_of: Iterable[str],
+        never: Iterable[str] = (),
     ) -> None:
         """Remember an answer.
 
         `read` are the files with their `stat` from before they were read,
         `listed` the folders under which files were looked for, `starts` the
         paths from which the project's root was looked for upwards, `code_of`
-        the files that asyncfix and its packs are made of. Never raises.
+        the files that asyncfix and its packs are made of, `never` paths at
+        which there must be nothing. Never raises.
         """
         code, out, err = answer
         if self._store is None or len(out) + len(err) > _LARGEST:
             return
         seen = {path: _stamp(status) for path, status in read.items()}
-        absent: set[str] = set()
+        absent: set[str] = set(never)
         if self._is_young(seen):
             return
         try:

@@ -58,7 +58,7 @@ def newer_syntax(unseen: Sequence[Problem]) -> str:
     mine = ".".join(map(str, sys.version_info[:2]))
     first = unseen[0]
     return (
-        f"{_number(len(unseen), 'file')} with statements newer than Python {mine}, "
+        f"{number(len(unseen), 'file')} with statements newer than Python {mine}, "
         f"which asyncfix runs on, the first at {clean(first.path)}:{first.line}: "
         "those statements were not looked at, the rest was; run asyncfix on a "
         "newer Python"
@@ -76,12 +76,12 @@ def summary(result: Result, written: bool, diff: bool) -> str:
     changed = len(result.changes)
     fixed = sum(len(change.findings) for change in result.changes)
     lines = [
-        f"{_number(result.gathered, 'file')}: "
+        f"{number(result.gathered, 'file')}: "
         f"{changed} {'changed' if written else 'to change'}, "
         f"{result.unchanged} unchanged, "
         f"{sum(result.skipped.values())} skipped{_listed(skipped)}, "
         f"{len(result.failed)} failed",
-        f"{_number(len(result.findings), 'finding')}{_listed(parts)}"
+        f"{number(len(result.findings), 'finding')}{_listed(parts)}"
         + (f", {fixed} fixed" if written else "")
         + (f", {result.suppressed} silenced by comments" if result.suppressed else ""),
     ]
@@ -107,7 +107,8 @@ def as_json(result: Result, version: str) -> str:
     return json.dumps(document, indent=2)
 
 
-def _number(count: int, word: str) -> str:
+def number(count: int, word: str) -> str:
+    """Give a number with its word."""
     return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 

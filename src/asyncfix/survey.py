@@ -66,7 +66,8 @@ def _read(settings: Settings, progress: Progress, around: bool) -> Survey:
         done += more
         progress("reading", done, total)
 
-    scanned = workers.scan_files([*files, *rest], settings.jobs, tick)
+    limits = workers.Limits(settings.max_file_size, settings.max_file_time)
+    scanned = workers.scan_files([*files, *rest], settings.jobs, tick, limits)
     facts = {each.path: each for each in scanned if isinstance(each, Facts)}
     named = set(files)
     failed = [each for each in scanned if isinstance(each, Problem)]

@@ -1,7 +1,8 @@
-"""Scan many files, in worker processes where that pays.
+"""Scan many files, in worker processes where that pays, or where it is safer.
 
-Files go out in chunks of about the same size. A chunk whose worker crashes or
-takes too long is done again file by file, so that one bad file costs itself.
+Files go out in chunks of about the same size. A chunk whose worker crashes,
+takes too long or needs too much memory is done again file by file, so that one
+bad file costs itself. A large file is never scanned in this process.
 """
 
 from __future__ import annotations
@@ -9,8 +10,9 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from concurrent.futures import TimeoutError
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, NamedTuple
 
 from asyncfix.facts import Facts
 from asyncfix.model import Problem
@@ -22,42 +24,65 @@ if TYPE_CHECKING:
 # start-up of two workers against about 0.2 s of scanning per MB).
 WORTH_A_POOL = 8_000_000
 _CHUNK = 500_000
-_SECONDS_PER_FILE = 60
-_LARGEST = 32_000_000
+# A file above this size has a worker of its own: no other one could hold a parser
+# for more than some seconds (measured: every way of nesting, CPython 3.10 to 3.13).
+_ALONE = 1_500_000
+_MOST_MEMORY = 4_000_000_000
 
 Scanned = Facts | Problem
 _Packed = tuple[bytes, bytes]
 
 
+class Limits(NamedTuple):
+    """What one file may cost."""
+
+    megabytes: int = 32
+    """Its size: a larger one is not read."""
+    seconds: int = 60
+    """The time that scanning it may take in a worker."""
+
+
+USUAL = Limits()
+
+
 def scan_files(
-    paths: Sequence[str], jobs: int, tick: Callable[[int], None] = lambda done: None
+    paths: Sequence[str],
+    jobs: int,
+    tick: Callable[[int], None] = lambda done: None,
+    limits: Limits = USUAL,
 ) -> list[Scanned]:
     """Scan files; the answers come in the order of the paths, whatever `jobs` is.
 
     `tick` is told how many more files are done. Never raises for a bad file.
     """
     sizes = {path: _size(path) for path in paths}
-    if jobs < 2 or sum(sizes.values()) < WORTH_A_POOL:
-        answers = []
-        for path in paths:
-            answers += scan_chunk([path])
-            tick(1)
-        return answers
+    if jobs > 1 and sum(sizes.values()) >= WORTH_A_POOL:
+        away = list(paths)
+    else:
+        away = [path for path in paths if sizes[path] > _ALONE]
     found: dict[str, Scanned] = {}
-    for chunk, answers in _in_pool(_chunks(paths, sizes), jobs):
-        found.update(zip(chunk, answers, strict=True))
-        tick(len(chunk))
+    if away:
+        for chunk, answers in _in_pool(_chunks(away, sizes), jobs, limits):
+            found.update(zip(chunk, answers, strict=True))
+            tick(len(chunk))
+    for path in paths:
+        if path not in found:
+            (found[path],) = scan_chunk([path], limits)
+            tick(1)
     return [found[path] for path in paths]
 
 
-def scan_chunk(paths: Sequence[str]) -> list[Scanned]:
+def scan_chunk(
+    paths: Sequence[str],
+    limits: Limits = USUAL,
+) -> list[Scanned]:
     """Scan a few files one after the other. Runs in a worker; never raises."""
     from asyncfix.scan import scan
 
     with no_collection():
         answers: list[Scanned] = []
         for path in paths:
-            data = read(path)
+            data = read(path, limits)
             if isinstance(data, Problem):
                 answers.append(data)
                 continue
@@ -66,12 +91,21 @@ def scan_chunk(paths: Sequence[str]) -> list[Scanned]:
         return answers
 
 
-def scan_packed(paths: Sequence[str]) -> list[_Packed | Problem]:
+def scan_packed(paths: Sequence[str], limits: Limits) -> list[_Packed | Problem]:
     """Scan a few files in a worker; facts go back as the bytes they are."""
     return [
         each if isinstance(each, Problem) else (each.digest, each.packed)
-        for each in scan_chunk(paths)
+        for each in scan_chunk(paths, limits)
     ]
+
+
+def confine(most: int) -> None:
+    """Let this process have so many bytes of memory, where the system can do that."""
+    with suppress(ImportError, OSError, ValueError):
+        import resource
+
+        hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+        resource.setrlimit(resource.RLIMIT_AS, (most, hard))
 
 
 @contextmanager
@@ -91,15 +125,20 @@ def no_collection() -> Iterator[None]:
             gc.enable()
 
 
-def read(path: str) -> bytes | Problem:
+def read(
+    path: str,
+    limits: Limits = USUAL,
+) -> bytes | Problem:
     """Read a file's bytes; a Problem where that cannot be done."""
+    most = limits.megabytes * 1_000_000
     try:
         with open(path, "rb", buffering=0) as file:
             size = os.fstat(file.fileno()).st_size
-            if size > _LARGEST:
-                hint = "exclude it in [tool.asyncfix]"
-                return Problem(path, 1, f"is larger than {_LARGEST // 10**6} MB", hint)
-            return file.readall()
+            data = file.readall() if size <= most else b""
+        if max(size, len(data)) > most:
+            hint = "exclude it, or raise max-file-size in [tool.asyncfix]"
+            return Problem(path, 1, f"is larger than {limits.megabytes} MB", hint)
+        return data
     except OSError as error:
         reason = error.strerror or str(error)
         return Problem(path, 1, f"cannot be read: {reason}", "check its permissions")
@@ -126,51 +165,63 @@ def _chunks(paths: Sequence[str], sizes: dict[str, int]) -> list[list[str]]:
 
 
 def _in_pool(
-    chunks: list[list[str]], jobs: int
+    chunks: list[list[str]], jobs: int, limits: Limits
 ) -> Iterable[tuple[list[str], list[Scanned]]]:
     from multiprocessing import get_context
 
     from pebble import ProcessPool
 
-    with ProcessPool(max_workers=jobs, context=get_context("spawn")) as pool:
-        futures = [(chunk, _schedule(pool, chunk)) for chunk in chunks]
+    with ProcessPool(
+        max_workers=min(jobs, len(chunks)),
+        context=get_context("spawn"),
+        initializer=confine,
+        initargs=[_MOST_MEMORY],
+    ) as pool:
+        futures = [(chunk, _schedule(pool, chunk, limits)) for chunk in chunks]
         for chunk, future in futures:
-            answers = _answer(chunk, future)
-            if answers is None and len(chunk) > 1:
-                alone = [(path, _schedule(pool, [path])) for path in chunk]
+            answers = _answer(chunk, future, limits)
+            if isinstance(answers, str) and len(chunk) > 1:
+                alone = [(path, _schedule(pool, [path], limits)) for path in chunk]
                 answers = []
                 for path, single in alone:
-                    answers += _answer([path], single) or [_lost(path)]
-            yield chunk, answers or [_lost(path) for path in chunk]
+                    answer = _answer([path], single, limits)
+                    answers += _lost([path], answer)
+            yield chunk, _lost(chunk, answers)
 
 
 def _schedule(
-    pool: ProcessPool, chunk: list[str]
+    pool: ProcessPool, chunk: list[str], limits: Limits
 ) -> ProcessFuture[list[_Packed | Problem]]:
-    timeout = _SECONDS_PER_FILE * len(chunk)
-    return pool.schedule(scan_packed, args=[chunk], timeout=timeout)
+    """Send a chunk out. It has the time of one file: that is many times enough."""
+    return pool.schedule(scan_packed, args=[chunk, limits], timeout=limits.seconds)
 
 
 def _answer(
-    chunk: list[str], future: ProcessFuture[list[_Packed | Problem]]
-) -> list[Scanned] | None:
+    chunk: list[str], future: ProcessFuture[list[_Packed | Problem]], limits: Limits
+) -> list[Scanned] | str:
+    """Give a worker's answers, or what it died of."""
     try:
         answers = future.result()
-    except Exception:
-        # Whatever a worker died of (crash, time limit, memory, a bug of ours)
-        # is told of the file that it died on, and of no other.
-        return None
+    except TimeoutError:
+        return f"took longer than {limits.seconds} s to scan"
+    except MemoryError:
+        return f"needed more than {_MOST_MEMORY // 10**9} GB of memory"
+    except Exception as error:
+        # Whatever else a worker died of (a crash, a bug of ours) is told of the
+        # file that it died on, and of no other.
+        code = getattr(error, "exitcode", None)
+        why = f"exit code {code}" if code else f"{type(error).__name__}: {error}"
+        return f"crashed its worker ({why})"
     return [
         each if isinstance(each, Problem) else Facts(path, *each)
         for path, each in zip(chunk, answers, strict=True)
     ]
 
 
-def _lost(path: str) -> Problem:
-    return Problem(
-        path,
-        1,
-        "crashed its worker, or took longer than "
-        f"{_SECONDS_PER_FILE} seconds to scan",
-        "nothing in this file was looked at; exclude it or report a bug",
-    )
+def _lost(chunk: list[str], answers: list[Scanned] | str) -> list[Scanned]:
+    if not isinstance(answers, str):
+        return answers
+    hint = "nothing in this file was looked at; exclude it or report a bug"
+    if answers.startswith("took"):
+        hint = "nothing in it was looked at; exclude it, or raise max-file-time"
+    return [Problem(path, 1, answers, hint) for path in chunk]

@@ -1,0 +1,464 @@
+"""The journal of a run that writes: what was there before, and what comes.
+
+One folder for each run, of the person's own and closed to others:
+
+    blobs          the old and the new bytes of every file, one after the other
+    manifest.json  who, where, when; for each file its path, its group, its way
+                   of writing, and where its bytes are in `blobs`
+    state.json     how far the run got; replaced whole, never changed
+
+The project's folder of runs holds a file `open` with the name of the run that
+is writing, and a `lock`. Everything is on the disk (fsync) before the first
+byte of the project is touched.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import stat
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from asyncfix import state
+from asyncfix.model import AsyncfixError
+
+# States. Only a run in one of the first two can be found interrupted.
+STAGING = "staging"
+WRITING = "writing"
+DONE = "done"
+TAKEN_BACK = "taken back"
+UNDONE = "undone"
+
+_FORMAT = 1
+_DAY = 86_400
+_MOST_DAYS = 30
+_MOST_BYTES = 500_000_000
+_MANIFEST = "manifest.json"
+_STATE = "state.json"
+_BLOBS = "blobs"
+_LARGEST_TEXT = 500_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One file of a run: the real path, and how its bytes are replaced."""
+
+    path: str
+    shown: str
+    group: str
+    in_place: bool
+    temporary: str
+    """The name of the temporary file, in the folder of the file."""
+    old: tuple[int, int, str]
+    """Offset and length in the blobs, SHA-256."""
+    new: tuple[int, int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run as its journal has it. The entries stand in the order of writing."""
+
+    folder: str
+    root: str
+    command: str
+    started: float
+    undoes: str
+    entries: tuple[Entry, ...]
+    state: str = STAGING
+    dropped: frozenset[str] = frozenset()
+    """Groups that could not be written and were put back."""
+
+    @property
+    def name(self) -> str:
+        """Give the name by which people call the run."""
+        return os.path.basename(self.folder)
+
+    @property
+    def landed(self) -> tuple[Entry, ...]:
+        """Give the entries that were written, once the run is done."""
+        return tuple(each for each in self.entries if each.group not in self.dropped)
+
+    def bytes_of(self, place: tuple[int, int, str]) -> bytes:
+        """Give the kept bytes. Raises AsyncfixError where they are damaged."""
+        offset, length, digest = place
+        try:
+            with open(os.path.join(self.folder, _BLOBS), "rb") as file:
+                file.seek(offset)
+                data = file.read(length)
+        except OSError as error:
+            raise AsyncfixError(f"{self.folder}: {error.strerror}") from error
+        if hashlib.sha256(data).hexdigest() != digest:
+            raise AsyncfixError(f"{self.folder}: the journal is damaged")
+        return data
+
+    def now(self, state: str, dropped: frozenset[str] | None = None) -> Run:
+        """Give the run in another state, which is on the disk. Raises OSError."""
+        moved = replace(
+            self, state=state, dropped=self.dropped if dropped is None else dropped
+        )
+        said = {"state": moved.state, "dropped": sorted(moved.dropped)}
+        put(os.path.join(self.folder, _STATE), json.dumps(said).encode())
+        return moved
+
+    def close(self, state: str) -> Run:
+        """End the run: it is no longer open. Raises OSError."""
+        moved = self.now(state)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(_marker(self.folder))
+        sync_folder(os.path.dirname(self.folder))
+        return moved
+
+
+def begin(
+    root: str, command: str, files: Sequence[tuple[Entry, bytes, bytes]], undoes: str
+) -> Run:
+    """Write the journal of a run, and mark it as open. The lock is held.
+
+    `files` are the entries, whose places are filled in here, with old and new
+    bytes. Raises AsyncfixError where the journal cannot be kept: nothing else
+    has happened then.
+    """
+    above = state.project(root)
+    started = time.time()
+    name = time.strftime("%Y%m%d-%H%M%S", time.localtime(started))
+    run: Run | None = None
+    try:
+        folder = _fresh(above, name)
+        run = Run(folder, os.path.realpath(root), command, started, undoes, ())
+        entries = _write_blobs(os.path.join(folder, _BLOBS), files)
+        run = replace(run, entries=entries)
+        put(os.path.join(folder, _MANIFEST), _manifest(run))
+        run = run.now(STAGING)
+        sync_folder(above)
+        put(_marker(folder), run.name.encode())
+    except OSError as error:
+        if run is not None:
+            shutil.rmtree(run.folder, ignore_errors=True)
+        raise AsyncfixError(_unkept(error)) from error
+    return run
+
+
+def _fresh(above: str, name: str) -> str:
+    for number in range(1, 1000):
+        folder = os.path.join(above, f"{name}-{number}")
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(folder, 0o700)
+            return folder
+    raise OSError("no name is left for a journal")
+
+
+def _write_blobs(
+    path: str, files: Sequence[tuple[Entry, bytes, bytes]]
+) -> tuple[Entry, ...]:
+    entries = []
+    offset = 0
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _CLOSED, 0o600)
+    try:
+        for entry, old, new in files:
+            places = []
+            for data in (old, new):
+                write_all(handle, data)
+                digest = hashlib.sha256(data).hexdigest()
+                places.append((offset, len(data), digest))
+                offset += len(data)
+            entries.append(replace(entry, old=places[0], new=places[1]))
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    return tuple(entries)
+
+
+def _manifest(run: Run) -> bytes:
+    fields = ("path", "shown", "group", "in_place", "temporary", "old", "new")
+    said = {
+        "format": _FORMAT,
+        "root": run.root,
+        "command": run.command,
+        "started": run.started,
+        "undoes": run.undoes,
+        "files": [
+            {field: getattr(each, field) for field in fields} for each in run.entries
+        ],
+    }
+    return json.dumps(said, indent=1).encode()
+
+
+# -- reading -----------------------------------------------------------------
+
+
+def load(folder: str) -> Run | None:
+    """Read a run's journal; None where it is none, or not whole."""
+    try:
+        said = _read_json(os.path.join(folder, _MANIFEST))
+        moved = _read_json(os.path.join(folder, _STATE))
+        if said["format"] != _FORMAT:
+            return None
+        entries = tuple(
+            Entry(**{**each, "old": tuple(each["old"]), "new": tuple(each["new"])})
+            for each in said["files"]
+        )
+        return Run(
+            folder,
+            said["root"],
+            said["command"],
+            said["started"],
+            said["undoes"],
+            entries,
+            moved["state"],
+            frozenset(moved["dropped"]),
+        )
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def runs(root: str) -> list[Run]:
+    """Give the runs of projects that hold this folder or lie in it, newest first."""
+    here = os.path.realpath(root)
+    found = []
+    for above in _folders(state.folder()):
+        for folder in _folders(above):
+            run = load(folder)
+            if run is not None and (_below(here, run.root) or _below(run.root, here)):
+                found.append(run)
+    return sorted(found, key=lambda run: (run.started, run.name), reverse=True)
+
+
+def opened(root: str) -> Run | None:
+    """Give the run that is open in the project, by its marker."""
+    marker = state.marker(root)
+    try:
+        with open(marker, encoding="utf-8") as file:
+            name = file.read(200)
+    except OSError:
+        return None
+    return load(os.path.join(os.path.dirname(marker), os.path.basename(name)))
+
+
+def is_open(run: Run) -> bool:
+    """Tell whether the marker still names the run."""
+    return os.path.lexists(_marker(run.folder)) and (
+        (found := opened(run.root)) is not None and found.name == run.name
+    )
+
+
+def _below(inner: str, outer: str) -> bool:
+    return inner == outer or inner.startswith(outer.rstrip(os.sep) + os.sep)
+
+
+def _folders(above: str) -> list[str]:
+    try:
+        with os.scandir(above) as entries:
+            return sorted(each.path for each in entries if each.is_dir())
+    except OSError:
+        return []
+
+
+def _read_json(path: str) -> Any:  # whatever the file says; `load` looks at it
+    with open(path, "rb") as file:
+        return json.loads(file.read(_LARGEST_TEXT))
+
+
+def _marker(folder: str) -> str:
+    return os.path.join(os.path.dirname(folder), "open")
+
+
+# -- one at a time -------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def locked(root: str) -> Iterator[None]:
+    """Be the only one who writes in a project.
+
+    Raises AsyncfixError where another is at it, or where there is no place for
+    journals.
+    """
+    above = state.project(root)
+    try:
+        os.makedirs(state.folder(), 0o700, exist_ok=True)
+        os.makedirs(above, 0o700, exist_ok=True)
+        for each in (state.folder(), above):
+            _trust(each)
+        path = os.path.join(above, "lock")
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | _CLOSED, 0o600)
+    except OSError as error:
+        raise AsyncfixError(_unkept(error)) from error
+    try:
+        _take(handle)
+        yield
+    finally:
+        os.close(handle)  # which gives up the lock
+
+
+def _take(handle: int) -> None:
+    """Take the lock, and say in it who has it. Raises AsyncfixError."""
+    try:
+        _lock(handle)
+        os.ftruncate(handle, 0)
+        write_all(handle, str(os.getpid()).encode())
+    except BlockingIOError:
+        holder = os.read(handle, 20).decode("ascii", "replace")
+        raise AsyncfixError(
+            f"another asyncfix (process {holder}) is writing in this project; "
+            "nothing was written; run again when it is done"
+        ) from None
+    except OSError as error:
+        raise AsyncfixError(_unkept(error)) from error
+
+
+def is_locked(root: str) -> bool:
+    """Tell whether somebody is writing in the project right now."""
+    path = os.path.join(state.project(root), "lock")
+    try:
+        handle = os.open(path, os.O_RDWR | _CLOSED)
+    except OSError:
+        return False
+    try:
+        _lock(handle)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
+    return False
+
+
+if sys.platform == "win32":
+
+    def _lock(handle: int) -> None:
+        import msvcrt
+
+        try:
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+        except PermissionError as error:
+            raise BlockingIOError(error.errno, error.strerror) from error
+
+else:
+
+    def _lock(handle: int) -> None:
+        import fcntl
+
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _trust(path: str) -> None:
+    """Raise OSError for a folder of ours that others could change."""
+    status = os.lstat(path)
+    if not stat.S_ISDIR(status.st_mode):
+        raise OSError(f"{path} is no folder")
+    if hasattr(os, "geteuid"):
+        if status.st_uid != os.geteuid():
+            raise OSError(f"{path} belongs to another user")
+        if status.st_mode & 0o077:
+            raise OSError(f"{path} is open to others")
+
+
+def _unkept(error: OSError) -> str:
+    reason = error.strerror or str(error)
+    return (
+        f"the old bytes cannot be kept in {state.folder()}: {reason}; nothing was "
+        "written; XDG_STATE_HOME can name another place"
+    )
+
+
+# -- old ones --------------------------------------------------------------------
+
+
+def prune(now: float | None = None) -> None:
+    """Remove journals that are old, or more than there is room for.
+
+    A file that a killed run has left half made beside them goes, too.
+
+    The newest of each project stays, and so does one that is open. Never
+    raises: what could not be removed is the next run's.
+    """
+    moment = time.time() if now is None else now
+    room = _MOST_BYTES
+    found: list[tuple[float, str, bool]] = []
+    for above in _folders(state.folder()):
+        folders = _folders(above)
+        ages = sorted(((_age(each), each) for each in folders), reverse=True)
+        marked = os.path.lexists(os.path.join(above, "open"))
+        for path in [] if marked else _leftovers(above):
+            with contextlib.suppress(OSError):
+                os.unlink(path)
+        for position, (started, folder) in enumerate(ages):
+            found.append((started, folder, position == 0 or marked))
+    for started, folder, kept in sorted(found, reverse=True):
+        room -= _size(folder)
+        if not kept and (room < 0 or started < moment - _MOST_DAYS * _DAY):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _leftovers(above: str) -> list[str]:
+    try:
+        with os.scandir(above) as entries:
+            return [each.path for each in entries if each.name.endswith(".tmp")]
+    except OSError:
+        return []
+
+
+def _age(folder: str) -> float:
+    try:
+        return os.stat(folder).st_mtime
+    except OSError:
+        return 0.0
+
+
+def _size(folder: str) -> int:
+    try:
+        with os.scandir(folder) as entries:
+            return sum(each.stat().st_size for each in entries)
+    except OSError:
+        return 0
+
+
+# -- bytes -----------------------------------------------------------------------
+
+_CLOSED = 0  # follow no link, leave nothing open to children
+for _flag in ("O_NOFOLLOW", "O_CLOEXEC", "O_BINARY"):
+    _CLOSED |= getattr(os, _flag, 0)
+
+
+def put(path: str, data: bytes) -> None:
+    """Put a file in place, whole, on the disk, for our eyes only. Raises OSError."""
+    beside = f"{path}.{os.urandom(4).hex()}.tmp"
+    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _CLOSED, 0o600)
+    try:
+        try:
+            write_all(handle, data)
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        os.replace(beside, path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.unlink(beside)
+        raise
+    sync_folder(os.path.dirname(path))
+
+
+def write_all(handle: int, data: bytes) -> None:
+    """Write all of it, however often that takes. Raises OSError."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(handle, view) :]
+
+
+def sync_folder(folder: str) -> None:
+    """Bring a folder's names to the disk, where the file system can do that."""
+    if os.name == "nt":
+        return
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

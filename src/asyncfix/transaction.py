@@ -1,0 +1,406 @@
+"""Write many files so that nothing is lost, whatever happens, and whenever.
+
+Files of one group land whole or not at all; one that may not be written costs
+its group and nothing else. The journal is on the disk before the first write.
+First every temporary file is made; then the run is declared to be writing, and
+from there on `settle` can finish it as well as take it back.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from types import FrameType
+
+from asyncfix import journal, replaced, state
+from asyncfix.journal import Entry, Run
+from asyncfix.model import AsyncfixError, Problem
+from asyncfix.replaced import Seen
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """New bytes for one file, and what it must hold until they are written."""
+
+    path: str
+    shown: str
+    old: bytes
+    new: bytes
+    group: str
+    status: os.stat_result | None = None
+    """Its `stat` from when it was read, where it must be the same still."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run has written, and what not, and why."""
+
+    run: str = ""
+    """The run's name; empty where nothing was written."""
+    written: tuple[Write, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    interrupted: bool = False
+
+
+def apply(
+    root: str, writes: Sequence[Write], command: str, undoes: str = ""
+) -> Outcome:
+    """Write the files of a project. Files that it must not write are Problems.
+
+    `command` is what the journal calls the run, `undoes` the run that it takes
+    back. Raises AsyncfixError, with nothing written, where there is no place
+    for a journal, another is writing, or an interrupted run comes first.
+    """
+    with journal.locked(root), _held() as asked:
+        found = journal.opened(root)
+        if found is not None and found.state in (journal.STAGING, journal.WRITING):
+            raise AsyncfixError(interrupted())
+        try:
+            return _Transaction(asked).apply(root, writes, command, undoes)
+        except OSError as error:
+            raise AsyncfixError(
+                f"{error.filename or state.folder()}: {error.strerror}, while the "
+                "journal was kept; free the cause, then `asyncfix recover`"
+            ) from error
+
+
+def interrupted() -> str:
+    """Say that an interrupted run has to be seen to, and how."""
+    return (
+        "an earlier run was interrupted while it wrote: `asyncfix recover` finishes "
+        "it, `asyncfix recover --back` takes it back"
+    )
+
+
+class _Transaction:
+    """One run that writes; `asked` tells whether the person wants it to stop."""
+
+    def __init__(self, asked: Callable[[], bool]) -> None:
+        self.asked = asked
+        self.problems: list[Problem] = []
+        self.dropped: set[str] = set()
+
+    def apply(
+        self, root: str, writes: Sequence[Write], command: str, undoes: str
+    ) -> Outcome:
+        seen = self._checked(writes)
+        chosen = self._in_order(writes, seen)
+        if not chosen or self.asked():
+            return self._outcome("", (), writes)
+        mark = os.urandom(4).hex()
+        files = [
+            (_entry(each, seen[each.path], f".asyncfix-{mark}-{number}"), each)
+            for number, each in enumerate(chosen)
+        ]
+        run = journal.begin(
+            root, command, [(entry, w.old, w.new) for entry, w in files], undoes
+        )
+        for entry, each in files:
+            if self.asked():
+                break
+            if each.group not in self.dropped and not entry.in_place:
+                self._stage(entry, each, seen[each.path])
+        run = self._land(run, files, seen)
+        return self._outcome(run.name, run.landed, writes, run.state == journal.DONE)
+
+    # -- before -----------------------------------------------------------------
+
+    def _checked(self, writes: Sequence[Write]) -> dict[str, Seen]:
+        """Look at every file; those that may not be written cost their group."""
+        seen: dict[str, Seen] = {}
+        taken: set[tuple[int, int]] = set()
+        for each in writes:
+            try:
+                found = replaced.look(each.path, len(each.old))
+            except OSError as error:
+                self._fail(each, error)
+                continue
+            refusal = _refusal(each, found)
+            identity = found.status.st_dev, found.status.st_ino
+            if refusal is None and identity in taken and found.status.st_ino:
+                refusal = "is the same file as another one of the run", "name one"
+            taken.add(identity)
+            if refusal is not None:
+                self._drop(each.group, Problem(each.shown, 1, *refusal))
+            seen[each.path] = found
+        return seen
+
+    def _in_order(self, writes: Sequence[Write], seen: dict[str, Seen]) -> list[Write]:
+        """Give what can be written: group after group, in place before renames.
+
+        What is written in place can fail for want of room, a rename hardly.
+        """
+        groups: dict[str, list[Write]] = {}
+        for each in writes:
+            if each.group not in self.dropped:
+                groups.setdefault(each.group, []).append(each)
+        return [
+            each
+            for group in groups.values()
+            for each in sorted(group, key=lambda w: not seen[w.path].in_place)
+        ]
+
+    def _stage(self, entry: Entry, write: Write, seen: Seen) -> None:
+        try:
+            replaced.stage(seen, entry.temporary, write.new)
+        except OSError as error:
+            self._fail(write, error)
+
+    # -- from here on it is writing -----------------------------------------------
+
+    def _land(
+        self, run: Run, files: Sequence[tuple[Entry, Write]], seen: dict[str, Seen]
+    ) -> Run:
+        if self.asked() or not {write.group for _, write in files} - self.dropped:
+            self.dropped.update(write.group for _, write in files)
+            _discard(run.entries)
+            return run.close(journal.TAKEN_BACK)
+        run = run.now(journal.WRITING, frozenset(self.dropped))
+        for entry, write in files:
+            if write.group in self.dropped:
+                continue
+            try:
+                if entry.in_place:
+                    replaced.write_in_place(seen[write.path], write.new)
+                else:
+                    replaced.land(seen[write.path], entry.temporary)
+            except OSError as error:
+                self._fail(write, error)
+                run = self._put_back(run, write.group)
+        _clean(run)
+        landed = {each.group for each in run.entries} - self.dropped
+        run = run.close(journal.DONE if landed else journal.TAKEN_BACK)
+        journal.prune()
+        return run
+
+    def _put_back(self, run: Run, group: str) -> Run:
+        """Take back what was written of a group, after one of it failed."""
+        try:
+            run = run.now(journal.WRITING, frozenset(self.dropped))
+            for entry in run.entries:
+                if entry.group == group:
+                    _settle_one(run, entry, forward=False)
+        except OSError as error:
+            raise AsyncfixError(
+                f"{error.filename or run.folder}: {error.strerror}, while its group "
+                "was taken back; free the cause, then `asyncfix recover`"
+            ) from error
+        return run
+
+    # -- what became of it ----------------------------------------------------------
+
+    def _fail(self, write: Write, error: OSError) -> None:
+        reason = error.strerror or str(error)
+        hint = "the file is as it was; free the cause and run again"
+        self._drop(
+            write.group, Problem(write.shown, 1, f"cannot be written: {reason}", hint)
+        )
+
+    def _drop(self, group: str, problem: Problem) -> None:
+        self.problems.append(problem)
+        self.dropped.add(group)
+
+    def _outcome(
+        self,
+        name: str,
+        landed: Iterable[Entry],
+        writes: Sequence[Write],
+        done: bool = False,
+    ) -> Outcome:
+        """Say what was written, and of the rest of a dropped group why it was not."""
+        told = {each.path for each in self.problems}
+        reasons = {
+            w.group: p for p in self.problems for w in writes if w.shown == p.path
+        }
+        for each in writes:
+            if each.group in reasons and each.shown not in told:
+                other = reasons[each.group].path
+                self.problems.append(
+                    Problem(
+                        each.shown,
+                        1,
+                        f"is not written: it goes together with {other}",
+                        "the file is as it was; see what is said of the other one",
+                    )
+                )
+        groups = {each.group for each in landed} if done else set()
+        return Outcome(
+            name if groups else "",
+            tuple(each for each in writes if each.group in groups),
+            tuple(self.problems),
+            self.asked(),
+        )
+
+
+def _refusal(write: Write, found: Seen) -> tuple[str, str] | None:
+    moved = write.status is not None and not replaced.same(write.status, found.status)
+    if moved or found.data != write.old:
+        return "has changed since it was read", "it is not written; run again"
+    if not os.access(found.path, os.W_OK):
+        return "is read-only", "it is not written; make it writable and run again"
+    return None
+
+
+def _entry(write: Write, seen: Seen, temporary: str) -> Entry:
+    nothing = (0, 0, "")
+    return Entry(
+        seen.path, write.shown, write.group, seen.in_place, temporary, nothing, nothing
+    )
+
+
+def _discard(entries: Iterable[Entry]) -> None:
+    """Remove temporary files that are left; one that stays is no failure."""
+    for each in entries:
+        with contextlib.suppress(OSError):
+            replaced.discard(each.path, each.temporary)
+
+
+def _clean(run: Run) -> None:
+    """Leave nothing behind, and bring the names of the files to the disk."""
+    _discard(run.entries)
+    for folder in sorted({os.path.dirname(each.path) for each in run.entries}):
+        journal.sync_folder(folder)
+
+
+# -- an interrupted run -----------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What became of an interrupted run."""
+
+    run: Run
+    forward: tuple[Entry, ...]
+    """The files that have their new bytes now."""
+    back: tuple[Entry, ...]
+    """The files that have their old bytes now."""
+    edited: tuple[Entry, ...]
+    """The files that were edited since; they were left alone."""
+
+
+def settle(run: Run, back: bool) -> Settled:
+    """Finish an interrupted run, or take it back. Raises AsyncfixError.
+
+    A run that had not begun to write is taken back in any case. A file that
+    was edited since is left alone; if its new bytes had not been written, its
+    whole group is taken back.
+    """
+    with journal.locked(run.root), _held():
+        try:
+            return _settle(journal.load(run.folder) or run, back)
+        except OSError as error:
+            raise AsyncfixError(
+                f"{error.filename or run.folder}: {error.strerror}; free the cause, "
+                "then `asyncfix recover` again"
+            ) from error
+
+
+def _settle(run: Run, back: bool) -> Settled:
+    if run.state == journal.STAGING:
+        _discard(run.entries)
+        return Settled(run.close(journal.TAKEN_BACK), (), run.entries, ())
+    if run.state != journal.WRITING:  # all was done but to say so
+        return Settled(run.close(run.state), run.landed, (), ())
+    forward: list[Entry] = []
+    restored: list[Entry] = []
+    edited: list[Entry] = []
+    groups: dict[str, list[Entry]] = {}
+    for each in run.entries:
+        groups.setdefault(each.group, []).append(each)
+    for group, entries in groups.items():
+        wanted = not back and group not in run.dropped and _may_go_on(run, entries)
+        for entry in entries:
+            if _settle_one(run, entry, wanted):
+                (forward if wanted else restored).append(entry)
+            else:
+                edited.append(entry)
+        if not wanted:
+            run = run.now(run.state, run.dropped | {group})
+    _clean(run)
+    return Settled(
+        run.close(journal.DONE if forward else journal.TAKEN_BACK),
+        tuple(forward),
+        tuple(restored),
+        tuple(edited),
+    )
+
+
+def _may_go_on(run: Run, entries: Sequence[Entry]) -> bool:
+    """Tell whether a group can be finished, though a file of it may be edited.
+
+    It can if what was edited were the new bytes. A rename has taken the
+    temporary file away; of a write in place only a later one tells.
+    """
+    states = [_state(run, each)[0] for each in entries]
+    for position, (entry, found) in enumerate(zip(entries, states, strict=True)):
+        if found != "edited":
+            continue
+        if entry.in_place:
+            written = "new" in states[position + 1 :]
+        else:
+            written = not replaced.staged(entry.path, entry.temporary)
+        if not written:
+            return False
+    return True
+
+
+def _state(run: Run, entry: Entry) -> tuple[str, Seen | None]:
+    """Tell what a file holds: "old", "new", "torn", or "edited" by somebody."""
+    try:
+        seen = replaced.look(entry.path)
+    except OSError:
+        if os.path.lexists(entry.path) and not os.access(entry.path, os.R_OK):
+            raise
+        return "edited", None
+    old, new = run.bytes_of(entry.old), run.bytes_of(entry.new)
+    if seen.data in (old, new):
+        return ("new" if seen.data == new else "old"), seen
+    if entry.in_place and replaced.torn(seen.data, old, new):
+        return "torn", seen
+    return "edited", seen
+
+
+def _settle_one(run: Run, entry: Entry, forward: bool) -> bool:
+    """Give a file its new or its old bytes; False where it was edited.
+
+    Raises OSError where it cannot be written.
+    """
+    found, seen = _state(run, entry)
+    if found == "edited" or seen is None:
+        return False
+    if found != ("new" if forward else "old"):
+        data = run.bytes_of(entry.new if forward else entry.old)
+        replaced.discard(entry.path, entry.temporary)
+        if entry.in_place:
+            replaced.write_in_place(seen, data)
+        else:
+            replaced.stage(seen, entry.temporary, data)
+            replaced.land(seen, entry.temporary)
+    return True
+
+
+# -- signals ------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def _held() -> Iterator[Callable[[], bool]]:
+    """Let SIGINT and SIGTERM wait; gives what tells whether one has come."""
+    came: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        came.append(number)
+
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            before[number] = signal.signal(number, note)
+    try:
+        yield lambda: bool(came)
+    finally:
+        for number, handler in before.items():
+            if handler is not None:  # one that Python has not set
+                signal.signal(number, handler)
