@@ -139,7 +139,7 @@ def role(context: Context) -> Iterator[Doubt]:
             "move the whole block into a function, and hand that to a thread",
         )
     elif isinstance(above, (ast.For, ast.comprehension)) and (
-        len(chain.steps) > 1 or entry.form in _LAZY or _is_lazy(context)
+        entry.form in _LAZY or _is_lazy(context)
     ):
         yield _no(
             "thread-lazy",
@@ -212,7 +212,7 @@ def _is_lazy(context: Context) -> bool:
             value = keyword.value
             return not (isinstance(value, ast.Constant) and value.value is False)
     words = chain.entry.why.lower()
-    return len(chain.steps) == 1 and ("lazy" in words or "generator" in words)
+    return "lazy" in words or "generator" in words
 
 
 def _opened_here(context: Context) -> ast.Call | None:

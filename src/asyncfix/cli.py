@@ -116,9 +116,7 @@ def _tests(command: Callable[..., None]) -> Callable[..., None]:
     type=click.Choice(_SEVERITIES),
     help="The least severity that is rewritten (default: as configured, else high).",
 )
-@click.option(
-    "--prefer", metavar="WAYS", help="native, offload or colour first, with commas."
-)
+@click.option("--prefer", metavar="WAY", help="native (default) or offload first.")
 @click.option("--include-generated", is_flag=True, help="Also files marked generated.")
 @click.option(
     "--target-version",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from asyncfix import facts as f
 from asyncfix.codemod import Context
 from asyncfix.imports import name_for
@@ -74,7 +76,9 @@ def no_capture(context: Context) -> Doubt | None:
 def can_name_the_cure(context: Context) -> Doubt | None:
     """N3: the modules the new code needs have a usable name at the site."""
     for module in context.modules().values():
-        shadow = context.project.shadows(module, context.site.path)
+        shadow = None
+        if module in sys.stdlib_module_names or module == context.framework:
+            shadow = context.project.shadows(module, context.site.path)
         if shadow is not None:
             return Doubt(
                 "N3",
