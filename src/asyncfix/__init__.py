@@ -22,8 +22,10 @@ if TYPE_CHECKING:
         Settings,
     )
     from asyncfix.offload import runs_elsewhere
-    from asyncfix.reach import Chain, Step
+    from asyncfix.reach import Chain, Place, Step
+    from asyncfix.references import Reference
     from asyncfix.slices import Slice
+    from asyncfix.users import Call
 
 __version__ = "0.1.0"
 
@@ -31,6 +33,7 @@ __all__ = [
     "GUARDS",
     "NEW_AWAIT",
     "AsyncfixError",
+    "Call",
     "Chain",
     "Codemod",
     "Context",
@@ -40,8 +43,10 @@ __all__ = [
     "Model",
     "Names",
     "Part",
+    "Place",
     "Plan",
     "Problem",
+    "Reference",
     "Settings",
     "Site",
     "Slice",
@@ -51,6 +56,9 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Call": "users",
+    "Place": "reach",
+    "Reference": "references",
     "Chain": "reach",
     "Codemod": "codemod",
     "Context": "codemod",

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from asyncfix.catalog import Catalog
     from asyncfix.confirm import Confirm
     from asyncfix.slices import Slice
+    from asyncfix.users import Users
 
 Result = TypeVar("Result")
 
@@ -88,6 +89,7 @@ class Part:
         prelude: source of one statement for the module's top level, below the
             imports; added once per file, left out where it stands there already.
         guards: what must hold where the part stands, if it has a context of its own.
+        needs: the modules that its code names, if they are not the plan's.
     """
 
     nodes: tuple[ast.AST, ...]
@@ -95,6 +97,7 @@ class Part:
     context: Context | None = None
     prelude: str = ""
     guards: tuple[str, ...] = ()
+    needs: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +166,14 @@ class Model:
         from asyncfix.confirm import Confirm
 
         return Confirm(self.reach, self.reader)
+
+    @cached_property
+    def users(self) -> Users:
+        """Give who uses the functions of the project."""
+        from asyncfix.users import Users
+
+        values, trees = self.reach.values, self.tree
+        return Users(self.project, values, self.catalog, trees, is_test)
 
 
 class Context:

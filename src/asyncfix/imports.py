@@ -132,11 +132,13 @@ def _choose(
     blocks: list[list[ast.Import | ast.ImportFrom]], module: str, near: str | None
 ) -> list[ast.Import | ast.ImportFrom] | None:
     top = module.partition(".")[0]
+    standard = top in sys.stdlib_module_names
     for wanted in (top, near):
+        if (wanted in sys.stdlib_module_names) != standard:
+            continue
         for block in blocks:
             if any(_top(statement) == wanted for statement in block):
                 return block
-    standard = top in sys.stdlib_module_names
     for block in blocks:
         if all((_top(each) in sys.stdlib_module_names) == standard for each in block):
             if _top(block[0]) != ".":
@@ -197,7 +199,8 @@ def _first_import(
     )
     start = tree.lines.span(line, line)[0]
     if blocks and first is blocks[0][0]:
-        gap = newline
+        # A block of its own: none of those that stand there was the right one.
+        gap = newline * 2
     else:
         gap = newline * (3 if hasattr(first, "decorator_list") else 2)
     return Edit(start, start, words.encode() + gap)
