@@ -57,7 +57,14 @@ def read(context: Context) -> Block | Doubt | None:
     target = item.optional_vars
     if not isinstance(target, ast.Name):
         return _escapes(f"the session is stored at line {target.lineno}")
-    uses = list(_uses(context, statement, target.id, item))
+    another = _another(context, kind, item)
+    if another:
+        return refusal(
+            "session-several",
+            f"{context.function.name} opens another session at line {another}",
+            "open one for both, if they may share cookies and arguments",
+        )
+    uses = list(_uses(context, statement, target.id))
     if any(_hands_down(context, use) for use in uses):
         return None
     requests = [each for use in uses if (each := _request(context, use, kind))]
@@ -67,7 +74,7 @@ def read(context: Context) -> Block | Doubt | None:
         doubt = _misused(context, use, statement, kind)
         if doubt is not None:
             return doubt
-    if _most(statement, frozenset(requests)) > 1:
+    if most(statement, frozenset(requests)) > 1:
         lines = sorted({each.lineno for each in requests})
         return refusal(
             "session-state",
@@ -179,9 +186,18 @@ def _by_hand(context: Context, kind: Kind) -> Doubt | None:
 # -- uses ---------------------------------------------------------------------
 
 
-def _uses(
-    context: Context, statement: ast.AsyncWith, name: str, item: ast.withitem
-) -> Iterator[ast.Name]:
+def _another(context: Context, kind: Kind, item: ast.withitem) -> int:
+    """Give the line where the function opens a second session, 0 if it does not."""
+    for node in ast.walk(context.function):
+        if isinstance(node, ast.withitem) and node is not item:
+            made = node.context_expr
+            if isinstance(made, ast.Call):
+                if context.qualified_name(made.func) == kind.name:
+                    return made.lineno
+    return 0
+
+
+def _uses(context: Context, statement: ast.AsyncWith, name: str) -> Iterator[ast.Name]:
     """Give the reads of the session: in its block, and of its name further down."""
     inside = set(ast.walk(statement))
     for node in ast.walk(context.function):
@@ -269,23 +285,23 @@ def _connector(kind: Kind) -> str:
     return "keep one client per user, for as long as that user's work takes"
 
 
-def _most(node: ast.AST, requests: frozenset[ast.Call]) -> int:
-    """Give how many of the requests one way through the code makes at the most."""
+def most(node: ast.AST, requests: frozenset[ast.Call]) -> int:
+    """Give how many of some calls one way through the code makes at the most."""
     if node in requests:
-        inner = sum(_most(each, requests) for each in ast.iter_child_nodes(node))
+        inner = sum(most(each, requests) for each in ast.iter_child_nodes(node))
         return 1 + inner
     if isinstance(node, (ast.If, ast.IfExp)):
         ways = [node.body, node.orelse]
-        return _most(node.test, requests) + max(_all(way, requests) for way in ways)
+        return most(node.test, requests) + max(_all(way, requests) for way in ways)
     if isinstance(node, ast.Match):
         ways = [case.body for case in node.cases]
-        return _most(node.subject, requests) + max(_all(w, requests) for w in ways)
-    return sum(_most(each, requests) for each in ast.iter_child_nodes(node))
+        return most(node.subject, requests) + max(_all(w, requests) for w in ways)
+    return sum(most(each, requests) for each in ast.iter_child_nodes(node))
 
 
 def _all(way: ast.AST | Iterable[ast.AST], requests: frozenset[ast.Call]) -> int:
     nodes = [way] if isinstance(way, ast.AST) else way
-    return sum(_most(each, requests) for each in nodes)
+    return sum(most(each, requests) for each in nodes)
 
 
 def _bound_at(context: Context, name: str, item: ast.withitem) -> int:
@@ -350,10 +366,13 @@ def split(block: Block, loop: ast.stmt | None) -> Split | Doubt:
             )
         if _is_fixed(context, value, changing):
             keep = loop is not None or name not in kind.options
-        elif name in kind.options and _can_move(block, value):
-            keep = False
-        else:
+        elif name not in kind.options:
             return _own_session(block, value, name)
+        else:
+            doubt = _stays(block, name, value)
+            if doubt is not None:
+                return doubt
+            keep = False
         if not keep:
             for request in block.requests:
                 if any(each.arg in (name, None) for each in request.keywords):
@@ -447,20 +466,54 @@ def _changing(context: Context, loop: ast.stmt) -> frozenset[str]:
     return found
 
 
-def _can_move(block: Block, value: ast.expr) -> bool:
-    """Tell whether the request gets the same value if it works it out itself."""
+def _stays(block: Block, name: str, value: ast.expr) -> Doubt | None:
+    """Say why the request might get another value if it works it out itself."""
+    context = block.context
     nodes = list(ast.walk(value))
+    what = f"{name}={context.tree.text(value)}"
     bad = (ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr, *_COMPREHENSIONS)
     if any(isinstance(node, (*bad, *_FUNCTIONS)) for node in nodes):
-        return False
+        return _moves_not(f"{what} does more than to give a value")
+    if block.kind.module == "aiohttp" and name == "timeout":
+        # None is the default for a session, and no limit at all for a request.
+        if not _is_timeout(context, value):
+            return _moves_not(f"{what} may be None, which a request takes otherwise")
     stored = _stored(block.statement)
     names = {node.id for node in nodes if isinstance(node, ast.Name)}
     if names & stored:
+        return _moves_not(f"{what} is given another value inside the block")
+    others = _read_besides(block.statement, context.call)
+    plain = all(_is_plain(context, node) for node in nodes)
+    if plain and not (names - {"self"}) & others:
+        return None
+    if len(block.requests) == 1 and _comes_first(block, block.requests[0]):
+        return None
+    return _moves_not(
+        f"code between the session and the request might change what {what} gives"
+    )
+
+
+def _moves_not(reason: str) -> Doubt:
+    advice = "give the request its own value by hand"
+    return refusal("session-args", reason, advice)
+
+
+def _is_timeout(context: Context, value: ast.expr) -> bool:
+    """Tell whether a value is surely an aiohttp.ClientTimeout."""
+    if isinstance(value, ast.Call):
+        return context.qualified_name(value.func) == "aiohttp.ClientTimeout"
+    said = ast.unparse(value)
+    site = context.site
+    known = context.model.users.outside(site.path, site.function, said)
+    if known != "aiohttp.ClientTimeout":
         return False
-    others = _read_besides(block.statement, block.context.call)
-    if not names & others and all(_is_plain(block.context, node) for node in nodes):
-        return True
-    return len(block.requests) == 1 and _comes_first(block, block.requests[0])
+    # What is known of a name leaves None out: it may be that besides.
+    bound = context.project.names(site.path, site.function).get(said)
+    return (
+        isinstance(value, ast.Name)
+        and bool(bound)
+        and all("ClientTimeout()" in each.target for each in bound)
+    )
 
 
 def _is_plain(context: Context, node: ast.AST) -> bool:
@@ -468,13 +521,26 @@ def _is_plain(context: Context, node: ast.AST) -> bool:
     if isinstance(node, ast.Call):
         return context.qualified_name(node.func) in VALUES
     if isinstance(node, ast.Attribute):
-        return context.qualified_name(node) in VALUES
+        return context.qualified_name(node) in VALUES or _is_set_once(context, node)
     if isinstance(node, ast.Name):
         return (
             _is_local_name(context, node.id) or context.qualified_name(node) is not None
         )
     return not isinstance(
         node, (ast.Subscript, ast.BinOp, ast.Compare, ast.BoolOp, ast.IfExp)
+    )
+
+
+def _is_set_once(context: Context, node: ast.Attribute) -> bool:
+    """Tell whether only constructors of its file set an attribute of `self`."""
+    first = context.facts.scopes[context.site.function].first
+    if not isinstance(node.value, ast.Name) or node.value.id != first or not first:
+        return False
+    scopes = context.facts.scopes
+    return all(
+        scopes[each.scope].name == "__init__"
+        for each in context.facts.attributes
+        if each.name == node.attr
     )
 
 

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from asyncfix import Call, Context, Doubt, Place, Site
-from asyncfix_codemods._session_block import refusal
-from asyncfix_codemods._session_signature import signature_is_free
+from asyncfix_codemods._session_block import most, refusal
+from asyncfix_codemods._session_signature import signature_is_free, uses_allow
 
 _LOOPS = (ast.For, ast.AsyncFor, ast.While)
 _DEFS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
 _LEAVES = (ast.Return, ast.Break, ast.Continue, ast.Yield, ast.YieldFrom, ast.Raise)
+_BRANCHES = (ast.If, ast.IfExp, ast.Match, ast.ExceptHandler, ast.BoolOp)
 _FARTHEST = 3
 # A function that is given its result later, in the same task or in one of its own.
 _TASKS = ("asyncio.create_task", "asyncio.ensure_future")
@@ -72,12 +73,14 @@ class Search:
         self.wanted = context.site.wanted
         self.doubts: list[Doubt] = []
         """Why callers that fan out cannot own the session."""
+        self.broken = False
+        """A function between may not pass the session on: then nobody shares it."""
         self._owners: list[Owner] = []
         self._links: dict[Place, Link] = {}
 
     def owners(self, place: Place) -> Owners | None:
         """Give who can own the session of a function; None where nobody can."""
-        if not self._climb(place, {place}):
+        if not self._climb(place, {place}) or self.broken:
             return None
         return Owners(tuple(self._owners), tuple(self._links.values()))
 
@@ -95,9 +98,14 @@ class Search:
             if owner is not None:
                 self._owners.append(owner)
                 found = True
-            elif len(below) <= _FARTHEST and all(map(_is_plainly_awaited, contexts)):
+            elif len(below) <= _FARTHEST and all(map(_passes_through, contexts)):
                 doubt = signature_is_free(contexts[0], caller)
                 if doubt is None and self._climb(caller, below | {caller}):
+                    doubt = uses_allow(contexts[0], caller)
+                    if doubt is not None:
+                        self.doubts.append(doubt)
+                        self.broken = True
+                        return False
                     passed = tuple(each.call for each in contexts)
                     self._links[caller] = Link(caller, contexts[0], passed)
                     found = True
@@ -126,9 +134,15 @@ class Search:
     def _owner(self, contexts: list[Context]) -> Owner | None:
         """Give the owner that one coroutine's calls make of it, if any."""
         fans = []
+        calls = frozenset(each.call for each in contexts)
+        # One call after the other; of those in branches only one is made.
+        several = most(contexts[0].function, calls) > 1 and not any(
+            map(_is_in_branch, contexts)
+        )
+        repeated = any(fan(context) for context in contexts)
         for context in contexts:
             doubt = _cannot_pass(context)
-            found = fan(context, alone=len(contexts) > 1)
+            found = fan(context, alone=several and not repeated)
             if isinstance(found, Doubt):
                 self.doubts.append(found)
                 return None
@@ -150,9 +164,9 @@ class Search:
         if doubt is not None:
             self.doubts.append(doubt)
             return None
-        calls = tuple(each.call for each in fans)
+        passed = tuple(each.call for each in fans)
         name = self._open_already(context, statements)
-        return Owner(context, statements, calls, together, tolerant, name)
+        return Owner(context, statements, passed, together, tolerant, name)
 
     def _open_already(self, context: Context, statements: tuple[ast.stmt, ...]) -> str:
         """Give the name of a plain session of the class that is open round statements."""
@@ -230,11 +244,36 @@ def fan(context: Context, alone: bool = False) -> Fan | Doubt | None:
             many = True
         elif isinstance(above, (ast.GeneratorExp, *_DEFS)):
             return None
+    if _is_rare(context):
+        return None
     statement = _outermost(context, tree.statement(node))
     in_loop = isinstance(statement, _LOOPS) and _turns(statement, node)
     if not (many or in_loop or alone):
         return None
     return Fan(call, statement, statement, together, tolerant)
+
+
+def _is_in_branch(context: Context) -> bool:
+    return any(
+        isinstance(above, (*_BRANCHES, ast.Try))
+        and below is not getattr(above, "test", None)
+        for above, below in context.within()
+    )
+
+
+def _is_rare(context: Context) -> bool:
+    """Tell whether a call is made in a branch of a branch, or after an error.
+
+    A session that is opened for nothing costs; httpx loads certificates for it.
+    """
+    branches = 0
+    for above, below in context.within():
+        if isinstance(above, ast.ExceptHandler):
+            return True
+        branches += isinstance(above, _BRANCHES) and below is not getattr(
+            above, "test", None
+        )
+    return branches > 1
 
 
 def _turns(loop: ast.stmt, node: ast.AST) -> bool:
@@ -390,7 +429,14 @@ def _cannot_pass(context: Context) -> Doubt | None:
     return None
 
 
-def _is_plainly_awaited(context: Context) -> bool:
+def _passes_through(context: Context) -> bool:
+    """Tell whether a function that is called always makes this call, and awaits it."""
+    if _is_in_branch(context):
+        return False
+    line = context.call.lineno
+    for node in ast.walk(context.function):
+        if isinstance(node, ast.Return) and node.lineno < line:
+            return False  # mostly it may not come here: no session for nothing
     above = context.tree.parent(context.node)
     if isinstance(above, ast.Call):
         if context.qualified_name(above.func) != "asyncio.wait_for":

@@ -54,7 +54,7 @@ def above_loop(block: Block, args: Split, loop: ast.stmt) -> Part:
         changes |= _requests(slice_, block, args, call)
         new = write.changed(slice_.nodes, changes)
         made = write.without_arguments(call, _named(args.moved))
-        return [write.entering(made, block.name, new)]
+        return [write.entering(made, block.name, new, slice_.indent)]
 
     return Part((loop,), make)
 
@@ -109,7 +109,7 @@ def in_function(block: Block, args: Split, parameter: Parameter, stack: str) -> 
         changes[call] = either
         if stack:
             changes[held] = partial(
-                _stacked, block, parameter, names, stack, held, call
+                _stacked, block, parameter, names, stack, held, call, slice_.indent
             )
         (function,) = write.changed(slice_.nodes, changes)
         return [_with_parameter(cst.ensure_type(function, cst.FunctionDef), parameter)]
@@ -124,6 +124,7 @@ def _stacked(
     stack: str,
     held: cst.With,
     call: cst.Call,
+    indent: str,
     node: cst.CSTNode,
 ) -> cst.CSTNode:
     """Give the block of a session that is entered on a stack, unless it was given."""
@@ -142,7 +143,7 @@ def _stacked(
     body: list[cst.BaseStatement] = []
     if block.name == name:
         assign = cst.Assign([cst.AssignTarget(cst.Name(name))], enter)
-        block_ = cst.IndentedBlock([cst.SimpleStatementLine([assign])])
+        block_ = cst.IndentedBlock([cst.SimpleStatementLine([assign])], indent=indent)
         body.append(cst.If(write.is_none(name, False), block_))
     else:
         value = cst.IfExp(write.is_none(name, True), cst.Name(name), enter)
@@ -152,7 +153,10 @@ def _stacked(
     inner = with_.with_changes(leading_lines=())
     body += [inner.with_changes(items=rest)] if rest else write.opened(inner)
     items = [*with_.items[:place], write.stack(names, stack)]
-    outer = with_.with_changes(items=items, body=cst.IndentedBlock(body))
+    own_indent = getattr(with_.body, "indent", None) or indent
+    outer = with_.with_changes(
+        items=items, body=cst.IndentedBlock(body, indent=own_indent)
+    )
     if len(items) == 1:
         outer = outer.with_changes(
             lpar=cst.MaybeSentinel.DEFAULT, rpar=cst.MaybeSentinel.DEFAULT
@@ -231,7 +235,7 @@ def in_owner(owner: Owner, opening: Opening, passed_as: str) -> Part:
         if opening.limit:
             arguments.append(_limit(opening, names))
         call = write.with_arguments(cst.Call(write.dotted(spelled)), arguments)
-        return [write.entering(call, opening.name, new)]
+        return [write.entering(call, opening.name, new, slice_.indent)]
 
     context: Context = owner.context
     return Part(owner.statements, make, context, guards=("N3",), needs=opening.needs)
@@ -244,5 +248,8 @@ def _limit(opening: Opening, names: Names) -> cst.Arg:
     name, _, value = opening.limit.partition("=")
     call = cst.ensure_type(cst.parse_expression(value), cst.Call)
     func = cst.ensure_type(call.func, cst.Attribute)
-    local = func.with_changes(value=write.dotted(names[opening.module]))
+    module = opening.spelled.rpartition(".")[0]
+    if opening.module in names.local:
+        module = names[opening.module]
+    local = func.with_changes(value=write.dotted(module))
     return write.keyword(name, call.with_changes(func=local))

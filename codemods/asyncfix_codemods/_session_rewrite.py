@@ -64,7 +64,9 @@ def with_arguments(call: cst.Call, added: Sequence[cst.Arg]) -> cst.Call:
     gap: cst.BaseParenthesizableWhitespace = cst.SimpleWhitespace(" ")
     trailing: cst.Comma | cst.MaybeSentinel = cst.MaybeSentinel.DEFAULT
     if own:
-        if not call.whitespace_before_args.empty:
+        if len(own) > 1 and isinstance(own[0].comma, cst.Comma):
+            gap = own[0].comma.whitespace_after
+        elif isinstance(own[-1].comma, cst.Comma):
             gap = call.whitespace_before_args
         trailing, last = own[-1].comma, own[-1]
         closing: cst.BaseParenthesizableWhitespace = last.whitespace_after_arg
@@ -120,9 +122,7 @@ def with_parameter(
     import libcst as cst
 
     params = function.params
-    first = function.whitespace_before_params
-    gap = first if not first.empty else cst.SimpleWhitespace(" ")
-    star: cst.BaseParenthesizableWhitespace = gap
+    gap: cst.BaseParenthesizableWhitespace = cst.SimpleWhitespace(" ")
     own = [*params.posonly_params, *params.params]
     if isinstance(params.star_arg, cst.Param):
         own.append(params.star_arg)
@@ -131,6 +131,10 @@ def with_parameter(
     closing: cst.BaseParenthesizableWhitespace = cst.SimpleWhitespace("")
     if own:
         last = own[-1]
+        if len(own) > 1 and isinstance(own[0].comma, cst.Comma):
+            gap = own[0].comma.whitespace_after
+        elif isinstance(last.comma, cst.Comma):
+            gap = function.whitespace_before_params
         trailing, closing = last.comma, last.whitespace_after_param
         new_last = last.with_changes(
             comma=cst.Comma(whitespace_after=gap),
@@ -152,7 +156,7 @@ def with_parameter(
     )
     changes: dict[str, object] = {"kwonly_params": [*params.kwonly_params, more]}
     if not params.kwonly_params and not isinstance(params.star_arg, cst.Param):
-        changes["star_arg"] = cst.ParamStar(cst.Comma(whitespace_after=star))
+        changes["star_arg"] = cst.ParamStar(cst.Comma(whitespace_after=gap))
     return function.with_changes(params=params.with_changes(**changes))
 
 
@@ -189,9 +193,9 @@ def holder(nodes: Sequence[cst.CSTNode], call: cst.CSTNode) -> cst.With:
 
 
 def entering(
-    call: cst.BaseExpression, name: str, body: Sequence[cst.CSTNode]
+    call: cst.BaseExpression, name: str, body: Sequence[cst.CSTNode], indent: str
 ) -> cst.With:
-    """Give `async with call as name:` round statements."""
+    """Give `async with call as name:` round statements, a step of indentation deeper."""
     import libcst as cst
 
     first, *rest = body
@@ -206,7 +210,9 @@ def entering(
     bare = first.with_changes(leading_lines=())
     return cst.With(
         [item],
-        cst.IndentedBlock([cast("cst.BaseStatement", each) for each in (bare, *rest)]),
+        cst.IndentedBlock(
+            [cast("cst.BaseStatement", each) for each in (bare, *rest)], indent=indent
+        ),
         cst.Asynchronous(),
         lines,
     )

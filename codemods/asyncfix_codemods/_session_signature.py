@@ -21,6 +21,8 @@ _NEUTRAL_STARTS = ("backoff.on_",)
 _NEUTRAL_OF_CLASSES = frozenset(
     ("dataclasses.dataclass", "attr.s", "attr.define", "attrs.define", "typing.final")
 )
+# Bases that call no method of their own accord but their hooks.
+_DATA = frozenset(("pydantic.BaseModel", "pydantic.main.BaseModel", "msgspec.Struct"))
 # They keep a function and call it with arguments of their own.
 _TAKERS = frozenset(("builtins.map", "functools.partial"))
 _WRITE_IT = "write the optional parameter by hand, and see to that caller"
@@ -29,17 +31,11 @@ _WRITE_IT = "write the optional parameter by hand, and see to that caller"
 def signature_is_free(context: Context, place: Place) -> Doubt | None:
     """Give a doubt where a function may not get an optional keyword parameter.
 
-    `context` stands in the function that `place` names.
+    `context` stands in the function that `place` names. Asks the definition alone:
+    `uses_allow` asks the rest.
     """
     function, users = context.function, context.model.users
     name = function.name
-    if function.args.kwarg is not None:
-        return refusal(
-            "session-kwargs",
-            f"{name} takes **{function.args.kwarg.arg}: a `session` in it would be "
-            "taken for the parameter",
-            "name the arguments one by one",
-        )
     for decorator in users.scope(place).decorators:
         doubt = _decorated(context, place, decorator)
         if doubt is not None:
@@ -51,6 +47,20 @@ def signature_is_free(context: Context, place: Place) -> Doubt | None:
     doubt = _in_class(context, place)
     if doubt is not None:
         return doubt
+    if function.args.kwarg is not None:
+        return refusal(
+            "session-kwargs",
+            f"{name} takes **{function.args.kwarg.arg}: a `session` in it would be "
+            "taken for the parameter",
+            "name the arguments one by one",
+        )
+    return None
+
+
+def uses_allow(context: Context, place: Place) -> Doubt | None:
+    """Give a doubt where something else than calls is done with a function."""
+    users = context.model.users
+    name = users.scope(place).name
     for path, line in users.stand_ins(name):
         return refusal(
             "session-faked",
@@ -105,7 +115,12 @@ def _in_class(context: Context, place: Place) -> Doubt | None:
         known = users.outside(path, owner.parent, decorator)
         if known not in _NEUTRAL_OF_CLASSES:
             return owned(f"@{decorator} decides how {owner.name}.{name} is called")
+    defined = context.project.names(path, users.scope(place).parent).get(name)
+    if len(defined) > 1:
+        return owned(f"{name} is defined more than once (line {defined[0].line})")
     for base in bases:
+        if base is not None and base.name in _DATA:
+            continue
         if base is None or not base.path:
             said = base.name if base else " or ".join(owner.bases)
             return owned(f"{owner.name} is a {said}, which may call {name}")

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import ast
-import builtins
 import re
 
-from asyncfix import Codemod, Context, Doubt, Level, Part, Place, Plan
+from asyncfix import Codemod, Context, Doubt, Level, Place, Plan
 from asyncfix_codemods import _session_frameworks as frameworks
 from asyncfix_codemods import _session_parts as parts
-from asyncfix_codemods._session_block import Block, Split, read, refusal, split
+from asyncfix_codemods._session_block import Block, read, refusal, split
 from asyncfix_codemods._session_kinds import KINDS, STALE, Kind
-from asyncfix_codemods._session_owner import Link, Owner, Owners, Search, limits
-from asyncfix_codemods._session_signature import signature_is_free
+from asyncfix_codemods._session_names import SharedNames
+from asyncfix_codemods._session_owner import Search
+from asyncfix_codemods._session_signature import signature_is_free, uses_allow
 
 _LOOPS = (ast.For, ast.AsyncFor, ast.While)
 _FITTING = re.compile(r"(?:^|_)(?:session|client)$")
@@ -224,9 +224,11 @@ def _shared(block: Block, place: Place) -> Plan:
     search = Search(context)
     doubt = signature_is_free(context, place)
     owners = search.owners(place) if doubt is None else None
-    if owners is None:
+    if doubt is None and (owners is not None or not search.users.calls(place)):
+        doubt = uses_allow(context, place)
+    if owners is None or doubt is not None:
         return _refused(context, doubt or _nobody(search, place))
-    names = _Names(block, owners)
+    names = SharedNames(block, owners)
     if names.doubt is not None:
         return _refused(context, names.doubt)
     made = [parts.in_function(block, args, names.parameter(context), names.stack)]
@@ -272,131 +274,6 @@ def _nobody(search: Search, place: Place) -> Doubt:
         reason = f"no caller near by makes many calls of {name} (the first: {first})"
     return refusal(
         "session-callers", reason, "let what lives as long as the program own it"
-    )
-
-
-class _Names:
-    """The names that the parts of one fix give the session."""
-
-    def __init__(self, block: Block, owners: Owners) -> None:
-        self.block = block
-        self.owners = owners
-        self.doubt: Doubt | None = None
-        own = block.name
-        first = own if _FITTING.search(own) else "session"
-        candidates = dict.fromkeys((first, "session", "http_session"))
-        free = [each for each in candidates if self._is_free(each)]
-        self.name = free[0] if free else ""
-        self.stack = ""
-        context = block.context
-        if context.settings.target < (3, 10):
-            stacks = ("stack", "session_stack")
-            unused = [each for each in stacks if not _is_used(context, each)]
-            self.stack = unused[0] if unused else ""
-            if not unused:
-                self.doubt = _taken("stack", context)
-        if not free:
-            self.doubt = _taken("session", context)
-
-    def _is_free(self, name: str) -> bool:
-        """Tell whether a name means nothing else wherever a part will use it."""
-        block = self.block
-        own = name == block.name and not block.bound_at
-        if not own and _is_used(block.context, name):
-            return False
-        if name == block.name and block.bound_at:
-            return False
-        contexts = [each.context for each in self.owners.links]
-        contexts += [o.context for o in self.owners.owners if not o.open_as]
-        return not any(_is_used(each, name) for each in contexts)
-
-    def parameter(self, context: Context) -> parts.Parameter:
-        """Give the parameter of the function that opened the session."""
-        spelled = context.spelled
-        root = spelled.partition(".")[0]
-        site = context.site
-        bound = context.project.visible(site.path, site.function, root)
-        usable = bool(bound) and bound[0].scope == 0
-        typed = usable and _is_annotated(context.function)
-        return parts.Parameter(self.name, spelled if typed else "", _as_text(context))
-
-    def link(self, link: Link) -> Part:
-        """Give the part of a function that passes the session on."""
-        context = link.context
-        spelled, needs = self._spelled(context)
-        if not _is_annotated(context.function):
-            spelled, needs = "", ()
-        short = spelled.rpartition(".")[2] if needs else spelled
-        parameter = parts.Parameter(self.name, short, _as_text(context))
-        return parts.in_link(link, parameter, self.name, needs)
-
-    def owner(self, owner: Owner, args: Split) -> Part:
-        """Give the part of a caller that opens the session."""
-        kind = self.block.kind
-        if owner.open_as:
-            opening = parts.Opening(owner.open_as, "", (), "", kind.module, ())
-            return parts.in_owner(owner, opening, self.name)
-        spelled, needs = self._spelled(owner.context)
-        limit = ""
-        named = {each.arg for each in args.kept}
-        bounded = any(limits(owner.context)) or any(limits(self.block.context))
-        waits = kind.module == "httpx" or any(e.arg == "timeout" for e in args.moved)
-        if owner.together and not bounded and waits:
-            if kind.limit.partition("=")[0] not in named:
-                limit, needs = kind.limit, (kind.module,)
-        opening = parts.Opening(
-            self.name, spelled, args.kept, limit, kind.module, needs
-        )
-        return parts.in_owner(owner, opening, self.name)
-
-    def _spelled(self, context: Context) -> tuple[str, tuple[str, ...]]:
-        """Give the class as another file writes it, and what that file must import."""
-        kind, site = self.block.kind, context.site
-        for said in (self.block.context.spelled, kind.name, kind.short):
-            known = context.project.qualified_name(site.path, site.function, said)
-            bound = context.project.visible(
-                site.path, site.function, said.partition(".")[0]
-            )
-            if known == kind.name and bound[0].scope == 0 and not bound[0].flags:
-                return said, ()
-        return kind.name, (kind.module,)
-
-
-def _is_annotated(function: ast.AsyncFunctionDef) -> bool:
-    args = function.args
-    every = [*args.posonlyargs, *args.args, *args.kwonlyargs]
-    return function.returns is not None or any(each.annotation for each in every)
-
-
-def _as_text(context: Context) -> bool:
-    """Tell whether `X | None` must be a string to be an annotation there."""
-    if context.settings.target >= (3, 10):
-        return False
-    return not any(
-        isinstance(each, ast.ImportFrom)
-        and each.module == "__future__"
-        and any(name.name == "annotations" for name in each.names)
-        for each in context.tree.module.body
-    )
-
-
-def _is_used(context: Context, name: str) -> bool:
-    """Tell whether a coroutine, or what it can see, uses a name for something."""
-    if hasattr(builtins, name):
-        return True
-    for node in ast.walk(context.function):
-        if isinstance(node, ast.Name) and node.id == name:
-            return True
-        if isinstance(node, ast.arg) and node.arg == name:
-            return True
-    return bool(context.project.visible(context.site.path, context.site.function, name))
-
-
-def _taken(name: str, context: Context) -> Doubt:
-    return refusal(
-        "session-name",
-        f"{name} is another name in {context.function.name} or where it is called",
-        "give the parameter a free name",
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from difflib import SequenceMatcher
 from typing import NamedTuple
 
 
@@ -113,14 +114,9 @@ def _regions(
 
 
 def _matched(old: list[bytes], new: list[bytes], first: int) -> list[int | None]:
-    """Match equal lines at both ends of a touched run of lines."""
+    """Match equal lines of a touched run of lines, in their order."""
     origin: list[int | None] = [None] * len(new)
-    head = 0
-    while head < min(len(old), len(new)) and old[head] == new[head]:
-        origin[head] = first + head
-        head += 1
-    tail = 1
-    while tail <= min(len(old), len(new)) - head and old[-tail] == new[-tail]:
-        origin[-tail] = first + len(old) - tail
-        tail += 1
+    for block in SequenceMatcher(None, old, new, autojunk=False).get_matching_blocks():
+        for step in range(block.size):
+            origin[block.b + step] = first + block.a + step
     return origin

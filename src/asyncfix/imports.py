@@ -75,6 +75,10 @@ def addition(tree: Tree, module: str, local: str, near: str | None) -> Edit:
     words = f"import {module}" if local == module else f"import {module} as {local}"
     blocks = _blocks(tree)
     block = _choose(blocks, module, near)
+    if block is None and module.partition(".")[0] not in sys.stdlib_module_names:
+        own = [each for each in blocks if _is_standard(each)]
+        if own:  # a block of its own below the standard library's
+            return _after_line(tree, own[-1][-1].end_lineno or 1, words, apart=True)
     if block is None:
         return _first_import(tree, words, blocks)
     before = _before(block, module)
@@ -86,12 +90,17 @@ def addition(tree: Tree, module: str, local: str, near: str | None) -> Edit:
     return _after_line(tree, last, words)
 
 
-def _after_line(tree: Tree, line: int, words: str) -> Edit:
+def _after_line(tree: Tree, line: int, words: str, apart: bool = False) -> Edit:
     end = tree.lines.span(line, line)[1]
     newline = tree.lines.newline(line)
+    gap = newline if apart else b""
     if tree.lines.text[end - 1 : end] in (b"\n", b"\r"):
-        return Edit(end, end, words.encode() + newline)
-    return Edit(end, end, newline + words.encode())
+        return Edit(end, end, gap + words.encode() + newline)
+    return Edit(end, end, newline + gap + words.encode())
+
+
+def _is_standard(block: list[ast.Import | ast.ImportFrom]) -> bool:
+    return all(_top(each) in sys.stdlib_module_names for each in block)
 
 
 def _blocks(tree: Tree) -> list[list[ast.Import | ast.ImportFrom]]:
@@ -133,9 +142,9 @@ def _choose(
 ) -> list[ast.Import | ast.ImportFrom] | None:
     top = module.partition(".")[0]
     standard = top in sys.stdlib_module_names
+    if (near in sys.stdlib_module_names) != standard:
+        near = None
     for wanted in (top, near):
-        if (wanted in sys.stdlib_module_names) != standard:
-            continue
         for block in blocks:
             if any(_top(statement) == wanted for statement in block):
                 return block
@@ -199,8 +208,7 @@ def _first_import(
     )
     start = tree.lines.span(line, line)[0]
     if blocks and first is blocks[0][0]:
-        # A block of its own: none of those that stand there was the right one.
-        gap = newline * 2
+        gap = newline * 2  # another kind of import
     else:
         gap = newline * (3 if hasattr(first, "decorator_list") else 2)
     return Edit(start, start, words.encode() + gap)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from asyncfix import facts as f
 from asyncfix.catalog import Catalog
 from asyncfix.link import Project
+from asyncfix.modules import join
 from asyncfix.reach import Place
 from asyncfix.references import Reference, References
 from asyncfix.tree import Tree
@@ -20,7 +21,8 @@ from asyncfix.value import CLASS, FUNCTION, Value
 from asyncfix.values import Values
 
 # A name that more files hold is everybody's: its uses are not told apart.
-_MOST_FILES = 100
+_MOST_FILES = 60
+_MOST_IMPORTS = 400
 
 
 class Call(NamedTuple):
@@ -145,3 +147,24 @@ class Users:
                 for binding in self.project.names(base.path, base.scope).get(name):
                     return base.path, binding.line
         return None
+
+    def imports_first(self, path: str, module: str) -> bool:
+        """Tell whether importing a file surely imports a library's module, too.
+
+        By its own imports at the top level, or by those of the project's files that
+        it imports there. What stands under a condition counts for nothing.
+        """
+        seen, todo = {path}, [path]
+        while todo and len(seen) < _MOST_IMPORTS:
+            here = todo.pop(0)
+            for binding in self.project.files[here].outer:
+                if binding.kind > f.STAR or binding.scope or binding.flags:
+                    continue
+                target, _, name = binding.target.partition(":")
+                if target == module or target.startswith(f"{module}."):
+                    return True
+                for said in (target, join(target, name) if name else target):
+                    fresh = set(self.project.resolve(here, said)) - seen
+                    seen |= fresh
+                    todo += sorted(fresh)
+        return False
