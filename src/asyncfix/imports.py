@@ -75,10 +75,6 @@ def addition(tree: Tree, module: str, local: str, near: str | None) -> Edit:
     words = f"import {module}" if local == module else f"import {module} as {local}"
     blocks = _blocks(tree)
     block = _choose(blocks, module, near)
-    if block is None and module.partition(".")[0] not in sys.stdlib_module_names:
-        own = [each for each in blocks if _is_standard(each)]
-        if own:  # a block of its own below the standard library's
-            return _after_line(tree, own[-1][-1].end_lineno or 1, words, apart=True)
     if block is None:
         return _first_import(tree, words, blocks)
     before = _before(block, module)
@@ -90,17 +86,12 @@ def addition(tree: Tree, module: str, local: str, near: str | None) -> Edit:
     return _after_line(tree, last, words)
 
 
-def _after_line(tree: Tree, line: int, words: str, apart: bool = False) -> Edit:
+def _after_line(tree: Tree, line: int, words: str) -> Edit:
     end = tree.lines.span(line, line)[1]
     newline = tree.lines.newline(line)
-    gap = newline if apart else b""
     if tree.lines.text[end - 1 : end] in (b"\n", b"\r"):
-        return Edit(end, end, gap + words.encode() + newline)
-    return Edit(end, end, newline + gap + words.encode())
-
-
-def _is_standard(block: list[ast.Import | ast.ImportFrom]) -> bool:
-    return all(_top(each) in sys.stdlib_module_names for each in block)
+        return Edit(end, end, words.encode() + newline)
+    return Edit(end, end, newline + words.encode())
 
 
 def _blocks(tree: Tree) -> list[list[ast.Import | ast.ImportFrom]]:
@@ -141,13 +132,11 @@ def _choose(
     blocks: list[list[ast.Import | ast.ImportFrom]], module: str, near: str | None
 ) -> list[ast.Import | ast.ImportFrom] | None:
     top = module.partition(".")[0]
-    standard = top in sys.stdlib_module_names
-    if (near in sys.stdlib_module_names) != standard:
-        near = None
     for wanted in (top, near):
         for block in blocks:
             if any(_top(statement) == wanted for statement in block):
                 return block
+    standard = top in sys.stdlib_module_names
     for block in blocks:
         if all((_top(each) in sys.stdlib_module_names) == standard for each in block):
             if _top(block[0]) != ".":
@@ -208,7 +197,7 @@ def _first_import(
     )
     start = tree.lines.span(line, line)[0]
     if blocks and first is blocks[0][0]:
-        gap = newline * 2  # another kind of import
+        gap = newline
     else:
         gap = newline * (3 if hasattr(first, "decorator_list") else 2)
     return Edit(start, start, words.encode() + gap)
