@@ -512,7 +512,10 @@ def _is_timeout(context: Context, value: ast.expr) -> bool:
     return (
         isinstance(value, ast.Name)
         and bool(bound)
-        and all("ClientTimeout()" in each.target for each in bound)
+        and all(
+            each.target.endswith("ClientTimeout()") and "|" not in each.target
+            for each in bound
+        )
     )
 
 

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from asyncfix.codemod import Codemod, Context, Model, Names, Part, Plan, Site
     from asyncfix.guards import GUARDS
+    from asyncfix.guards.ahead import goes_ahead
     from asyncfix.model import (
         NEW_AWAIT,
+        NEW_THREAD,
         AsyncfixError,
         Doubt,
         Finding,
@@ -32,6 +34,7 @@ __version__ = "0.1.0"
 __all__ = [
     "GUARDS",
     "NEW_AWAIT",
+    "NEW_THREAD",
     "AsyncfixError",
     "Call",
     "Chain",
@@ -52,6 +55,7 @@ __all__ = [
     "Slice",
     "Step",
     "__version__",
+    "goes_ahead",
     "runs_elsewhere",
 ]
 
@@ -70,6 +74,8 @@ _HOMES = {
     "Site": "codemod",
     "GUARDS": "guards",
     "NEW_AWAIT": "model",
+    "NEW_THREAD": "model",
+    "goes_ahead": "guards.ahead",
     "runs_elsewhere": "offload",
     "Step": "reach",
     "AsyncfixError": "model",

@@ -15,6 +15,12 @@ from pathlib import Path
 NEW_AWAIT = (
     "N1", "N2", "S1", "E1", "N3", "A1", "A2", "A3", "A3-callers", "A4", "C1", "C2", "E2",
 )  # fmt: skip
+# The guards that a call handed to a thread needs besides them.
+NEW_THREAD = (
+    "thread-affinity", "thread-loop", "thread-context", "thread-exception", "thread-stop",
+    "thread-generator", "thread-state", "thread-lock", "thread-cleanup",
+    "thread-arguments", "thread-unknown",
+)  # fmt: skip
 
 
 class AsyncfixError(Exception):
@@ -103,6 +109,16 @@ class Settings:
     """The table [tool.asyncfix.catalog] as it stands; `Catalog` checks it."""
     severity: str = "medium"
     """The least severity of a blocking call that is reported."""
+    min_severity: str = "high"
+    """The least severity of a blocking call that is rewritten."""
+    offload: str = "auto"
+    """How a call is handed to a thread: run_in_executor, to_thread, or auto."""
+    executor: str = ""
+    """`package.module:name` of the executor to use; empty is the loop's own."""
+    offload_drivers: bool = False
+    """Calls of drivers with an async counterpart may be handed to a thread."""
+    prefer: tuple[str, ...] = ("native", "offload", "colour")
+    """The ways to mend a blocking call, the most wanted first."""
 
     def applies(self, level: Level) -> bool:
         """Tell whether a fix of this level is made in this run."""
