@@ -8,7 +8,8 @@ import re
 
 from asyncfix import Context, Doubt, Part
 from asyncfix_codemods import _session_parts as parts
-from asyncfix_codemods._session_block import Block, Split, refusal
+from asyncfix_codemods._session_arguments import Split
+from asyncfix_codemods._session_block import Block, refusal
 from asyncfix_codemods._session_owner import Link, Owner, Owners, limits
 
 _FITTING = re.compile(r"(?:^|_)(?:session|client)$")

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, cast
 
 from asyncfix import Context, Names, Part, Slice
 from asyncfix_codemods import _session_rewrite as write
-from asyncfix_codemods._session_block import Block, Split
+from asyncfix_codemods._session_arguments import Split
+from asyncfix_codemods._session_block import Block
 from asyncfix_codemods._session_owner import Link, Owner
 
 if TYPE_CHECKING:

@@ -8,14 +8,14 @@ import re
 from asyncfix import Codemod, Context, Doubt, Level, Place, Plan
 from asyncfix_codemods import _session_frameworks as frameworks
 from asyncfix_codemods import _session_parts as parts
-from asyncfix_codemods._session_block import Block, read, refusal, split
+from asyncfix_codemods._session_arguments import split
+from asyncfix_codemods._session_block import Block, read, refusal
 from asyncfix_codemods._session_kinds import KINDS, STALE, Kind
 from asyncfix_codemods._session_names import SharedNames
 from asyncfix_codemods._session_owner import Search
 from asyncfix_codemods._session_signature import signature_is_free, uses_allow
 
 _LOOPS = (ast.For, ast.AsyncFor, ast.While)
-_FITTING = re.compile(r"(?:^|_)(?:session|client)$")
 _RETRY = re.compile(r"attempt|retr|tries", re.IGNORECASE)
 _RUNNERS = frozenset(("run", "run_until_complete"))
 
