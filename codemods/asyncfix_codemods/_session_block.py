@@ -113,10 +113,14 @@ def _is_local(context: Context, kind: Kind) -> bool:
 def _is_given(context: Context, kind: Kind) -> bool:
     """Tell whether the function takes a session, and opens one only without it."""
     arguments = context.function.args
-    every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
-    for each in every:
+    every = [*arguments.posonlyargs, *arguments.args]
+    defaults = [None] * (len(every) - len(arguments.defaults)) + arguments.defaults
+    pairs = [*zip(every, defaults, strict=True)]
+    pairs += zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
+    for each, default in pairs:
         said = ast.unparse(each.annotation) if each.annotation else ""
-        if kind.short in said or (_HTTP.search(each.arg) and "Depends" not in said):
+        by_default = isinstance(default, ast.Constant) and default.value is None
+        if kind.short in said or (by_default and _HTTP.search(each.arg)):
             return True
     for above, below in context.within():
         if isinstance(above, (ast.If, ast.IfExp)) and below is not above.test:

@@ -12,6 +12,7 @@ from asyncfix_codemods._session_arguments import Split
 from asyncfix_codemods._session_block import Block, refusal
 from asyncfix_codemods._session_owner import Link, Owner, Owners, limits
 
+_LOOPS = (ast.For, ast.AsyncFor, ast.While)
 _FITTING = re.compile(r"(?:^|_)(?:session|client)$")
 _FOR_TYPES = 2  # the flag of a binding under `if TYPE_CHECKING:`
 
@@ -26,6 +27,9 @@ class SharedNames:
         own = block.name
         first = own if _FITTING.search(own) else "session"
         candidates = dict.fromkeys((first, "session", "http_session"))
+        if any(isinstance(above, _LOOPS) for above, _ in block.context.within()):
+            # A second round would find a closed session in its own parameter.
+            candidates.pop(own, None)
         free = [each for each in candidates if self._is_free(each)]
         self.name = free[0] if free else ""
         self.stack = ""
