@@ -61,7 +61,7 @@ def uses_allow(context: Context, place: Place) -> Doubt | None:
     """Give a doubt where something else than calls is done with a function."""
     users = context.model.users
     name = users.scope(place).name
-    for path, line in users.stand_ins(name):
+    for path, line in users.stand_ins(place[0], name):
         return refusal(
             "session-faked",
             f"{path}:{line} puts a stand-in in the place of {name}, which takes no "

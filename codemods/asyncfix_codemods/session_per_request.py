@@ -178,7 +178,8 @@ def _nested(block: Block) -> Doubt | None:
 def _patched(context: Context, kind: Kind) -> Doubt | None:
     """Find tests that replace the class: where it is opened decides what they catch."""
     module = context.project.module_name(context.site.path)
-    for path, line in context.model.users.stand_ins(kind.short):
+    users = context.model.users
+    for path, line in users.stand_ins(context.site.path, kind.short):
         return refusal(
             "session-faked",
             f"{path}:{line} puts a stand-in in the place of {kind.short}",

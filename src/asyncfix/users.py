@@ -75,7 +75,7 @@ class Users:
         return self._calls[place]
 
     def _find(self, place: Place) -> Iterator[Call]:
-        for path in self._files(self.scope(place).name):
+        for path in self._reach(place):
             for use in self.project.files[path].calls:
                 last = use.name.rpartition(".")[2]
                 if last in self._spelled(self.scope(place).name):
@@ -95,34 +95,66 @@ class Users:
             if any(each in files[path].packed for each in spelled)
         ]
 
+    def _reach(self, place: Place) -> list[str]:
+        """Give the files that may use a function: one inside another, its own."""
+        path, _ = place
+        scope = self.scope(place)
+        around = self.project.enclosing(path, scope.parent, (f.FUNCTION, f.LAMBDA))
+        return self._files(scope.name) if around < 0 else [path]
+
     def others(self, place: Place) -> tuple[Reference, ...] | None:
         """Give every use that is no call: passed, registered, patched, overridden.
 
-        None where too many files hold the name. Raises LookupError where a file
+        None where too many files use the name. Raises LookupError where a file
         is not what it was.
         """
         if place not in self._others:
-            if len(self._files(self.scope(place).name)) > _MOST_FILES:
-                self._others[place] = None
-            else:
-                self._others[place] = tuple(
+            found: tuple[Reference, ...] | None = None
+            files = self._reach(place)
+            if len(files) > _MOST_FILES:
+                spelled = self._spelled(self.scope(place).name)
+                files = [path for path in files if self._uses(path, spelled)]
+            if len(files) <= _MOST_FILES:
+                found = tuple(
                     each
-                    for each in self._references.of(place)
+                    for each in self._references.of(place, files)
                     if each.kind not in ("called", "awaited")
                 )
+            self._others[place] = found
         return self._others[place]
 
-    def stand_ins(self, name: str) -> Iterator[tuple[str, int]]:
-        """Give what tests put in the place of things of a name: (file, line).
+    def _uses(self, path: str, spelled: frozenset[str]) -> bool:
+        """Tell whether a file says one of these names, alone or as the last one."""
+        facts = self.project.files[path]
+        said = [*facts.calls, *facts.references]
+        names = [use.name for use in said] + [each.target for each in facts.patches]
+        names += [scope.name for scope in facts.scopes]
+        names += [each.target.replace(":", ".") for each in facts.outer]
+        return any(name.rpartition(".")[2] in spelled for name in names)
 
-        By the name alone: fakes of a class, patches in strings, assignments.
+    def stand_ins(self, path: str, name: str) -> Iterator[tuple[str, int]]:
+        """Give what tests put in the place of a file's things of a name: (file, line).
+
+        Asked are the files that lead to this one, and what the tests among them import.
+
+        By the name alone: fakes of a class, patches in strings, assignments. A name
+        of a class counts where something of it is replaced, too.
         """
+        near = {path, *self.project.reached_by(path)}
+        for each in sorted(near):
+            if self._is_test(each):
+                near |= self.project.imports(each)
         for path in self._files(name):
+            if path not in near and not path.endswith("conftest.py"):
+                continue
             facts = self.project.files[path]
+            in_test = self._is_test(path)
             for patch in facts.patches:
-                if name in patch.target.split("."):
-                    yield path, patch.line
-            if self._is_test(path):
+                parts = patch.target.lstrip("*").split(".")
+                if in_test or patch.scope < 0:
+                    if name == parts[-1] or (name[:1].isupper() and name in parts):
+                        yield path, patch.line
+            if in_test:
                 for scope in facts.scopes:
                     if scope.name == name:
                         yield path, scope.line
