@@ -13,7 +13,10 @@ from asyncfix_codemods._session_kinds import KINDS, Kind
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _LOOPS = (ast.For, ast.AsyncFor, ast.While)
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
-_HTTP = re.compile(r"(?:^|_)(?:session|client|http)$", re.IGNORECASE)
+_HTTP = re.compile(r"(?:session|client|http)$", re.IGNORECASE)
+_LOGIN = re.compile(
+    r"login|log_in|signin|sign_in|oauth|token|credential", re.IGNORECASE
+)
 _READS = frozenset(("get", "head", "options"))
 
 
@@ -35,6 +38,26 @@ class Block:
     def writes(self) -> bool:
         """Tell whether a request may be none that can be sent twice."""
         return any(_writes(each) for each in self.requests)
+
+
+def logs_in(context: Context) -> Doubt | None:
+    """Find code that is for one user's login, by the names round it."""
+    file = re.split(r"[\\/]", context.site.path)[-1]
+    names = [file, context.function.name]
+    names += [
+        above.name
+        for above, _ in context.tree.ancestors(context.node)
+        if isinstance(above, ast.ClassDef)
+    ]
+    for name in names:
+        if _LOGIN.search(name):
+            return refusal(
+                "session-state",
+                f"{name} seems to log somebody in: cookies of one login would be "
+                "sent with the next",
+                connector(KINDS[context.site.wanted]),
+            )
+    return None
 
 
 def refusal(guard: str, reason: str, advice: str) -> Doubt:

@@ -65,11 +65,13 @@ def fan(context: Context, alone: bool = False) -> Fan | None:
             return None
         node = above
     tolerant = not together or _returns_exceptions(node)
-    for above, _ in tree.ancestors(node):
+    for above, below in tree.ancestors(node):
         if above is context.function:
             break
         if isinstance(above, (ast.ListComp, ast.SetComp, ast.DictComp)):
-            many = True
+            # What the first `for` goes through is worked out once.
+            many = many or below is not above.generators[0]
+            many = many or not _is_in(node, above.generators[0].iter)
         elif isinstance(above, (ast.GeneratorExp, *_DEFS)):
             return None
     if _is_rare(context):
@@ -107,7 +109,11 @@ def _is_rare(context: Context) -> bool:
 def _turns(loop: ast.stmt, node: ast.AST) -> bool:
     """Tell whether a loop comes to a node more than once."""
     once = getattr(loop, "iter", None)
-    return once is None or all(each is not node for each in ast.walk(once))
+    return once is None or not _is_in(node, once)
+
+
+def _is_in(node: ast.AST, outer: ast.AST) -> bool:
+    return any(each is node for each in ast.walk(outer))
 
 
 def _outermost(context: Context, statement: ast.stmt) -> ast.stmt:

@@ -9,7 +9,7 @@ from asyncfix import Codemod, Context, Doubt, Level, Place, Plan
 from asyncfix_codemods import _session_frameworks as frameworks
 from asyncfix_codemods import _session_parts as parts
 from asyncfix_codemods._session_arguments import split
-from asyncfix_codemods._session_block import Block, read, refusal
+from asyncfix_codemods._session_block import Block, logs_in, read, refusal
 from asyncfix_codemods._session_kinds import KINDS, STALE, Kind
 from asyncfix_codemods._session_names import SharedNames
 from asyncfix_codemods._session_owner import Search
@@ -77,7 +77,7 @@ class SessionPerRequest(Codemod):
             if _loop(context) is None and _runs_once(context, place):
                 return None
             return _refused(context, block)
-        doubt = _nested(block) or _patched(context, block.kind)
+        doubt = _nested(block) or _patched(context, block.kind) or logs_in(context)
         if doubt is not None:
             return _refused(context, doubt)
         loop = _loop(context)
@@ -229,6 +229,10 @@ def _shared(block: Block, place: Place) -> Plan:
         doubt = uses_allow(context, place)
     if owners is None or doubt is not None:
         return _refused(context, doubt or _nobody(search, place))
+    for link in owners.links:
+        doubt = doubt or logs_in(link.context)
+    if doubt is not None:
+        return _refused(context, doubt)
     names = SharedNames(block, owners)
     if names.doubt is not None:
         return _refused(context, names.doubt)

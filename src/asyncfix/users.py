@@ -140,6 +140,7 @@ class Users:
         By the name alone: fakes of a class, patches in strings, assignments. A name
         of a class counts where something of it is replaced, too.
         """
+        mine = path
         near = {path, *self.project.reached_by(path)}
         for each in sorted(near):
             if self._is_test(each):
@@ -154,7 +155,7 @@ class Users:
                 if in_test or patch.scope < 0:
                     if name == parts[-1] or (name[:1].isupper() and name in parts):
                         yield path, patch.line
-            if in_test:
+            if in_test and not self._is_test(mine):
                 for scope in facts.scopes:
                     if scope.name == name:
                         yield path, scope.line
