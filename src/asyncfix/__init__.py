@@ -26,9 +26,11 @@ if TYPE_CHECKING:
         Settings,
     )
     from asyncfix.offload import runs_elsewhere
-    from asyncfix.reach import Chain, Step
+    from asyncfix.reach import Chain, Place, Step
+    from asyncfix.references import Reference
     from asyncfix.slices import Slice
     from asyncfix.tree import Tree, dotted
+    from asyncfix.users import Call
     from asyncfix.value import Value
 
 __version__ = "0.1.0"
@@ -38,6 +40,7 @@ __all__ = [
     "NEW_AWAIT",
     "NEW_THREAD",
     "AsyncfixError",
+    "Call",
     "Chain",
     "Codemod",
     "Context",
@@ -47,8 +50,10 @@ __all__ = [
     "Model",
     "Names",
     "Part",
+    "Place",
     "Plan",
     "Problem",
+    "Reference",
     "Settings",
     "Site",
     "Slice",
@@ -66,6 +71,9 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Call": "users",
+    "Place": "reach",
+    "Reference": "references",
     "Chain": "reach",
     "Codemod": "codemod",
     "Context": "codemod",

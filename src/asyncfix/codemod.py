@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from asyncfix.confirm import Confirm
     from asyncfix.effects import Effects
     from asyncfix.slices import Slice
+    from asyncfix.users import Users
 
 Result = TypeVar("Result")
 
@@ -96,6 +97,7 @@ class Part:
             imports; added once per file, left out where it stands there already.
             Where it names a module, it is made of the names of the part.
         guards: what must hold where the part stands, if it has a context of its own.
+        needs: the modules that its code names, if they are not the plan's.
     """
 
     nodes: tuple[ast.AST, ...]
@@ -103,6 +105,7 @@ class Part:
     context: Context | None = None
     prelude: str | Callable[[Names], str] = ""
     guards: tuple[str, ...] = ()
+    needs: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +209,14 @@ class Model:
         from asyncfix.confirm import Confirm
 
         return Confirm(self.reach, self.reader)
+
+    @cached_property
+    def users(self) -> Users:
+        """Give who uses the functions of the project."""
+        from asyncfix.users import Users
+
+        values, trees = self.reach.values, self.tree
+        return Users(self.project, values, self.catalog, trees, is_test)
 
     @cached_property
     def effects(self) -> Effects:

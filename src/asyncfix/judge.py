@@ -108,7 +108,9 @@ def _weigh(codemod: Codemod, context: Context, plan: Plan) -> Judgement:
         level, guard = Level.MANUAL, refusal.guard
         message = f"{plan.message}. Not changed: {refusal.reason}"
         advice = refusal.advice
-        if plan.by_hand:
+        if "\n" in plan.by_hand:
+            advice = f"{advice}; by hand:\n{plan.by_hand}"
+        elif plan.by_hand:
             advice = f"{advice} (by hand: {plan.by_hand})"
     elif doubts:
         level, guard = Level.UNSAFE, doubts[0].guard
@@ -158,7 +160,8 @@ def _elsewhere(plan: Plan) -> Iterator[Doubt]:
     """Ask the guards of the parts that stand somewhere else than the site."""
     for part in plan.parts:
         if part.context is not None:
-            part.context.needs = plan.needs
+            own = part.needs
+            part.context.needs = plan.needs if own is None else own
             for doubt in ask(part.context, part.guards):
                 where = f"{part.context.site.path}:{part.context.node.lineno}"
                 yield replace(doubt, reason=f"at {where}: {doubt.reason}")

@@ -9,7 +9,7 @@ gives those by their last name.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from asyncfix import facts as f
@@ -51,16 +51,16 @@ class References:
         self.catalog = catalog
         self.trees = trees
 
-    def of(self, place: Place) -> list[Reference]:
+    def of(self, place: Place, files: Iterable[str] | None = None) -> list[Reference]:
         """Give every use of a function that is known, by file and line.
 
-        Raises LookupError where a file is not what it was when it was scanned.
+        Looked at are these files, or all of the project. Raises LookupError where a file is not what it was when it was scanned.
         """
         path, scope = place
         function = self.project.files[path].scopes[scope]
         spelled = self.project.spellings([function.name]) or {function.name}
         found = list(self._own(place, function))
-        for other in self.project.files:
+        for other in self.project.files if files is None else files:
             facts = self.project.files[other]
             if not any(name.encode() in facts.packed for name in spelled):
                 continue

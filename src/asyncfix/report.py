@@ -42,7 +42,8 @@ def finding(found: Finding, verb: str = "") -> str:
     head = f"{where}: {verb}{found.codemod} {level} {clean(found.message)}"
     lines = [head, f"    {clean(found.source)}"]
     if found.advice:
-        lines.append(f"    -> {clean(found.advice)}")
+        advice = clean(found.advice).replace("\n", "\n       ")
+        lines.append(f"    -> {advice}")
     return "\n".join(lines)
 
 

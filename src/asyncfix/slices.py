@@ -7,7 +7,6 @@ back from LibCST byte for byte, else the site cannot be rewritten.
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     import libcst as cst
 
 _DEEPEST = 200
-_INDENTED = re.compile(rb"(?m)^([ \t]+)\S")
 # What an expression must not gain: it would change the function around it.
 _STEALTHY = (ast.Yield, ast.YieldFrom, ast.NamedExpr)
 
@@ -53,10 +51,11 @@ class Slice:
         newline = next((each for each in ("\r\n", "\n", "\r") if each in source), None)
         if newline is None:
             newline = tree.lines.newline(getattr(last, "lineno", 1)).decode()
-        indent = _INDENTED.search(tree.lines.text)
+        self.indent = _indent(tree)
+        """One step of indentation in the file: of a new block, say so to LibCST,
+        which takes the first indentation of the slice for one step."""
         config = cst.PartialParserConfig(
-            default_newline=newline,
-            default_indent=indent[1].decode() if indent else "    ",
+            default_newline=newline, default_indent=self.indent
         )
         self.newline = newline
         # In parentheses, so that line breaks inside stay what they are; a block
@@ -167,6 +166,18 @@ _TWINS = {
     "UnaryOp": "UnaryOperation",
     "Compare": "Comparison",
 }
+
+
+def _indent(tree: Tree) -> str:
+    """Give one step of a file's indentation, as its first block has it."""
+    for statement in tree.module.body:
+        body = getattr(statement, "body", None)
+        if isinstance(body, list) and body[0].lineno > statement.lineno:
+            line = tree.lines.line(body[0].lineno)
+            step = line[: body[0].col_offset].decode("utf-8")
+            if step and not step.strip(" \t"):  # a form feed is no part of it
+                return step
+    return "    "
 
 
 def _count(node: ast.AST) -> int:

@@ -1,0 +1,1 @@
+"""A small crawler that opens a session for every page."""

@@ -1,0 +1,203 @@
+"""Who calls a function, and what else is done with it? For fixes that change it.
+
+Calls are looked up in the facts alone; of the files only those are read whose
+facts hold the function's name. A call through an object that is not known is not
+found: a fix must leave such a call as good as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from asyncfix import facts as f
+from asyncfix.catalog import Catalog
+from asyncfix.link import Project
+from asyncfix.modules import join
+from asyncfix.reach import Place
+from asyncfix.references import Reference, References
+from asyncfix.tree import Tree
+from asyncfix.value import CLASS, FUNCTION, Value
+from asyncfix.values import Values
+
+# A name that more files hold is everybody's: its uses are not told apart.
+_MOST_FILES = 60
+_MOST_IMPORTS = 400
+
+
+class Call(NamedTuple):
+    """A call that surely means a function. `coroutine` is -1 outside of any."""
+
+    path: str
+    use: f.Use
+    coroutine: int
+
+
+class Users:
+    """The users of a project's functions, worked out when they are asked for."""
+
+    def __init__(
+        self,
+        project: Project,
+        values: Values,
+        catalog: Catalog,
+        trees: Callable[[str], Tree],
+        is_test: Callable[[str], bool],
+    ) -> None:
+        """Look nothing up yet; `is_test` tells test code by its path."""
+        self.project = project
+        self.values = values
+        self._is_test = is_test
+        self._references = References(values, catalog, trees)
+        self._calls: dict[Place, tuple[Call, ...]] = {}
+        self._others: dict[Place, tuple[Reference, ...] | None] = {}
+
+    def scope(self, place: Place) -> f.Scope:
+        """Give what the facts say of a function."""
+        return self.project.files[place[0]].scopes[place[1]]
+
+    def meant(self, path: str, scope: int, said: str) -> Place | None:
+        """Give the project's function that a name with steps means in a scope."""
+        value = self.values.of(path, scope, said)
+        if value is None or value.kind != FUNCTION or value.scope < 0:
+            return None
+        return value.path, value.scope
+
+    def outside(self, path: str, scope: int, said: str) -> str:
+        """Give the qualified name of what is no part of the project, else nothing."""
+        value = self.values.of(path, scope, said)
+        return value.name if value is not None and not value.path else ""
+
+    def calls(self, place: Place) -> tuple[Call, ...]:
+        """Give every call of a function that is known, by file and line."""
+        if place not in self._calls:
+            self._calls[place] = tuple(sorted(self._find(place)))
+        return self._calls[place]
+
+    def _find(self, place: Place) -> Iterator[Call]:
+        for path in self._reach(place):
+            for use in self.project.files[path].calls:
+                last = use.name.rpartition(".")[2]
+                if last in self._spelled(self.scope(place).name):
+                    if self.meant(path, use.scope, use.name) == place:
+                        around = self.project.coroutine_around(path, use.scope)
+                        yield Call(path, use, around)
+
+    def _spelled(self, name: str) -> frozenset[str]:
+        return self.project.spellings([name]) or frozenset((name,))
+
+    def _files(self, name: str) -> list[str]:
+        spelled = [each.encode() for each in self._spelled(name)]
+        files = self.project.files
+        return [
+            path
+            for path in files
+            if any(each in files[path].packed for each in spelled)
+        ]
+
+    def _reach(self, place: Place) -> list[str]:
+        """Give the files that may use a function: one inside another, its own."""
+        path, _ = place
+        scope = self.scope(place)
+        around = self.project.enclosing(path, scope.parent, (f.FUNCTION, f.LAMBDA))
+        return self._files(scope.name) if around < 0 else [path]
+
+    def others(self, place: Place) -> tuple[Reference, ...] | None:
+        """Give every use that is no call: passed, registered, patched, overridden.
+
+        None where too many files use the name. Raises LookupError where a file
+        is not what it was.
+        """
+        if place not in self._others:
+            found: tuple[Reference, ...] | None = None
+            files = self._reach(place)
+            if len(files) > _MOST_FILES:
+                spelled = self._spelled(self.scope(place).name)
+                files = [path for path in files if self._uses(path, spelled)]
+            if len(files) <= _MOST_FILES:
+                found = tuple(
+                    each
+                    for each in self._references.of(place, files)
+                    if each.kind not in ("called", "awaited")
+                )
+            self._others[place] = found
+        return self._others[place]
+
+    def _uses(self, path: str, spelled: frozenset[str]) -> bool:
+        """Tell whether a file says one of these names, alone or as the last one."""
+        facts = self.project.files[path]
+        said = [*facts.calls, *facts.references]
+        names = [use.name for use in said] + [each.target for each in facts.patches]
+        names += [scope.name for scope in facts.scopes]
+        names += [each.target.replace(":", ".") for each in facts.outer]
+        return any(name.rpartition(".")[2] in spelled for name in names)
+
+    def stand_ins(self, path: str, name: str) -> Iterator[tuple[str, int]]:
+        """Give what tests put in the place of a file's things of a name: (file, line).
+
+        Asked are the files that lead to this one, and what the tests among them import.
+
+        By the name alone: fakes of a class, patches in strings, assignments. A name
+        of a class counts where something of it is replaced, too.
+        """
+        mine = path
+        near = {path, *self.project.reached_by(path)}
+        for each in sorted(near):
+            if self._is_test(each):
+                near |= self.project.imports(each)
+        for path in self._files(name):
+            if path not in near and not path.endswith("conftest.py"):
+                continue
+            facts = self.project.files[path]
+            in_test = self._is_test(path)
+            for patch in facts.patches:
+                parts = patch.target.lstrip("*").split(".")
+                if in_test or patch.scope < 0:
+                    if name == parts[-1] or (name[:1].isupper() and name in parts):
+                        yield path, patch.line
+            if in_test and not self._is_test(mine):
+                for scope in facts.scopes:
+                    if scope.name == name:
+                        yield path, scope.line
+
+    def bases(self, place: Place) -> tuple[Value | None, ...] | None:
+        """Give the classes above a method's own, None for a plain function.
+
+        Of these, None is a base that is not known, and one without a path is a
+        library's.
+        """
+        path, _ = place
+        owner = self.scope(place).parent
+        if self.project.files[path].scopes[owner].kind != f.CLASS:
+            return None
+        return self.values.classes.line(path, owner)[1:]
+
+    def inherits(self, place: Place) -> tuple[str, int] | None:
+        """Give a base class of the project that has a method of the same name."""
+        name = self.scope(place).name
+        for base in self.bases(place) or ():
+            if base is not None and base.kind == CLASS and base.path:
+                for binding in self.project.names(base.path, base.scope).get(name):
+                    return base.path, binding.line
+        return None
+
+    def imports_first(self, path: str, module: str) -> bool:
+        """Tell whether importing a file surely imports a library's module, too.
+
+        By its own imports at the top level, or by those of the project's files that
+        it imports there. What stands under a condition counts for nothing.
+        """
+        seen, todo = {path}, [path]
+        while todo and len(seen) < _MOST_IMPORTS:
+            here = todo.pop(0)
+            for binding in self.project.files[here].outer:
+                if binding.kind > f.STAR or binding.scope or binding.flags:
+                    continue
+                target, _, name = binding.target.partition(":")
+                if target == module or target.startswith(f"{module}."):
+                    return True
+                for said in (target, join(target, name) if name else target):
+                    fresh = set(self.project.resolve(here, said)) - seen
+                    seen |= fresh
+                    todo += sorted(fresh)
+        return False

@@ -1,0 +1,193 @@
+"""Shared sessions, run: fewer connections, the same answers, nothing left open.
+
+The programs are fixtures of `session-per-request`; they talk to a server on loopback
+that counts its connections.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+FIXTURES = Path(__file__).parent / "fixtures" / "session-per-request"
+
+
+class Server:
+    """An HTTP server that counts its connections and answers with the path.
+
+    A path that ends in `?fails` is answered with 500 the first two times.
+    """
+
+    def __init__(self) -> None:
+        self.connections = 0
+        self.port = 0
+        self._fails = 0
+        self._loop = asyncio.new_event_loop()
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> Server:
+        self._thread.start()
+        assert self._ready.wait(10)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        server = self._loop.run_until_complete(
+            asyncio.start_server(self._serve, "127.0.0.1", 0)
+        )
+        self.port = server.sockets[0].getsockname()[1]
+        self._ready.set()
+        self._loop.run_forever()
+        server.close()
+        tasks = asyncio.all_tasks(self._loop)
+        for task in tasks:
+            task.cancel()
+        self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+
+    async def _serve(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        self.connections += 1
+        try:
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                length = re.search(rb"(?i)content-length: (\d+)", head)
+                await reader.readexactly(int(length[1]) if length else 0)
+                path = head.split()[1]
+                status = b"200 OK"
+                if path.endswith(b"?fails"):
+                    self._fails += 1
+                    status = b"500 No" if self._fails % 3 else status
+                body = b"page " + path.partition(b"?")[0]
+                writer.write(
+                    b"HTTP/1.1 %s\r\nContent-Length: %d\r\n\r\n%s"
+                    % (status, len(body), body)
+                )
+                await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass  # the client is done
+        finally:
+            writer.close()
+
+
+class Seen(NamedTuple):
+    """What a program did."""
+
+    output: str
+    connections: int
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with Server() as running:
+        yield running
+
+
+def run(server: Server, folder: Path, code: str) -> Seen:
+    """Run code in a folder, with `urls` bound; it must leave nothing on stderr."""
+    before = server.connections
+    base = f"http://127.0.0.1:{server.port}"
+    head = f"import asyncio\nbase = {base!r}\nurls = [base + f'/{{n}}' for n in range(6)]\n"
+    done = subprocess.run(
+        [sys.executable, "-X", "dev", "-c", head + code],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Unclosed" not in done.stderr and "never retrieved" not in done.stderr
+    return Seen(done.stdout, server.connections - before)
+
+
+def program(name: str, kind: str, tmp_path: Path) -> Path:
+    """Give a folder with a fixture as it is before or after, named `program`."""
+    folder = tmp_path / kind
+    if (FIXTURES / name).is_dir():
+        shutil.copytree(FIXTURES / name / kind, folder)
+    else:
+        folder.mkdir()
+        shutil.copy(FIXTURES / f"{name}.{kind}.py", folder / "program.py")
+    return folder
+
+
+ONE_BY_ONE = "import program; print(asyncio.run(program.{}))"
+MODULES = "from app import __main__ as main; print(asyncio.run(main.{}))"
+# name -> what is run, connections before, connections after
+RUNS = {
+    "loop_in_function": (ONE_BY_ONE.format("pages(urls)"), 6, 1),
+    "loop_two_items": (ONE_BY_ONE.format("pages(urls)"), 6, 1),
+    "loop_in_try": (ONE_BY_ONE.format("pages(urls)"), 6, 1),
+    "loop_arguments": (ONE_BY_ONE.format("pages(urls, 5, True)"), 6, 1),
+    "gather_python_39": (ONE_BY_ONE.format("crawl(urls)"), 6, 6),
+    "gather": (ONE_BY_ONE.format("crawl(urls)"), 6, 6),
+    "tasks_in_a_list": (ONE_BY_ONE.format("crawl(urls)"), 6, 6),
+    "headers_move_to_request": (ONE_BY_ONE.format("fetch_all(urls, 'x')"), 6, 1),
+    "retry_with_callers": (ONE_BY_ONE.format("pages(urls)"), 6, 1),
+    "through_three_modules": (MODULES.format("one_by_one(urls)"), 6, 1),
+    "through_three_modules_39": (MODULES.format("one_by_one(urls)"), 6, 1),
+    "typed_receiver": (
+        MODULES.format("Loader(main.Api(base + '/')).all(list('abcdef'))"),
+        6,
+        1,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_fewer_connections_same_answers(
+    name: str, tmp_path: Path, server: Server
+) -> None:
+    code, many, few = RUNS[name]
+    before = run(server, program(name, "before", tmp_path), code)
+    after = run(server, program(name, "after", tmp_path), code)
+    assert after.output == before.output and "age /" in before.output.replace("P", "p")
+    assert (before.connections, after.connections) == (many, few)
+
+
+def test_a_retry_does_not_meet_a_closed_session(tmp_path: Path, server: Server) -> None:
+    code = "import program; asyncio.run(program.lone(urls))"
+    before = run(server, program("retry_with_callers", "before", tmp_path), code)
+    after = run(server, program("retry_with_callers", "after", tmp_path), code)
+    assert after.output == before.output == "page /0\n"
+
+
+@pytest.mark.parametrize("name", ["through_three_modules", "through_three_modules_39"])
+def test_others_call_it_as_before(name: str, tmp_path: Path, server: Server) -> None:
+    code = "from app.net import fetch; print(asyncio.run(fetch(urls[0])))"
+    seen = run(server, program(name, "after", tmp_path), code)
+    assert seen == Seen("page /0\n", 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "python"),
+    [
+        ("through_three_modules", "3.10"),
+        ("through_three_modules_39", "3.10"),
+        ("typed_receiver", "3.10"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["before", "after"])
+def test_types_are_right(name: str, python: str, kind: str, tmp_path: Path) -> None:
+    folder = program(name, kind, tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", "--python-version", python, "app"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout
