@@ -21,7 +21,7 @@ from asyncfix.value import CLASS, FUNCTION, Value
 from asyncfix.values import Values
 
 # A name that more files hold is everybody's: its uses are not told apart.
-_MOST_FILES = 60
+_MOST_FILES = 300
 _MOST_IMPORTS = 400
 
 
