@@ -123,7 +123,7 @@ class Calls(LibraryCalls):
             return self._unknown(node, body, use.name)
         if value.kind == OUTSIDE_OBJECT:
             return self._library(body, node, f"{value.name}.__call__", use)
-        if value.kind in _CONTAINERS:
+        if value.kind in _CONTAINERS and not isinstance(node.func, ast.Attribute):
             return EMPTY, OWN
         return self._by_name(body, node, use)
 

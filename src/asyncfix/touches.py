@@ -202,7 +202,9 @@ def handed(place: Place, given: Mapping[str, Origin] | None) -> Iterator[Place]:
         yield Place(RESULT, place.name, place.steps, place.field)
         return
     for each in origin.places:
-        yield each.then(place.steps, place.field)
+        # Elements only: whose attribute it is, the caller's place says.
+        deeper = any(step[:1] == "." for step in place.steps)
+        yield each.then(place.steps, place.field if deeper else each.field)
     if len(place.steps) > 1:
         field = place.field if len(place.steps) > 2 else None
         for each in origin.inside:
