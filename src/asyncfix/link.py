@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import builtins
 import sys
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -48,7 +47,7 @@ class Project(Modules):
         self._busy: set[str] = set()
         self._renames: set[tuple[str, str]] | None = None
         self._spelled: dict[frozenset[str], frozenset[str]] = {}
-        self._calls: dict[str, list[tuple[str, f.Use]]] | None = None
+        self._calls: dict[str, list[tuple[str, f.Use]]] = {}
         self._depth = 0
 
     def rest(self, most: int = 0) -> None:
@@ -288,12 +287,18 @@ class Project(Modules):
 
     def called_as(self, last: str) -> list[tuple[str, f.Use]]:
         """Give every call whose last name is `last`, with its file."""
-        if self._calls is None:
-            self._calls = defaultdict(list)
-            for path, facts in self.files.items():
-                for use in facts.calls:
-                    self._calls[use.name.rpartition(".")[2]].append((path, use))
-        return self._calls.get(last, [])
+        known = self._calls.get(last)
+        if known is None:
+            word = last.encode()
+            # Without unpacking: names stand in the packed bytes as they are.
+            known = self._calls[last] = [
+                (path, use)
+                for path, facts in self.files.items()
+                if word in facts.packed
+                for use in facts.calls
+                if use.name.rpartition(".")[2] == last
+            ]
+        return known
 
     def callers(self, path: str, scope: int) -> list[tuple[str, f.Use]]:
         """Give the calls that mean the function whose scope this is.
