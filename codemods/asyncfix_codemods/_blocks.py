@@ -32,6 +32,10 @@ _OPENERS = {
     "smtplib.SMTP_SSL": "mail", "ftplib.FTP": "connection",
     "ftplib.FTP_TLS": "connection",
 }  # fmt: skip
+# What these give depends on the function that they are called in.
+_OF_THE_FUNCTION = frozenset(
+    ("super", "__class__", "locals", "vars", "dir", "eval", "exec")
+)
 _BULK = frozenset(
     ("copyfileobj", "iter_content", "iter_lines", "iter_bytes", "extractall")
 )
@@ -195,12 +199,7 @@ def _doubts(context: Context, statement: ast.With) -> Iterator[Doubt]:
                 "make the function before the block",
             )
             return
-        if isinstance(node, ast.Name) and node.id in (
-            "super",
-            "__class__",
-            "locals",
-            "vars",
-        ):
+        if isinstance(node, ast.Name) and node.id in _OF_THE_FUNCTION:
             yield _no(
                 f"{node.id} at line {line} means the function around it",
                 "take it before the block",

@@ -14,6 +14,7 @@ https://docs.python.org/3/library/asyncio-eventloop.html#asyncio.loop.run_in_exe
 from __future__ import annotations
 
 import ast
+from functools import partial
 from typing import TYPE_CHECKING
 
 from asyncfix import Context, Names
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 # Where one of these is imported, context variables carry something that code in
 # the thread may read: a trace, a request, a logger's fields.
 _CARRIERS = (
-    "contextvars", "ddtrace", "opentelemetry", "sentry_sdk", "starlette_context",
+    "contextvars", "ddtrace", "decimal", "opentelemetry", "sentry_sdk", "starlette_context",
     "structlog", "asgiref", "flask", "elasticapm", "newrelic",
 )  # fmt: skip
 
@@ -39,11 +40,19 @@ def form(context: Context) -> str:
     if context.settings.executor:
         return "run_in_executor"
     if wanted == "auto":
-        return "to_thread" if _uses_context(context) else "run_in_executor"
+        return "to_thread" if uses_context(context) else "run_in_executor"
     return wanted
 
 
-def _uses_context(context: Context) -> bool:
+def uses_context(context: Context) -> bool:
+    """Tell whether the project imports what keeps something in context variables.
+
+    decimal does: the thread would work with the default precision.
+    """
+    return context.model.once("context variables", partial(_imports_carrier, context))
+
+
+def _imports_carrier(context: Context) -> bool:
     files = context.project.files
     words = [name.encode() for name in _CARRIERS]
     for path in files:

@@ -41,7 +41,10 @@ def outputs(function: ast.AST, block: ast.With) -> Outputs:
                 if not others and read == 1 and target.id in stored:
                     return Outputs((), last)
             elif isinstance(target, (ast.Attribute, ast.Subscript)) and not stored:
-                return Outputs((), last)
+                made = set(stores(block))
+                # It is evaluated in the coroutine, which knows no name of the block.
+                if not any(_reads(target, name) for name in made):
+                    return Outputs((), last)
     ordered = [name for name in stores(block) if name in stored]
     return Outputs(tuple(dict.fromkeys(ordered)))
 

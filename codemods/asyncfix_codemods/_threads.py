@@ -6,6 +6,7 @@ What the code does that runs in the thread is asked by the engine's thread guard
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 from asyncfix import Context, Doubt, Level
@@ -62,6 +63,13 @@ _VALUES = ("pathlib.", "cryptography.", "argon2.", "passlib.")
 # https://boto3.amazonaws.com/v1/documentation/api/latest/guide/clients.html#multithreading-or-multiprocessing-with-clients
 _SHARED_CLIENTS = ("openai.", "anthropic.", "groq.", "botocore.client.BaseClient.")
 _LAZY = ("async-for",)
+# Calls that are not to be made twice, by their last name.
+_ACTS = re.compile(
+    r"^(?:post|put|patch|delete|request|send\w*|publish|insert\w*|run|call|check_\w+"
+    r"|system|Popen|move)$"
+)
+# What gives up waiting, or tries again.
+_LIMITS = re.compile(r"(?i)wait_for|timeout|move_on_after|fail_after|retry|backoff")
 _MATERIALISE = frozenset(("list", "tuple", "set", "sorted", "frozenset"))
 
 
@@ -241,6 +249,62 @@ def _blocks(context: Context, call: ast.Call) -> bool:
         for edge in context.model.reach.edges(place)
         if edge.entry is not None
     )
+
+
+def surroundings(context: Context) -> Iterator[Doubt]:
+    """Doubt what would be lost in a thread, or done twice because of one."""
+    if _offload.form(context) == "run_in_executor" and context.framework != "anyio":
+        if _offload.uses_context(context):
+            yield Doubt(
+                "thread-context",
+                Level.UNSAFE,
+                "the project keeps something in context variables (or in decimal's "
+                "context), which run_in_executor does not hand on",
+                'set offload = "to_thread", or see to it that nothing of them is read',
+            )
+    chain = context.site.chain
+    assert chain is not None
+    if not _ACTS.search(chain.entry.name.rpartition(".")[2]):
+        return
+    line = _time_limit(context)
+    if line:
+        yield Doubt(
+            "thread-twice",
+            Level.UNSAFE,
+            f"line {line} may give up waiting while the thread goes on: a second try "
+            "would do it twice",
+            "let the call have its own timeout, and take the limit away",
+        )
+
+
+def _time_limit(context: Context) -> int:
+    """Give the line where a time limit or a retry stands round the call, 0 for none."""
+    for above, below in context.within():
+        if above is context.function:
+            break
+        if isinstance(above, ast.AsyncWith) and below in above.body:
+            for item in above.items:
+                call = item.context_expr
+                name = context.tree.text(getattr(call, "func", call))
+                if _LIMITS.search(name):
+                    return above.lineno
+    for decorator in context.function.decorator_list:
+        if _LIMITS.search(context.tree.text(decorator)):
+            return decorator.lineno
+    return _limited_by_caller(context)
+
+
+def _limited_by_caller(context: Context) -> int:
+    """Give the line where the file puts a call of the coroutine under a time limit."""
+    name = getattr(context.function, "name", "")
+    for use in context.facts.calls:
+        if not _LIMITS.search(use.name.rpartition(".")[2]):
+            continue
+        start, end = context.tree.lines.span(use.line, use.end_line)
+        text = context.tree.lines.text[start:end].decode("utf-8", "replace")
+        if re.search(rf"\b{re.escape(name)}\(", text):
+            return use.line
+    return 0
 
 
 def arguments(context: Context) -> Iterator[Doubt]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -86,8 +87,10 @@ class BlockingCall(Codemod):
         block = _blocks.found(context)
         if block is not None:
             plan = block.plan(message)
-            return replace(plan, doubts=(*_severity(context), *plan.doubts))
-        refusals = tuple(_refusals(context))
+            around = _threads.surroundings(context)
+            doubts = itertools.chain(_severity(context), plan.doubts, around)
+            return replace(plan, doubts=_decisive(doubts))
+        refusals = _decisive(_refusals(context))
         call = _threads.whole(context)
         way = None
         if not refusals and len(chain.steps) == 1 and not _prefers_thread(context):
@@ -102,8 +105,8 @@ class BlockingCall(Codemod):
             )
         arguments = _offload.arguments(context, call)
         by_hand = _offload.by_hand(context, context.tree.text(call.func), arguments)
-        if refusals:
-            by_hand = _threads.by_hand(context, refusals[0])
+        if refusals and refusals[-1].level is Level.MANUAL:
+            by_hand = _threads.by_hand(context, refusals[-1])
 
         def make(slice_: Slice, names: Names) -> cst.BaseExpression:
             import libcst as cst
@@ -119,6 +122,16 @@ class BlockingCall(Codemod):
             doubts=refusals,
             parts=_ahead.parts(context, call, make),
         )
+
+
+def _decisive(doubts: Iterable[Doubt]) -> tuple[Doubt, ...]:
+    """Give doubts up to the first that refuses; what comes after it is not asked."""
+    found = []
+    for doubt in doubts:
+        found.append(doubt)
+        if doubt.level is Level.MANUAL:
+            break
+    return tuple(found)
 
 
 def _prefers_thread(context: Context) -> bool:
@@ -159,6 +172,7 @@ def _refusals(context: Context) -> Iterator[Doubt]:
     yield from _severity(context)
     yield from _threads.role(context)
     yield from _threads.arguments(context)
+    yield from _threads.surroundings(context)
 
 
 def _severity(context: Context) -> Iterator[Doubt]:

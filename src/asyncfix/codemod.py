@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
 from asyncfix.expressions import describe
 from asyncfix.facts import Facts, Use
@@ -168,6 +168,7 @@ class Model:
         self.reader = Reader(project, source)
         self._held: dict[str, Tree] = {}
         self._kept: set[str] = set()
+        self._once: dict[object, Any] = {}
 
     def tree(self, path: str) -> Tree:
         """Give a file's tree, the same until it is released.
@@ -178,6 +179,13 @@ class Model:
         if tree is None:
             tree = self._held[path] = self.reader.tree(path)
         return tree
+
+    def once(self, key: object, work: Callable[[], Result]) -> Result:
+        """Give what `work` gives, worked out the first time for this project."""
+        if key not in self._once:
+            self._once[key] = work()
+        found: Result = self._once[key]
+        return found
 
     def release(self) -> None:
         """Let go of the trees of which no fix holds a node."""

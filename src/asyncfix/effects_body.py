@@ -192,6 +192,12 @@ class Body(Code):
             pass  # what a module does when it is imported, it does once
 
     def _read(self, node: ast.expr) -> None:
+        if isinstance(node, ast.Name) and node.id not in self.origins.parameters:
+            known = self.value(node)
+            if known is not None and known.kind == OUTSIDE_OBJECT:
+                # Whatever is done with it: `getattr(local, "user", None)`.
+                if self.effects.word(known.name) == "thread":
+                    self.used("threads", known.name, self.origins.of(node), node)
         if isinstance(node, ast.Attribute):
             owner = self.value(node.value)
             if owner is not None and owner.kind == OBJECT:

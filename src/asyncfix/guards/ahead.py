@@ -39,7 +39,7 @@ def _can(context: Context) -> bool:
         if isinstance(above, _PLAIN):
             if isinstance(above, ast.AugAssign):
                 before = [above.target]
-            return not _acts(before)
+            return not _acts(before) and _is_alone(context, above)
         if not isinstance(above, _STRICT):
             return False
         before = earlier(above, below)
@@ -48,6 +48,15 @@ def _can(context: Context) -> bool:
         if _acts(before):
             return False
     return False
+
+
+def _is_alone(context: Context, statement: ast.stmt) -> bool:
+    """Tell whether a statement shares its lines with no other one."""
+    lines = context.tree.lines
+    start, end = context.tree.span(statement)
+    first, last = lines.span(statement.lineno, statement.end_lineno or statement.lineno)
+    behind = lines.text[end:last].strip()
+    return not lines.text[first:start].strip() and behind[:1] in (b"", b"#")
 
 
 def _acts(nodes: list[ast.AST]) -> bool:
