@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from asyncfix import Tree
+from asyncfix import Context, Tree
 
 Owner = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef | ast.Module
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -57,6 +57,19 @@ def loads(node: ast.AST, name: str) -> list[ast.Name]:
         and each.id == name
         and not isinstance(each.ctx, ast.Store)
     ]
+
+
+def is_own_local(
+    context: Context, function: ast.FunctionDef | ast.AsyncFunctionDef, name: str
+) -> bool:
+    """Tell whether the site's function has a name for itself, as far as can be seen."""
+    bound = context.project.names(context.site.path, context.site.use.scope)
+    if name not in bound or looks_up_names(context.tree, function):
+        return False
+    return not any(
+        isinstance(each, (ast.Global, ast.Nonlocal)) and name in each.names
+        for each in ast.walk(function)
+    )
 
 
 def looks_up_names(tree: Tree, node: ast.AST) -> bool:

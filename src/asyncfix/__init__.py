@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from asyncfix import facts, value
     from asyncfix.codemod import Codemod, Context, Model, Names, Part, Plan, Site
-    from asyncfix.detect import calls_named, site_of
+    from asyncfix.detect import calls_named, calls_used, site_of
     from asyncfix.guards import GUARDS
     from asyncfix.guards.ahead import goes_ahead
     from asyncfix.model import (
@@ -62,6 +62,7 @@ __all__ = [
     "Value",
     "__version__",
     "calls_named",
+    "calls_used",
     "dotted",
     "facts",
     "goes_ahead",
@@ -92,6 +93,7 @@ _HOMES = {
     "Tree": "tree",
     "dotted": "tree",
     "calls_named": "detect",
+    "calls_used": "detect",
     "site_of": "detect",
     "Value": "value",
     "AsyncfixError": "model",

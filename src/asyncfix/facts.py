@@ -55,6 +55,8 @@ CONDITIONAL, TYPE_CHECKING = 1, 2
 VALUE, AWAITED, WITH, ASYNC_WITH, FOR, ASYNC_FOR, STATEMENT, ARGUMENT = range(8)
 # A call told not to wait, such as `lock.acquire(blocking=False)`.
 AT_ONCE = 8
+# What it gives is what a `return`, a `yield` or a lambda gives.
+HANDED_BACK = 9
 
 
 class Scope(NamedTuple):
@@ -153,6 +155,8 @@ class Head(NamedTuple):
     lines: int
     plain: tuple[str, ...]
     """Names of the functions that are no coroutines."""
+    lazy: tuple[str, ...]
+    """Names of the `async def`s."""
     places: tuple[int, ...] = ()
     """Where the parts begin, counted from the end of the head."""
 
