@@ -26,6 +26,10 @@ _CLASS_DECORATORS = frozenset(
      "typing.runtime_checkable", "typing_extensions.final",
      "typing_extensions.runtime_checkable")
 )  # fmt: skip
+_COROUTINES = frozenset(
+    ("collections.abc.Coroutine", "types.CoroutineType", "typing.Coroutine")
+)
+_DEEPEST = 5
 _DEFS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -70,10 +74,30 @@ def given(model: Model, path: str, use: facts.Use) -> Given | None:
 
 
 def _is_async(model: Model, found: Value) -> bool:
+    """Tell whether a function is async, or declared to give a coroutine."""
     if not found.is_function or found.scope < 0:
         return False
     scope = model.project.files[found.path].scopes[found.scope]
-    return scope.is_async and not scope.yields
+    if scope.is_async or not scope.returns:
+        return scope.is_async and not scope.yields
+    return _is_coroutine_type(model, found.path, scope.parent, scope.returns, 0)
+
+
+def _is_coroutine_type(
+    model: Model, path: str, scope: int, said: str, depth: int
+) -> bool:
+    """Tell whether an annotation means a coroutine: no other awaitable, no union."""
+    name = said.lstrip(":").partition("[")[0]
+    if not name or "|" in said.rpartition("]")[2] or depth > _DEEPEST:
+        return False
+    meant = model.values.of(path, scope, name)
+    if meant is None:
+        return False
+    if meant.kind == value.TYPE:
+        return _is_coroutine_type(
+            model, meant.path, meant.scope, meant.name, depth + 1
+        )
+    return meant.name in _COROUTINES
 
 
 def _of_function(model: Model, found: Value, other: int = 0) -> Given:
@@ -190,7 +214,7 @@ def _keeps_it(model: Model, path: str, scope: int, said: str) -> bool:
     """
     meant = model.values.of(path, scope, said)
     if meant is None:
-        return False
+        raise Other
     if meant.kind == value.OUTSIDE:
         return _library_keeps_it(model, meant.name)
     if not meant.is_function:
@@ -214,9 +238,7 @@ def _library_keeps_it(model: Model, name: str) -> bool:
         raise Other
     if kind in ("same", "registers", "coroutine"):
         return True
-    if kind is not None or name == "builtins.property":
-        raise Other
-    return False
+    raise Other  # a property, a command, or nobody knows what
 
 
 def _own_keeps_it(model: Model, meant: Value) -> bool | None:
@@ -334,4 +356,4 @@ def _what_is_it(model: Model, path: str, binding: facts.Binding) -> str:
     scope = model.project.files[found.path].scopes[found.scope]
     if scope.is_async and scope.yields:
         return "an async generator"
-    return "" if scope.is_async else "a sync function"
+    return "" if _is_async(model, found) else "a sync function"

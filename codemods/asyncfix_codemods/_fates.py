@@ -12,6 +12,18 @@ from asyncfix_codemods import _shapes
 # https://docs.python.org/3/reference/datamodel.html#coroutine-objects
 # and https://docs.python.org/3/library/inspect.html#types-and-members
 _OWN = frozenset(("close", "send", "throw"))
+# https://docs.python.org/3/library/asyncio-future.html#asyncio.Future and Task
+_OF_FUTURE = frozenset(
+    ("add_done_callback", "cancel", "cancelled", "cancelling", "done", "exception",
+     "get_context", "get_coro", "get_loop", "get_name", "get_stack", "print_stack",
+     "remove_done_callback", "result", "set_exception", "set_name", "set_result",
+     "uncancel")
+)  # fmt: skip
+# Calls that run what they are given, or ask what it is.
+_RUN = frozenset(
+    ("as_completed", "create_task", "ensure_future", "gather", "next", "run",
+     "run_coroutine_threadsafe", "run_until_complete", "shield", "wait", "wait_for")
+)  # fmt: skip
 # Built-in functions that raise TypeError for a coroutine at the first place.
 _RAISE = frozenset(
     ("abs", "all", "any", "bin", "bytearray", "bytes", "chr", "dict", "divmod",
@@ -32,28 +44,48 @@ _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 class Fate(NamedTuple):
-    """The end of a coroutine: `says` finishes the sentence "f() gives a coroutine".
+    """The end of a coroutine: `says` finishes the sentence "f() is not awaited: ...".
 
     `raises` tells that the code as it stands can only raise an error. `direct`
-    tells that the call itself stands there, not a name that holds the coroutine.
+    tells that the call itself stands there, not a name that holds the coroutine;
+    `lost` that no use of such a name could await it.
     """
 
     shape: str
     says: str
     raises: bool = False
     direct: bool = True
+    lost: bool = True
 
 
-def of(context: Context, node: ast.expr, within: bool = False) -> Fate | None:
+def message(name: str, fate: Fate, future: bool = False) -> str:
+    """Say in one sentence what is wrong."""
+    alone = fate.shape in ("statement", "unused")
+    says = "its errors are lost" if future and alone else fate.says
+    return f"{name}() is not awaited: {says}"
+
+
+def of(
+    context: Context, node: ast.expr, future: bool = False, within: bool = False
+) -> Fate | None:
     """Tell what becomes of the value of an expression; None if it may be awaited.
 
-    With `within`, the value is a local's, which is not followed into others.
+    A `future` may be compared, asked whether it is there, and kept by itself. With
+    `within`, the value is a local's, which is not followed into others.
     """
+    fate = _of(context, node, future, within)
+    if fate is not None and future and not fate.raises:
+        alone = fate.shape in ("statement", "unused")
+        return fate if alone or not fate.direct else None
+    return fate
+
+
+def _of(context: Context, node: ast.expr, future: bool, within: bool) -> Fate | None:
     for above, below in context.tree.ancestors(node):
         if isinstance(above, ast.Expr):
-            return Fate("statement", "nobody awaits it: it never runs")
+            return Fate("statement", "it never runs")
         if isinstance(above, ast.NamedExpr):
-            if within or _local(context, above, above.target.id) is None:
+            if within or _local(context, above, above.target.id, future) is None:
                 return None
             continue
         if isinstance(above, ast.BoolOp):
@@ -65,10 +97,10 @@ def of(context: Context, node: ast.expr, within: bool = False) -> Fate | None:
             continue
         if isinstance(above, (ast.ListComp, ast.SetComp)) and below is above.elt:
             if isinstance(context.tree.parent(above), ast.Expr):
-                return Fate("statement", "nobody awaits them: they never run")
+                return Fate("statement", "it never runs")
             return None
         if isinstance(above, (ast.Assign, ast.AnnAssign)):
-            return None if within else _assigned(context, above, below)
+            return None if within else _assigned(context, above, below, future)
         if isinstance(above, ast.keyword):
             call = context.tree.parent(above)
             if isinstance(call, ast.Call) and above.arg is not None:
@@ -78,7 +110,7 @@ def of(context: Context, node: ast.expr, within: bool = False) -> Fate | None:
             if below is above.func:
                 return Fate("called", "a coroutine cannot be called", True)
             return _taken(context, above, below, "")
-        return _ended(above, below)
+        return _ended(above, below, future)
     return None
 
 
@@ -90,7 +122,7 @@ def _iterated() -> Fate:
     return Fate("iterated", "a coroutine cannot be iterated over", True)
 
 
-def _ended(above: ast.AST, below: ast.AST) -> Fate | None:
+def _ended(above: ast.AST, below: ast.AST, future: bool) -> Fate | None:
     """Tell what becomes of a value that goes no further than the node round it."""
     if isinstance(above, (ast.If, ast.While, ast.Assert, ast.IfExp)):
         return _tested() if below is above.test else None
@@ -117,9 +149,11 @@ def _ended(above: ast.AST, below: ast.AST) -> Fate | None:
     if isinstance(above, ast.FormattedValue):
         return _printed()
     if isinstance(above, ast.Attribute):
-        if above.attr in _OWN or above.attr.startswith(("__", "cr_", "gi_")):
+        own = _OF_FUTURE if future else _OWN
+        if above.attr in own or above.attr.startswith(("_", "cr_")):
             return None
-        return Fate("attribute", f"a coroutine has no attribute {above.attr!r}", True)
+        what = "future" if future else "coroutine"
+        return Fate("attribute", f"a {what} has no attribute {above.attr!r}", True)
     if isinstance(above, ast.Subscript):
         if below is above.value:
             return Fate("item", "a coroutine has no items", True)
@@ -212,15 +246,18 @@ def _declared(
 ) -> Fate | None:
     """Tell whether the parameter is declared to be what no coroutine is."""
     read = context.model.reader.function(found.path, found.scope)
-    if read is None or not isinstance(read[1], _FUNCTIONS) or read[1].decorator_list:
-        return None
     scopes = context.project.files[found.path].scopes
+    decorators = scopes[found.scope].decorators
+    if read is None or not isinstance(read[1], _FUNCTIONS):
+        return None
+    if not set(decorators) <= {"classmethod", "staticmethod"}:
+        return None
     arguments = read[1].args
     positional = [*arguments.posonlyargs, *arguments.args]
     if not name:
-        bound = scopes[scopes[found.scope].parent].is_class and not (
-            _is_class(context, function)
-        )
+        bound = scopes[scopes[found.scope].parent].is_class
+        if bound and decorators != ("classmethod",):
+            bound = not decorators and not _is_class(context, function)
         place += bound
         if place < bound or place >= len(positional):
             return None
@@ -280,7 +317,7 @@ def _holds_plain(context: Context, found: Value, node: ast.expr) -> bool:
 
 
 def _assigned(
-    context: Context, statement: ast.Assign | ast.AnnAssign, below: ast.AST
+    context: Context, statement: ast.Assign | ast.AnnAssign, below: ast.AST, future: bool
 ) -> Fate | None:
     if below is not statement.value:
         return None
@@ -292,11 +329,11 @@ def _assigned(
     (target,) = targets[:1]
     if len(targets) != 1 or not isinstance(target, ast.Name):
         return None
-    return _local(context, statement, target.id)
+    return _local(context, statement, target.id, future)
 
 
-def _local(context: Context, node: ast.AST, name: str) -> Fate | None:
-    """Tell what becomes of a coroutine that a local of a function holds."""
+def _local(context: Context, node: ast.AST, name: str, future: bool) -> Fate | None:
+    """Tell what becomes of a coroutine or future that a local of a function holds."""
     where = _shapes.owner(context.tree, node)
     if not isinstance(where, _FUNCTIONS) or not _shapes.is_own_local(
         context, where, name
@@ -304,16 +341,36 @@ def _local(context: Context, node: ast.AST, name: str) -> Fate | None:
         return None
     loads = _shapes.loads(where, name)
     if not loads:
-        return Fate("unused", f"nobody awaits {name}: it never runs", direct=False)
+        return Fate("unused", f"nobody uses {name}, and it never runs", direct=False)
     if _bound(where, name) > 1:
         return None
-    fates = [of(context, each, within=True) for each in loads]
+    fates = [of(context, each, future, within=True) for each in loads]
     known = [each for each in fates if each is not None]
-    if len(known) < len(fates):
+    worst = next((each for each in known if each.raises), None)
+    if worst is None and len(known) == len(fates) and not future:
+        worst = known[0]
+    if worst is None or any(_is_run(context, each) for each in loads):
         return None
-    worst = next((each for each in known if each.raises), known[0])
-    says = f"{name} holds it and is never awaited: {worst.says}"
-    return Fate(worst.shape, says, direct=False)
+    what = "future" if future else "coroutine"
+    says = f"{name} holds the {what}: {worst.says}"
+    return Fate(worst.shape, says, direct=False, lost=len(known) == len(fates))
+
+
+def _is_run(context: Context, load: ast.expr) -> bool:
+    """Tell whether somebody awaits or asks about what a name holds."""
+    for above, below in context.tree.ancestors(load):
+        if isinstance(above, ast.Call):
+            called = above.func
+            name = getattr(called, "attr", "") or getattr(called, "id", "")
+            asks = name in _RUN or name.startswith(("is", "has", "wait"))
+            return asks and below is not called
+        if isinstance(above, (ast.Await, ast.YieldFrom)):
+            return True
+        if not isinstance(
+            above, (ast.List, ast.Tuple, ast.Set, ast.Starred, ast.keyword, ast.IfExp)
+        ):
+            return False
+    return False
 
 
 def _bound(where: ast.AST, name: str) -> int:

@@ -22,6 +22,17 @@ def owner(tree: Tree, node: ast.AST) -> Owner:
     return tree.module
 
 
+def loop_around(tree: Tree, node: ast.AST) -> ast.AST | None:
+    """Give the innermost loop of the same function that runs a node again and again."""
+    for above, below in tree.ancestors(node):
+        if isinstance(above, (ast.For, ast.AsyncFor, ast.While)):
+            if below in above.body or below is getattr(above, "test", None):
+                return above
+        if isinstance(above, (*_FUNCTIONS, ast.Lambda, ast.ClassDef)):
+            return None
+    return None
+
+
 def stands_alone(tree: Tree, statement: ast.stmt) -> bool:
     """Tell whether a statement has its lines for itself, comments behind it aside."""
     start, end = tree.span(statement)

@@ -156,7 +156,7 @@ class Head(NamedTuple):
     plain: tuple[str, ...]
     """Names of the functions that are no coroutines."""
     lazy: tuple[str, ...]
-    """Names of the `async def`s."""
+    """Names of the `async def`s, and of what is declared to give a coroutine."""
     places: tuple[int, ...] = ()
     """Where the parts begin, counted from the end of the head."""
 
