@@ -212,6 +212,11 @@ def _taken(context: Context, call: ast.Call, below: ast.AST, name: str) -> Fate 
             if function.attr == "join":
                 return _iterated()
     found = context.value(function)
+    if found is not None and found.kind == value.CLASS:
+        made = found._replace(kind=value.OBJECT)
+        found = context.model.values.attribute(made, "__init__")
+        if found is not None and found.is_function:
+            return _declared(context, found, None, place, name)
     if found is None:
         return None
     if found.is_function:
@@ -242,7 +247,7 @@ def _is_plain_type(context: Context, node: ast.expr) -> bool:
 
 
 def _declared(
-    context: Context, found: Value, function: ast.expr, place: int, name: str
+    context: Context, found: Value, function: ast.expr | None, place: int, name: str
 ) -> Fate | None:
     """Tell whether the parameter is declared to be what no coroutine is."""
     read = context.model.reader.function(found.path, found.scope)
@@ -257,7 +262,8 @@ def _declared(
     if not name:
         bound = scopes[scopes[found.scope].parent].is_class
         if bound and decorators != ("classmethod",):
-            bound = not decorators and not _is_class(context, function)
+            by_class = function is not None and _is_class(context, function)
+            bound = not decorators and not by_class
         place += bound
         if place < bound or place >= len(positional):
             return None
@@ -302,8 +308,13 @@ def _holds_plain(context: Context, found: Value, node: ast.expr) -> bool:
             context, found, node.right
         )
     name = dotted(node.value if isinstance(node, ast.Subscript) else node)
+    if not name:
+        return False
     scope = context.project.files[found.path].scopes[found.scope].parent
-    full = name and context.project.qualified_name(found.path, scope, name)
+    meant = context.model.values.of(found.path, scope, name)
+    if meant is not None and meant.kind == value.CLASS:
+        return _cannot_be_awaited(context, meant)
+    full = context.project.qualified_name(found.path, scope, name)
     if not full:
         return False
     if full == "typing.Optional" and isinstance(node, ast.Subscript):
@@ -311,6 +322,20 @@ def _holds_plain(context: Context, found: Value, node: ast.expr) -> bool:
     if full.startswith("typing."):
         return full.removeprefix("typing.") in ("Dict", "List", "Set", "Tuple")
     return full.removeprefix("builtins.") in _PLAIN
+
+
+def _cannot_be_awaited(context: Context, klass: Value) -> bool:
+    """Tell whether objects of a class of the project are no coroutines, as is known."""
+    classes = context.model.values.classes
+    for each in classes.line(klass.path, klass.scope):
+        if each is None or not each.path:
+            return False
+        scope = context.project.files[each.path].scopes[each.scope]
+        if any(base.rpartition(".")[2] == "Protocol" for base in scope.bases):
+            return False
+        if classes.sets(each, "__await__"):
+            return False
+    return True
 
 
 # -- names that hold it ----------------------------------------------------------
@@ -342,8 +367,6 @@ def _local(context: Context, node: ast.AST, name: str, future: bool) -> Fate | N
     loads = _shapes.loads(where, name)
     if not loads:
         return Fate("unused", f"nobody uses {name}, and it never runs", direct=False)
-    if _bound(where, name) > 1:
-        return None
     fates = [of(context, each, future, within=True) for each in loads]
     known = [each for each in fates if each is not None]
     worst = next((each for each in known if each.raises), None)
@@ -351,6 +374,8 @@ def _local(context: Context, node: ast.AST, name: str, future: bool) -> Fate | N
         worst = known[0]
     if worst is None or any(_is_run(context, each) for each in loads):
         return None
+    if _bound(where, name) > 1 and len(known) < len(fates):
+        return None  # those uses may be of something else that it holds
     what = "future" if future else "coroutine"
     says = f"{name} holds the {what}: {worst.says}"
     return Fate(worst.shape, says, direct=False, lost=len(known) == len(fates))

@@ -21,6 +21,7 @@ from asyncfix import (
     calls_used,
     facts,
     site_of,
+    value,
 )
 from asyncfix_codemods import _ahead, _coroutines, _doomed, _fates, _shapes, _starts
 
@@ -164,7 +165,7 @@ def _may_be_lost(model: Model, path: str, use: facts.Use) -> bool:
         return taker.name in ("?.format", "?.join")
     if found.is_outside:
         return found.name.partition(".")[0] in ("builtins", "json", "logging", "sys")
-    return found.is_function
+    return found.kind in (value.FUNCTION, value.CLASS)
 
 
 def _awaited(
