@@ -94,9 +94,7 @@ def _is_coroutine_type(
     if meant is None:
         return False
     if meant.kind == value.TYPE:
-        return _is_coroutine_type(
-            model, meant.path, meant.scope, meant.name, depth + 1
-        )
+        return _is_coroutine_type(model, meant.path, meant.scope, meant.name, depth + 1)
     return meant.name in _COROUTINES
 
 
@@ -168,7 +166,10 @@ def doubts(context: Context, found: Given) -> Iterator[Doubt]:
         return
     for said in owner.decorators:
         meant = model.values.of(path, owner.parent, said)
-        if meant is None or model.catalog.canonical(meant.name) not in _CLASS_DECORATORS:
+        if (
+            meant is None
+            or model.catalog.canonical(meant.name) not in _CLASS_DECORATORS
+        ):
             yield Doubt(
                 "await-unsure",
                 Level.MANUAL,
@@ -196,7 +197,7 @@ def is_stub(context: Context, found: Given) -> bool:
     read = context.model.reader.function(*found.place)
     if read is None:
         return True
-    for statement in read[1].body if isinstance(read[1], _DEFS) else ():
+    for statement in read[1].body:
         if isinstance(statement, (ast.Pass, ast.Raise)):
             continue
         if isinstance(statement, ast.Expr) and isinstance(
@@ -234,7 +235,11 @@ def _library_keeps_it(model: Model, name: str) -> bool:
         return True
     if name in _KEEPERS:
         return False
-    if kind == "registers" and root not in _GIVE_BACK and name != "discord.Client.event":
+    if (
+        kind == "registers"
+        and root not in _GIVE_BACK
+        and name != "discord.Client.event"
+    ):
         raise Other
     if kind in ("same", "registers", "coroutine"):
         return True

@@ -31,7 +31,7 @@ def is_meant(context: Context) -> bool:
             for item in above.items:
                 call = item.context_expr
                 function = call.func if isinstance(call, ast.Call) else call
-                name = dotted(function) or getattr(function, "attr", "")
+                name = str(dotted(function) or getattr(function, "attr", ""))
                 if name.rpartition(".")[2] in _TO_FAIL:
                     return True
         if isinstance(above, (ast.FunctionDef, ast.AsyncFunctionDef)):
@@ -46,6 +46,7 @@ def doubts(
 ) -> Iterator[Doubt]:
     """Find what the await could break, besides the guards."""
     yield from _caught(context, fate)
+    yield from _assumed(context, found, fate)
     if found.place is None:
         return
     model, function = context.model, context.function
@@ -77,6 +78,35 @@ def doubts(
 def _unknown(found: _coroutines.Given) -> Doubt:
     reason = f"the code of {found.name} cannot be read"
     return Doubt("await-unsure", Level.UNSAFE, reason, "look at it")
+
+
+def _assumed(
+    context: Context, found: _coroutines.Given, fate: _fates.Fate
+) -> Iterator[Doubt]:
+    """Find what is taken to be so, and cannot be proven."""
+    if fate.shape in ("statement", "unused") and (found.place or found.future):
+        text = context.tree.text(context.call)
+        yield Doubt(
+            "await-alone",
+            Level.UNSAFE,
+            "nothing here asks for its result, so it may be meant to go on alone",
+            f"`await {text}` to wait for it, or keep a task: "
+            f"asyncio.create_task({text})",
+        )
+    if fate.shape == "declared":
+        yield Doubt(
+            "await-annotation",
+            Level.UNSAFE,
+            "only the annotation tells that no coroutine is meant",
+            f"await {context.tree.text(context.call)}",
+        )
+    if not fate.lost:
+        yield Doubt(
+            "await-kept",
+            Level.UNSAFE,
+            "the name is passed on as well, where it may be awaited",
+            f"await {context.tree.text(context.call)}",
+        )
 
 
 def _caught(context: Context, fate: _fates.Fate) -> Iterator[Doubt]:
@@ -182,5 +212,3 @@ def _look_for_locks(model: Model, place: Place, depth: int) -> frozenset[str]:
                 if inner != place:
                     found |= _waited_for(model, inner, depth + 1)
     return frozenset(found)
-
-

@@ -177,9 +177,11 @@ def _ended(above: ast.AST, below: ast.AST, future: bool) -> Fate | None:
             return _iterated() if below_double else None
         return Fate("key", "the coroutine itself is the key")
     if isinstance(above, ast.DictComp):
-        return Fate("key", "the coroutine itself is the key") if (
-            below is above.key
-        ) else None
+        return (
+            Fate("key", "the coroutine itself is the key")
+            if (below is above.key)
+            else None
+        )
     return None
 
 
@@ -342,7 +344,10 @@ def _cannot_be_awaited(context: Context, klass: Value) -> bool:
 
 
 def _assigned(
-    context: Context, statement: ast.Assign | ast.AnnAssign, below: ast.AST, future: bool
+    context: Context,
+    statement: ast.Assign | ast.AnnAssign,
+    below: ast.AST,
+    future: bool,
 ) -> Fate | None:
     if below is not statement.value:
         return None
@@ -406,9 +411,7 @@ def _bound(where: ast.AST, name: str) -> int:
             count += isinstance(each.ctx, ast.Store)
         elif isinstance(each, ast.arg):
             count += each.arg == name
-        elif isinstance(each, (ast.ExceptHandler, *_FUNCTIONS, ast.ClassDef)):
-            count += each.name == name
-        elif isinstance(each, (ast.MatchAs, ast.MatchStar)):
+        elif isinstance(each, (ast.ExceptHandler, *_FUNCTIONS, ast.ClassDef)) or isinstance(each, (ast.MatchAs, ast.MatchStar)):
             count += each.name == name
         elif isinstance(each, ast.alias):
             count += (each.asname or each.name) == name

@@ -47,7 +47,9 @@ def by_hand(
     elif isinstance(where, ast.Lambda):
         choices = f"make it a coroutine function that does `await {text}`"
     else:
-        choices = f"call it in a coroutine, or under the main guard: asyncio.run({text})"
+        choices = (
+            f"call it in a coroutine, or under the main guard: asyncio.run({text})"
+        )
     return Plan(
         message, by_hand=choices, level=Level.MANUAL, doubts=tuple(_decisive(unsure))
     )
@@ -67,8 +69,10 @@ def plan(
     call = context.call
     text = context.tree.text(call)
     exits = isinstance(context.tree.parent(call), ast.Call)
-    if found.future or fate.shape not in ("statement", "printed") or (
-        fate.shape == "printed" and not exits
+    if (
+        found.future
+        or fate.shape not in ("statement", "printed")
+        or (fate.shape == "printed" and not exits)
     ):
         return by_hand(context, found, fate, unsure)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from asyncfix import (
@@ -14,7 +14,6 @@ from asyncfix import (
     Level,
     Model,
     Names,
-    Part,
     Plan,
     Site,
     Slice,
@@ -177,27 +176,16 @@ def _awaited(
     """Plan the `await` in a coroutine."""
     call = context.call
     text = context.tree.text(call)
-    alone = fate.shape in ("statement", "unused")
     level, change = Level.INTENT, "it runs now, and the coroutine waits for it"
     if found.future:
         change = "the coroutine waits for it"
     elif fate.raises and fate.direct:
         level, change = Level.SAFE, ""
-    if (
-        fate.shape == "declared"
-        or not fate.lost
-        or (alone and (found.place or found.future))
-    ):
-        level = Level.UNSAFE
     if change and _shapes.loop_around(context.tree, call) is not None:
         change += ", round after round"
     message = _fates.message(found.name, fate, found.future)
     root = found.wanted.partition(".")[0]
     guards = _ASYNCIO if root == "asyncio" else _LIBRARY
-    by_hand = f"await {text}"
-    if alone and level is Level.UNSAFE:
-        by_hand += f", or a task that is kept: asyncio.create_task({text})"
-
     def make(slice_: Slice, names: Names) -> cst.BaseExpression:
         import libcst as cst
 
@@ -205,7 +193,7 @@ def _awaited(
 
     return Plan(
         message,
-        by_hand=by_hand,
+        by_hand=f"await {text}",
         level=level,
         change=change,
         doubts=(*unsure, *_doomed.doubts(context, found, fate)),
