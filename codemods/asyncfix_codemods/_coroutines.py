@@ -152,8 +152,8 @@ def doubts(context: Context, found: Given) -> Iterator[Doubt]:
     function = scopes[index]
     if found.other:
         yield _unsure(found, "a sync function", path, found.other)
-    for said in function.decorators:
-        if not _keeps_it(model, path, function.parent, said):
+    for number, said in enumerate(function.decorators):
+        if not _keeps_it(model, found.place, number):
             reason = f"@{said} decides what {found.name} gives"
             yield Doubt(
                 "await-unsure",
@@ -208,20 +208,28 @@ def is_stub(context: Context, found: Given) -> bool:
     return True
 
 
-def _keeps_it(model: Model, path: str, scope: int, said: str) -> bool:
-    """Tell whether a decorator leaves a coroutine function one.
+def _keeps_it(model: Model, place: Place, number: int) -> bool:
+    """Tell whether one of its decorators leaves a coroutine function one.
 
     Raises Other where it surely makes something else of it.
     """
-    meant = model.values.of(path, scope, said)
+    path, index = place
+    function = model.project.files[path].scopes[index]
+    meant = model.values.of(path, function.parent, function.decorators[number])
     if meant is None:
         raise Other
     if meant.kind == value.OUTSIDE:
         return _library_keeps_it(model, meant.name)
     if not meant.is_function:
         return False
-    key = "keeps coroutines", meant.path, meant.scope
-    kept = model.once(key, lambda: _own_keeps_it(model, meant))
+    called = any(
+        isinstance(node, _DEFS)
+        and (node.lineno, node.name) == (function.line, function.name)
+        and isinstance(node.decorator_list[number], ast.Call)
+        for node in ast.walk(model.reader.tree(path).module)
+    )
+    key = "keeps coroutines", meant.path, meant.scope, called
+    kept = model.once(key, lambda: _own_keeps_it(model, meant, called))
     if kept is None:
         raise Other
     return kept
@@ -246,12 +254,12 @@ def _library_keeps_it(model: Model, name: str) -> bool:
     raise Other  # a property, a command, or nobody knows what
 
 
-def _own_keeps_it(model: Model, meant: Value) -> bool | None:
+def _own_keeps_it(model: Model, meant: Value, with_arguments: bool) -> bool | None:
     """Look into a decorator of the project; None if what it gives is not awaited."""
     read = model.reader.function(meant.path, meant.scope)
     if read is None or not isinstance(read[1], ast.FunctionDef):
         return False
-    verdicts = set(_results(read[1], frozenset(), 0))
+    verdicts = set(_results(read[1], frozenset(), with_arguments))
     if verdicts == {True}:
         return True
     if verdicts == {False}:
@@ -265,11 +273,11 @@ def _own_keeps_it(model: Model, meant: Value) -> bool | None:
 
 
 def _results(
-    function: ast.FunctionDef, outside: frozenset[str], depth: int
+    function: ast.FunctionDef, outside: frozenset[str], with_arguments: bool
 ) -> Iterator[bool | None]:
-    """Say of each thing that a decorator returns whether a call of it is awaited.
+    """Say of each thing that a decorator gives whether a call of it is awaited.
 
-    None where that cannot be seen.
+    None where that cannot be seen. What is used `with_arguments` gives the decorator.
     """
     arguments = function.args
     named = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
@@ -280,17 +288,34 @@ def _results(
         if isinstance(each, _DEFS) and each is not function
     }
     for result in _returned(function):
-        names = {each.id for each in ast.walk(result) if isinstance(each, ast.Name)}
-        wrappers = [inner[name] for name in sorted(names & inner.keys())]
-        if not wrappers:
-            yield True if isinstance(result, ast.Name) and names <= params else None
-        for wrapper in wrappers:
-            if isinstance(wrapper, ast.AsyncFunctionDef):
-                yield True
-            elif depth < 2 and _gives_a_function(wrapper):
-                yield from _results(wrapper, params, depth + 1)
-            else:
-                yield _passes_it_on(wrapper, params)
+        given = getattr(result, "id", "")
+        called = getattr(getattr(result, "func", None), "id", "")
+        if called in inner:
+            # Used both ways: `return decorate(function)`.
+            yield from _of_decorator(inner[called], params)
+        elif with_arguments:
+            yield from _of_decorator(inner[given], params) if given in inner else [None]
+        elif given in params:
+            yield True
+        else:
+            names = {each.id for each in ast.walk(result) if isinstance(each, ast.Name)}
+            wrappers = [inner[name] for name in sorted(names & inner.keys())]
+            if not wrappers:
+                yield None
+            for wrapper in wrappers:
+                if isinstance(wrapper, ast.AsyncFunctionDef):
+                    yield True
+                elif not _gives_a_function(wrapper):
+                    yield _passes_it_on(wrapper, params)
+
+
+def _of_decorator(
+    function: ast.FunctionDef | ast.AsyncFunctionDef, outside: frozenset[str]
+) -> Iterator[bool | None]:
+    if isinstance(function, ast.FunctionDef):
+        yield from _results(function, outside, False)
+    else:
+        yield None
 
 
 def _gives_a_function(wrapper: ast.FunctionDef) -> bool:

@@ -32,8 +32,14 @@ def is_meant(context: Context) -> bool:
                 call = item.context_expr
                 function = call.func if isinstance(call, ast.Call) else call
                 name = str(dotted(function) or getattr(function, "attr", ""))
-                if name.rpartition(".")[2] in _TO_FAIL:
+                last = name.rpartition(".")[2]
+                if last in _TO_FAIL:
                     return True
+                if last == "suppress" and any(
+                    getattr(each, "id", "") == "TypeError"
+                    for each in getattr(call, "args", ())
+                ):
+                    return True  # for what the call itself raises
         if isinstance(above, (ast.FunctionDef, ast.AsyncFunctionDef)):
             start, end = tree.span(above)
             if b"never awaited" in tree.lines.text[start:end]:

@@ -41,6 +41,9 @@ _PLAIN = frozenset(
      "list", "set", "str", "tuple")
 )  # fmt: skip
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_NAMED = (
+    *_FUNCTIONS, ast.ClassDef, ast.ExceptHandler, ast.MatchAs, ast.MatchStar
+)  # fmt: skip
 
 
 class Fate(NamedTuple):
@@ -411,7 +414,7 @@ def _bound(where: ast.AST, name: str) -> int:
             count += isinstance(each.ctx, ast.Store)
         elif isinstance(each, ast.arg):
             count += each.arg == name
-        elif isinstance(each, (ast.ExceptHandler, *_FUNCTIONS, ast.ClassDef)) or isinstance(each, (ast.MatchAs, ast.MatchStar)):
+        elif isinstance(each, _NAMED):
             count += each.name == name
         elif isinstance(each, ast.alias):
             count += (each.asname or each.name) == name

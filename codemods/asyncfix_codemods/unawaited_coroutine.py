@@ -186,6 +186,7 @@ def _awaited(
     message = _fates.message(found.name, fate, found.future)
     root = found.wanted.partition(".")[0]
     guards = _ASYNCIO if root == "asyncio" else _LIBRARY
+
     def make(slice_: Slice, names: Names) -> cst.BaseExpression:
         import libcst as cst
 
