@@ -40,6 +40,12 @@ _PLAIN = frozenset(
     ("bool", "bytearray", "bytes", "complex", "dict", "float", "frozenset", "int",
      "list", "set", "str", "tuple")
 )  # fmt: skip
+# Classes of libraries that are no coroutines, nor are those based on them.
+_OTHER_TYPES = (
+    "datetime.", "decimal.", "enum.", "pathlib.", "pydantic.BaseModel",
+    "pydantic.main.BaseModel", "typing.NamedTuple", "typing.TypedDict",
+    "typing_extensions.TypedDict", "uuid.",
+)  # fmt: skip
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _NAMED = (
     *_FUNCTIONS, ast.ClassDef, ast.ExceptHandler, ast.MatchAs, ast.MatchStar
@@ -324,6 +330,8 @@ def _holds_plain(context: Context, found: Value, node: ast.expr) -> bool:
         return False
     if full == "typing.Optional" and isinstance(node, ast.Subscript):
         return _holds_plain(context, found, node.slice)
+    if full.startswith(_OTHER_TYPES):
+        return True
     if full.startswith("typing."):
         return full.removeprefix("typing.") in ("Dict", "List", "Set", "Tuple")
     return full.removeprefix("builtins.") in _PLAIN
@@ -333,7 +341,11 @@ def _cannot_be_awaited(context: Context, klass: Value) -> bool:
     """Tell whether objects of a class of the project are no coroutines, as is known."""
     classes = context.model.values.classes
     for each in classes.line(klass.path, klass.scope):
-        if each is None or not each.path:
+        if each is None:
+            return False
+        if not each.path:
+            if each.name.startswith(_OTHER_TYPES):
+                continue
             return False
         scope = context.project.files[each.path].scopes[each.scope]
         if any(base.rpartition(".")[2] == "Protocol" for base in scope.bases):
