@@ -99,6 +99,15 @@ def _assumed(
             f"`await {text}` to wait for it, or keep a task: "
             f"asyncio.create_task({text})",
         )
+    if found.place is not None:
+        path, index = found.place
+        if not context.project.files[path].scopes[index].is_async:
+            yield Doubt(
+                "await-annotation",
+                Level.UNSAFE,
+                f"only its annotation tells that {found.name} gives a coroutine",
+                f"await {context.tree.text(context.call)}",
+            )
     if fate.shape == "declared":
         yield Doubt(
             "await-annotation",

@@ -112,7 +112,10 @@ def _refusals(context: Context) -> Iterator[Doubt]:
     for use in context.facts.calls:
         if use == own or context.facts.scopes[use.scope].kind != facts.MODULE:
             continue
-        other = use.name.rpartition(".")[2] in _LOOPS and "." in use.name
+        other = use.name.rpartition(".")[2] in _LOOPS
+        if other and "." not in use.name:
+            meant = context.model.values.of(path, use.scope, use.name)
+            other = meant is not None and meant.name.startswith("asyncio.")
         if not other and use.role in (facts.STATEMENT, facts.ARGUMENT):
             again = _coroutines.given(context.model, path, use)
             other = again is not None and not again.future
