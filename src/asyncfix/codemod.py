@@ -358,7 +358,7 @@ class Codemod:
         """Give sites of a file that `calls` and `blocking` cannot tell.
 
         Asked for every file: it goes by facts, and rules most files out by
-        `word in facts.packed`. What it says of a file may depend on that file
+        `facts.holds(word)`. What it says of a file may depend on that file
         and on those that it imports, on no others.
         """
         return ()

@@ -127,7 +127,7 @@ def nobody_patches_it(context: Context) -> Doubt | None:
     if doubt is not None:
         return doubt
     around = _around(context)
-    for path in sorted(context.project.files):
+    for path in context.project.replacing():
         facts = context.project.files[path]
         if facts.frozen and path in around:
             return Doubt(
@@ -155,8 +155,13 @@ def _patched(context: Context, guard: str) -> Doubt | None:
     clear = {each for each in _suffixes(modules) if "." in each} | modules
     known = _members(clear, root, callee)
     around = _around(context)
-    for path in sorted(project.files):
+    last = project.spellings((wanted, root, callee))
+    by_string = set(project.replacing())
+    for path in sorted({*around, *by_string}):
         facts = project.files[path]
+        if path not in by_string and last is not None:
+            if not any(map(facts.holds, last)):
+                continue
         for patch in facts.patches:
             if patch.scope < 0:
                 if path in around:
