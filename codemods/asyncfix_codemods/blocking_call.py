@@ -19,7 +19,7 @@ from asyncfix import (
     Slice,
     Step,
 )
-from asyncfix_codemods import _ahead, _blocks, _native, _offload, _threads
+from asyncfix_codemods import _ahead, _blocks, _hazards, _native, _offload, _threads
 
 if TYPE_CHECKING:
     import libcst as cst
@@ -88,7 +88,8 @@ class BlockingCall(Codemod):
         if block is not None:
             plan = block.plan(message)
             around = _threads.surroundings(context)
-            doubts = itertools.chain(_severity(context), plan.doubts, around)
+            more = _hazards.doubts(context, plan.moves)
+            doubts = itertools.chain(_severity(context), plan.doubts, around, more)
             return replace(plan, doubts=_decisive(doubts))
         refusals = _decisive(_refusals(context))
         call = _threads.whole(context)
@@ -173,6 +174,7 @@ def _refusals(context: Context) -> Iterator[Doubt]:
     yield from _threads.role(context)
     yield from _threads.arguments(context)
     yield from _threads.surroundings(context)
+    yield from _hazards.doubts(context)
 
 
 def _severity(context: Context) -> Iterator[Doubt]:
