@@ -80,16 +80,21 @@ class Recall:
             value = self._key, state, frozenset(opened), frozenset(words), judged
             self._memory.keep(_SECTION, value)
 
-    def _says_the_same(self, path: str, digest: bytes, words: Iterable[str]) -> bool:
+    def _says_the_same(self, path: str, digest: bytes, words: frozenset[str]) -> bool:
         new = self._library[path]  # before the old one: that notes what it was
         old = self._memory.former(path)
-        if old is None or old.digest != digest or _head(old) != _head(new):
+        if old is None or old.digest != digest:
+            return False
+        if _head(old, words) != _head(new, words):
             return False
         return all(old.holds(word) == new.holds(word) for word in words)
 
 
-def _head(facts: Facts) -> tuple[Any, ...]:
-    return facts.head._replace(lines=0, places=())
+def _head(facts: Facts, words: frozenset[str]) -> tuple[Any, ...]:
+    """Give what a head says to others; names of functions are asked for by word."""
+    head = facts.head
+    plain = tuple(sorted(words.intersection(head.plain)))
+    return head._replace(lines=0, places=(), plain=plain)
 
 
 def _changed_at(folder: str) -> int:
