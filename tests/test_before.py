@@ -14,7 +14,11 @@ import pytest
 from asyncfix import engine, registry
 from asyncfix.model import Settings
 
-HEAD = "import asyncio, functools, sys\nfrom time import sleep as block\nfrom names import TOKEN\n"
+HEAD = """\
+import asyncio, concurrent.futures, fcntl, functools, pathlib, sys, threading
+from time import sleep as block
+from names import TOKEN
+"""
 
 ROWS = {
     "the same question under another name": (
@@ -118,6 +122,29 @@ ROWS = {
         "def d(n):\n  if sys.platform == 'win32': pass\n  else: h()",
         "h(); e(x)",
         "k(x); d(x)",
+    ),
+    "which part of an expression it is": (
+        "class C:\n  def __init__(self, path=None, more=None, other=None):\n"
+        "    self.path = pathlib.Path(path) if path else None\n"
+        "    self.more = more and x(more)\n    self.other = other or x()\n"
+        "    if self.path: block()\n    if self.more: block()\n"
+        "    if not self.other: block()\n"
+        "class D:\n  def __init__(self, path=None):\n"
+        "    self.path = pathlib.Path(path) if path else x()\n"
+        "    if self.path: block()",
+        "C('a'); C(x); C(None, 'a'); C(); D(); D('a')",
+        "C(None, None, 'a')",
+    ),
+    "told not to wait by an argument": (
+        "L = threading.Lock()\nP = concurrent.futures.ThreadPoolExecutor()\n"
+        "def h(wait=True):\n  L.acquire(wait)\n"
+        "def k(wait=True):\n  L.acquire(blocking=wait)\n"
+        "def e(wait=True):\n  P.shutdown(wait=wait, cancel_futures=True)\n"
+        "def d(fd, wait=True):\n"
+        "  flags = fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB)\n"
+        "  try: fcntl.flock(fd, flags)\n  except OSError: raise",
+        "h(); h(x); k(); k(True); e(); e(x); d(x); d(x, x)",
+        "h(False); k(wait=False); e(False); d(x, False)",
     ),
     "what raises where a loop runs": (
         "def h(loop, main):\n  loop.run_until_complete(main)\n  block()\n"

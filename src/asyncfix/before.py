@@ -21,6 +21,7 @@ from asyncfix.conditions import (
     OneOf,
     finds_the_loop,
     is_without_loop,
+    taken,
     truth,
 )
 from asyncfix.held import assume
@@ -253,7 +254,7 @@ class _Walk:
             targets.append(statement.target)
         else:
             targets += statement.targets
-        said = state.say(value)
+        said = taken(state.say(value), state.known)
         for target in targets:
             self._bind(target, said, statement, state)
         return not self._never_comes_back(value)
@@ -281,10 +282,10 @@ class _Walk:
         state.names[name] = said
 
     def _if(self, statement: ast.If, state: State) -> bool:
-        taken = state.truth(statement.test)
+        holds = state.truth(statement.test)
         self._walrus(statement.test, state)
-        if taken is not None:
-            return self._run(statement.body if taken else statement.orelse, state)
+        if holds is not None:
+            return self._run(statement.body if holds else statement.orelse, state)
         other = state.copy()
         state.assume(statement.test, True)
         other.assume(statement.test, False)

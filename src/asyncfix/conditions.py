@@ -139,19 +139,37 @@ def literal(node: ast.expr | None, known: Known) -> object:
         of, index = literal(node.value, known), literal(node.slice, known)
         if isinstance(of, (str, list)) and isinstance(index, int):
             return of[index] if -len(of) <= index < len(of) else NO_ANSWER
-    elif isinstance(node, ast.IfExp):
-        taken = truth(node.test, known)
-        if taken is not None:
-            return literal(node.body if taken else node.orelse, known)
-    elif isinstance(node, ast.BoolOp):
-        for each in node.values[:-1]:
-            stands = truth(each, known)
-            if stands is None:
-                return NO_ANSWER
-            if stands is isinstance(node.op, ast.Or):
-                return literal(each, known)
-        return literal(node.values[-1], known)
+    elif isinstance(node, (ast.IfExp, ast.BoolOp)):
+        part = taken(node, known)
+        if part is not node:
+            return literal(part, known)
     return NO_ANSWER
+
+
+def taken(node: ast.expr, known: Known) -> ast.expr:
+    """Give the part that surely is what an expression comes to, or all of it.
+
+    Of `Path(name) if name else None` without a name, that is `None`.
+    """
+    while True:
+        if isinstance(node, ast.IfExp):
+            holds = truth(node.test, known)
+            if holds is None:
+                return node
+            node = node.body if holds else node.orelse
+        elif isinstance(node, ast.BoolOp):
+            stops = isinstance(node.op, ast.Or)
+            first = truth(node.values[0], known)
+            if first is None:
+                return node
+            if first is stops:
+                node = node.values[0]
+            elif len(node.values) == 2:
+                node = node.values[1]
+            else:
+                node = ast.BoolOp(node.op, node.values[1:])
+        else:
+            return node
 
 
 def _method(node: ast.Call, function: ast.Attribute, known: Known) -> object:

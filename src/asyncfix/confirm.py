@@ -12,12 +12,13 @@ from functools import partial
 
 from asyncfix import facts as f
 from asyncfix.before import State, before
-from asyncfix.conditions import Function, arguments, asked_before
+from asyncfix.conditions import Function, arguments, asked_before, literal, taken
 from asyncfix.held import VALUE, handed
+from asyncfix.nodes import MAY_WAIT, NOT_WAITING
 from asyncfix.objects import Objects, is_excluded
 from asyncfix.reach import Chain, Edge, Place, Reach, Step
 from asyncfix.reader import Reader
-from asyncfix.tree import Tree, dotted, text_of
+from asyncfix.tree import Tree, text_of
 from asyncfix.value import CLASS, FUNCTION, OBJECT, PARTIAL, Value
 
 _DEEPEST = 25
@@ -76,7 +77,7 @@ class Confirm:
         if edge.entry is not None:
             if depth and edge.entry.kind == "loop":
                 return None  # it raises where a loop runs, and is there for callers without
-            if _says_not_to_wait(call) or asked_before(tree, function, call):
+            if _says_not_to_wait(call, state) or asked_before(tree, function, call):
                 return None
             step = Step(path, use.line, use.col, edge.entry.name)
             return Chain((step,), edge.entry)
@@ -273,13 +274,29 @@ def _name(item: tuple[str, object]) -> str:
     return item[0]
 
 
-def _says_not_to_wait(call: ast.Call) -> bool:
-    """Tell a call with a flag such as `fcntl.LOCK_NB` among its arguments."""
+def _says_not_to_wait(call: ast.Call, state: State) -> bool:
+    """Tell a call with a flag such as `fcntl.LOCK_NB`, or with `blocking=False`.
+
+    The arguments may be names of such values, or parameters that are given them.
+    """
+    method = _last(call.func)
+    if method in MAY_WAIT:
+        said = [each.value for each in call.keywords if each.arg in NOT_WAITING]
+        if method == "acquire":
+            said += call.args[:1]
+        if any(literal(state.say(each), state.known) is False for each in said):
+            return True
     todo = [*call.args, *(each.value for each in call.keywords)]
     while todo:
-        node = todo.pop()
+        node = taken(state.say(todo.pop()), state.known)
         if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.BitOr, ast.Add)):
             todo += [node.left, node.right]
-        elif (dotted(node) or "").rpartition(".")[2] in _NOT_WAITING:
+        elif _last(node) in _NOT_WAITING:
             return True
     return False
+
+
+def _last(node: ast.expr) -> str:
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    return node.id if isinstance(node, ast.Name) else ""
