@@ -15,7 +15,8 @@ from asyncfix import engine, registry
 from asyncfix.model import Settings
 
 HEAD = """\
-import asyncio, concurrent.futures, fcntl, functools, pathlib, sys, threading
+import asyncio, concurrent.futures, fcntl, functools, io, os, pathlib, sys
+import abc, threading, typing
 from time import sleep as block
 from names import TOKEN
 """
@@ -145,6 +146,21 @@ ROWS = {
         "  try: fcntl.flock(fd, flags)\n  except OSError: raise",
         "h(); h(x); k(); k(True); e(); e(x); d(x); d(x, x)",
         "h(False); k(wait=False); e(False); d(x, False)",
+    ),
+    "what class an argument is of": (
+        "class A: pass\nclass B(A): pass\nclass C: pass\nclass U(unknown): pass\n"
+        "class P(typing.Protocol): pass\nclass R(abc.ABC): pass\n"
+        "def h(fp):\n  if not isinstance(fp, io.IOBase): block()\n"
+        "def k(a):\n  if isinstance(a, (A, str)): return\n  block()\n"
+        "def e(a):\n  if isinstance(a, (P, R)): block()\n"
+        "def d(a):\n  a = x(a)\n  if not isinstance(a, A): block()\n"
+        "def w(a):\n  if isinstance(a, (object, os.PathLike)): block()\n"
+        "def first(y):\n  a = B()\n  k(a)\n"
+        "def second(y):\n  a = C()\n  if y: a = B()\n  k(a)\n"
+        "def third(y):\n  class A: pass\n  k(A())",
+        "h(x); h('a'); h(pathlib.Path(x)); k(C()); k(x); k(U()); k([]); k(io.BytesIO())"
+        "; e(C()); e(io.BytesIO()); d(A()); w(C()); w(pathlib.Path()); second(x); third(x)",
+        "h(io.BytesIO(x)); h(io.StringIO()); k(A()); k(B()); k(f'{x}'); first(x)",
     ),
     "what raises where a loop runs": (
         "def h(loop, main):\n  loop.run_until_complete(main)\n  block()\n"

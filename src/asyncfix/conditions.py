@@ -54,13 +54,11 @@ def arguments(
     known there; `bound` tells that the first parameter is the object. Of `*args`
     and `**kwargs` nothing is known, and then neither of what may be in them.
     """
-    parameters = [*function.args.posonlyargs, *function.args.args]
-    names = [each.arg for each in parameters[bound:]]
     found: dict[str, object] = {}
-    if any(isinstance(each, ast.Starred) for each in call.args) or any(
-        each.arg is None for each in call.keywords
-    ):
+    pairs = paired(function, call, bound)
+    if pairs is None:
         return found
+    parameters = [*function.args.posonlyargs, *function.args.args]
     defaults = function.args.defaults
     for parameter, default in zip(parameters[::-1], defaults[::-1], strict=False):
         found[parameter.arg] = literal(default, {})
@@ -68,11 +66,6 @@ def arguments(
         function.args.kwonlyargs, function.args.kw_defaults, strict=True
     ):
         found[parameter.arg] = literal(value, {})
-    only_by_place = {each.arg for each in function.args.posonlyargs}
-    pairs = [*zip(names, call.args, strict=False)]
-    for keyword in call.keywords:
-        if keyword.arg not in only_by_place:
-            pairs.append((str(keyword.arg), keyword.value))
     for name, given in pairs:
         said = say.get(id(given), given)
         one_of = caller.get(said.id) if isinstance(said, ast.Name) else None
@@ -85,6 +78,23 @@ def arguments(
         for name, each in found.items()
         if each is not NO_ANSWER and not isinstance(each, list)
     }
+
+
+def paired(
+    function: Function, call: ast.Call, bound: bool
+) -> list[tuple[str, ast.expr]] | None:
+    """Give a function's parameters with their arguments; None if a call has stars."""
+    if any(isinstance(each, ast.Starred) for each in call.args) or any(
+        each.arg is None for each in call.keywords
+    ):
+        return None
+    names = [each.arg for each in (*function.args.posonlyargs, *function.args.args)]
+    only_by_place = {each.arg for each in function.args.posonlyargs}
+    pairs = [*zip(names[bound:], call.args, strict=False)]
+    for keyword in call.keywords:
+        if keyword.arg not in only_by_place:
+            pairs.append((str(keyword.arg), keyword.value))
+    return pairs
 
 
 def asked_before(tree: Tree, function: Function, call: ast.Call) -> bool:

@@ -12,8 +12,16 @@ from functools import partial
 
 from asyncfix import facts as f
 from asyncfix.before import State, before
-from asyncfix.conditions import Function, arguments, asked_before, literal, taken
+from asyncfix.conditions import (
+    Function,
+    arguments,
+    asked_before,
+    literal,
+    paired,
+    taken,
+)
 from asyncfix.held import VALUE, handed
+from asyncfix.kinds import Kinds
 from asyncfix.nodes import MAY_WAIT, NOT_WAITING
 from asyncfix.objects import Objects, is_excluded
 from asyncfix.reach import Chain, Edge, Place, Reach, Step
@@ -47,6 +55,7 @@ class Confirm:
         self._lowest = _NOWHERE
         self._functions: dict[Place, tuple[Tree, Function]] = {}
         self._left = 0
+        self.kinds = Kinds(reach.values)
         self.objects = Objects(reach, reader, self._function, self._constant)
 
     def chain(self, place: Place, edge: Edge) -> Chain | None:
@@ -92,7 +101,7 @@ class Confirm:
         inner = called[1]
         if self._runs_once(target, inner):
             return None
-        given = self._given(place, edge, (call, function, inner), state)
+        given = self._given(place, edge, (call, function, called), state)
         rest = self._way(target, tuple(sorted(given.items(), key=_name)), depth + 1)
         if rest is None:
             return None
@@ -103,11 +112,12 @@ class Confirm:
         self,
         place: Place,
         edge: Edge,
-        met: tuple[ast.Call, Function, Function],
+        met: tuple[ast.Call, Function, tuple[Tree, Function]],
         state: State,
     ) -> dict[str, object]:
         """Give what is known in a function that is called here; see `held`."""
-        call, caller, called = met
+        call, caller, read = met
+        called = read[1]
         assert edge.target is not None
         value = self.reach.values.of(place[0], edge.use.scope, edge.use.name)
         bound = self._is_bound(place[0], edge.use, edge.target, value)
@@ -127,6 +137,9 @@ class Confirm:
         on = None if receiver is None else state.say(receiver)
         given.update(handed(call, say, on, (caller, called), bound, state.known))
         where = place[0], edge.use.scope
+        pairs = paired(called, call, bound)
+        if pairs:
+            given.update(self.kinds.answers(where, edge.target, read, pairs, state))
         if bound and on is not None and called.args.args:
             first = ast.Name(called.args.args[0].arg, ast.Load())
             known = self.objects.attributes(*where, on, state.calls)
