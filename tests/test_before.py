@@ -16,7 +16,7 @@ from asyncfix.model import Settings
 
 HEAD = """\
 import asyncio, concurrent.futures, fcntl, functools, io, os, pathlib, sys
-import abc, threading, typing
+import abc, enum, threading, typing
 from time import sleep as block
 from names import TOKEN
 """
@@ -161,6 +161,25 @@ ROWS = {
         "h(x); h('a'); h(pathlib.Path(x)); k(C()); k(x); k(U()); k([]); k(io.BytesIO())"
         "; e(C()); e(io.BytesIO()); d(A()); w(C()); w(pathlib.Path()); second(x); third(x)",
         "h(io.BytesIO(x)); h(io.StringIO()); k(A()); k(B()); k(f'{x}'); first(x)",
+    ),
+    "members of enums, and constants": (
+        "class Kind(enum.Enum):\n  A = 'a'\n  B = 'b'\n  C = 'b'\n  D = x()\n"
+        "class Text(str, enum.Enum):\n  A = 'a'\n  B = 'b'\n"
+        "class Other:\n  A = 'a'\nMODE = 'fast'\n"
+        "def h(k):\n  if k == Kind.A.value: return\n"
+        "  elif k in (Kind.B.value, 'c'): block()\n"
+        "def k(k):\n  if k is Kind.B: block()\n"
+        "def e(k):\n  if k == Text.B: block()\n"
+        "def d(k):\n  if k != MODE: block()\n"
+        "def w(k):\n  if k == Other.A: block()\n"
+        "def n(k):\n  if k == Kind.D.value: block()\n"
+        "def o():\n  for k in ('b', 'a'): h(k)\n"
+        "def i():\n  for k in ('z', 'a'): h(k)\n"
+        "def names(MODE):\n  if 'fast' != MODE: block()",
+        "h('b'); h('c'); h(x); k(Kind.B); k(Kind.C); k(Kind.D); k(x); e('b'); e(Text.B)"
+        "; e(Kind.D); d('slow'); w('b'); n('a'); o(); names(x)",
+        "h('a'); h('z'); k(Kind.A); k('b'); e('a'); e(Text.A); e(Kind.B); d('fast'); d(MODE)"
+        "; i()",
     ),
     "what raises where a loop runs": (
         "def h(loop, main):\n  loop.run_until_complete(main)\n  block()\n"

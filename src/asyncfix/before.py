@@ -25,7 +25,13 @@ from asyncfix.conditions import (
     truth,
 )
 from asyncfix.held import assume
-from asyncfix.says import COMPREHENSIONS, bound, is_lasting, said_as
+from asyncfix.says import (
+    COMPREHENSIONS,
+    bound,
+    is_lasting,
+    said_as,
+    with_constants,
+)
 from asyncfix.tree import Tree, dotted, text_of
 
 _ENDS = (ast.Return, ast.Raise, ast.Continue, ast.Break)
@@ -47,10 +53,12 @@ class State(NamedTuple):
     known: dict[str, object]
     calls: dict[str, ast.Call]
     """What was called for an answer, by the dump of what stands for it."""
+    constant: Constant
+    """Gives what a name stands for that is a constant."""
 
     def copy(self) -> State:
         """Give one that can change alone."""
-        return State(dict(self.names), dict(self.known), self.calls)
+        return self._replace(names=dict(self.names), known=dict(self.known))
 
     def assume(self, test: ast.expr, holds: bool) -> None:
         """Note that a condition holds, or that it does not."""
@@ -68,6 +76,10 @@ class State(NamedTuple):
         """Tell whether a condition surely holds here, or surely not."""
         said = self.say(test)
         answer = truth(said, self.known)
+        if answer is None and self.known:
+            meant = with_constants(said, self.known, self.constant)
+            if meant is not said:
+                answer = truth(meant, self.known)
         return truth(test, {}) if answer is None and said is not test else answer
 
 
@@ -84,8 +96,8 @@ def before(
         way.append((above, below))
         if above is function:
             break
-    state = State({}, dict(known), {})
-    walk = _Walk(tree, function, constant)
+    state = State({}, dict(known), {}, constant)
+    walk = _Walk(tree, function)
     for name in walk.wild:
         state.names[name] = ast.Name(f"{name}%", ast.Load())
     for above, below in reversed(way):
@@ -97,9 +109,8 @@ def before(
 class _Walk:
     """One way through one function."""
 
-    def __init__(self, tree: Tree, function: Function, constant: Constant) -> None:
+    def __init__(self, tree: Tree, function: Function) -> None:
         self.tree = tree
-        self.constant = constant
         # What blocks in a coroutine is told, whatever it does before.
         self.is_coroutine = isinstance(function, ast.AsyncFunctionDef)
         args = function.args
@@ -170,7 +181,7 @@ class _Walk:
     def _one_of(self, target: ast.expr, every: ast.expr, state: State) -> None:
         """Note what a loop over literals gives its names."""
         if isinstance(every, ast.Name):
-            every = self.constant(every.id) or every
+            every = state.constant(every.id) or every
         if not isinstance(every, (ast.Tuple, ast.List, ast.Set)):
             return
         if isinstance(target, ast.Name):

@@ -41,6 +41,10 @@ class OneOf(tuple[object, ...]):
     """A value that is one of some literals."""
 
 
+class Member(tuple[object, ...]):
+    """A member of an enum: its class, and its value."""
+
+
 def arguments(
     function: Function,
     call: ast.Call,
@@ -297,7 +301,8 @@ def _compared(
             return None
         if LOOP in (one, two) and one is not two and None not in (one, two):
             return None
-        if isinstance(how, (ast.Is, ast.IsNot)):
+        single = isinstance(one, Member) or isinstance(two, Member)
+        if isinstance(how, (ast.Is, ast.IsNot)) and not single:
             alone = (None, True, False, LOOP, ...)
             if not any(each is one or each is two for each in alone):
                 return None  # two equal texts may be one or two

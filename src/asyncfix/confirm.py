@@ -20,19 +20,20 @@ from asyncfix.conditions import (
     paired,
     taken,
 )
+from asyncfix.constants import Constants
 from asyncfix.held import VALUE, handed
 from asyncfix.kinds import Kinds
 from asyncfix.nodes import MAY_WAIT, NOT_WAITING
 from asyncfix.objects import Objects, is_excluded
 from asyncfix.reach import Chain, Edge, Place, Reach, Step
 from asyncfix.reader import Reader
+from asyncfix.says import constant_name
 from asyncfix.tree import Tree, text_of
 from asyncfix.value import CLASS, FUNCTION, OBJECT, PARTIAL, Value
 
 _DEEPEST = 25
 _MOST_WAYS = 5_000
 _MOST_FUNCTIONS = 60
-_MOST_IMPORTS = 6
 _NOWHERE = 1_000_000
 _NOT_WAITING = ("LOCK_NB", "LOCK_UN", "WNOHANG", "MSG_DONTWAIT", "O_NONBLOCK")
 _ELSEWHERE = ("__enter__", "__exit__", "__post_init__")
@@ -56,7 +57,8 @@ class Confirm:
         self._functions: dict[Place, tuple[Tree, Function]] = {}
         self._left = 0
         self.kinds = Kinds(reach.values)
-        self.objects = Objects(reach, reader, self._function, self._constant)
+        self.constants = Constants(reach, reader)
+        self.objects = Objects(reach, reader, self._function, self.constants.of)
 
     def chain(self, place: Place, edge: Edge) -> Chain | None:
         """Give the shortest way that holds from a call in a coroutine.
@@ -79,7 +81,7 @@ class Confirm:
             return self._unread(path, edge)  # a lambda
         tree, function = around
         call = tree.find(ast.Call, (use.line, use.col), (use.end_line, use.end_col))
-        constant = partial(self._constant, place)
+        constant = partial(self.constants.of, place)
         state = before(tree, function, call, dict(known), constant)
         if state is None or is_excluded(state.known):
             return None
@@ -126,7 +128,8 @@ class Confirm:
         say: dict[int, ast.expr] = {}
         for node in (*call.args, *(each.value for each in call.keywords)):
             said = state.say(node)
-            constant = isinstance(said, ast.Name) and self._constant(place, said.id)
+            name = constant_name(said)
+            constant = self.constants.of(place, name) if name else None
             say[id(node)] = constant if isinstance(constant, ast.Constant) else said
         receiver: ast.expr | None = None
         if value.kind == OBJECT:
@@ -189,23 +192,6 @@ class Confirm:
                 del self._functions[next(iter(self._functions))]
         self._functions[place] = found
         return found
-
-    def _constant(self, place: Place, name: str) -> ast.expr | None:
-        """Give what the one constant of a module is that a name means here."""
-        found = self.reach.project.visible(*place, name)
-        path = place[0]
-        for _ in range(_MOST_IMPORTS):
-            if len(found) != 1 or found[0].kind != f.FROM:
-                break
-            module, _, name = found[0].target.partition(":")
-            paths = self.reach.project.resolve(path, module)
-            if len(paths) != 1:
-                return None
-            (path,) = paths
-            found = self.reach.project.names(path, 0).get(name)
-        if len(found) != 1 or found[0].scope or found[0].flags:
-            return None
-        return self.reader.constant(path, found[0].line, found[0].name)
 
     def _is_bound(
         self, path: str, use: f.Use, target: Place, value: Value | None

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from asyncfix.conditions import OF_TEXTS
+from asyncfix.conditions import NO_ANSWER, OF_TEXTS, Known, OneOf, literal
 from asyncfix.tree import Tree, dotted
 
 _MOST_NODES = 30
@@ -19,6 +19,7 @@ _SAME_EVERY_TIME = (
     | {*("get_running_loop", "get_event_loop")}
 )
 _OTHERS = (ast.Await, ast.Yield, ast.YieldFrom, ast.Lambda, ast.NamedExpr)
+_DISPLAYS = (ast.Tuple, ast.List, ast.Set)
 _MUTABLE = (ast.List, ast.Dict, ast.Set, ast.JoinedStr)
 
 
@@ -98,6 +99,42 @@ def said_as(node: ast.expr, names: dict[str, ast.expr]) -> ast.expr:
         return node
     fields = {field: getattr(node, field, None) for field in node._fields}
     return ast.copy_location(type(node)(**{**fields, **changed}), node)
+
+
+def constant_name(node: ast.expr) -> str | None:
+    """Give the name of what may be a constant: `MODE`, `mode`, `Kind.FAST.value`."""
+    name = dotted(node)
+    if name is None or "%" in name:
+        return None
+    last = name.removesuffix(".value").rpartition(".")[2]
+    return name if isinstance(node, ast.Name) or last.isupper() else None
+
+
+def with_constants(
+    test: ast.expr, known: Known, constant: Callable[[str], ast.expr | None]
+) -> ast.expr:
+    """Put in constants where a condition compares something known with them."""
+    names: dict[str, ast.expr] = {}
+    for node in ast.walk(test):
+        if not isinstance(node, ast.Compare) or len(node.ops) != 1:
+            continue
+        one, two = node.left, node.comparators[0]
+        every = [one, *(two.elts if isinstance(two, _DISPLAYS) else (two,))]
+        if not any(_is_known(each, known) for each in every):
+            continue
+        for each in every:
+            name = constant_name(each)
+            if name and name.removesuffix(".value").rpartition(".")[2].isupper():
+                meant = constant(name)
+                if isinstance(meant, ast.Constant):
+                    names[name] = meant
+    return said_as(test, names) if names else test
+
+
+def _is_known(node: ast.expr, known: Known) -> bool:
+    if isinstance(node, ast.Name) and isinstance(known.get(node.id), OneOf):
+        return True
+    return literal(node, known) is not NO_ANSWER
 
 
 def _said_in(node: object, names: dict[str, ast.expr]) -> object:
