@@ -164,7 +164,7 @@ ROWS = {
     ),
     "members of enums, and constants": (
         "class Kind(enum.Enum):\n  A = 'a'\n  B = 'b'\n  C = 'b'\n  D = x()\n"
-        "class Text(str, enum.Enum):\n  A = 'a'\n  B = 'b'\n"
+        "class Text(str, enum.Enum):\n  A = 'a'\n  B = 'b'\n  c = 'c'\n"
         "class Other:\n  A = 'a'\nMODE = 'fast'\n"
         "def h(k):\n  if k == Kind.A.value: return\n"
         "  elif k in (Kind.B.value, 'c'): block()\n"
@@ -175,11 +175,12 @@ ROWS = {
         "def n(k):\n  if k == Kind.D.value: block()\n"
         "def o():\n  for k in ('b', 'a'): h(k)\n"
         "def i():\n  for k in ('z', 'a'): h(k)\n"
-        "def names(MODE):\n  if 'fast' != MODE: block()",
+        "def names(MODE):\n  if 'fast' != MODE: block()\n"
+        "def low(k):\n  if k == Text.c.value or k == Text.B.value: block()",
         "h('b'); h('c'); h(x); k(Kind.B); k(Kind.C); k(Kind.D); k(x); e('b'); e(Text.B)"
-        "; e(Kind.D); d('slow'); w('b'); n('a'); o(); names(x)",
+        "; e(Kind.D); d('slow'); w('b'); n('a'); o(); names(x); low('c')",
         "h('a'); h('z'); k(Kind.A); k('b'); e('a'); e(Text.A); e(Kind.B); d('fast'); d(MODE)"
-        "; i()",
+        "; i(); low('a')",
     ),
     "what raises where a loop runs": (
         "def h(loop, main):\n  loop.run_until_complete(main)\n  block()\n"

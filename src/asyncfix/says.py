@@ -102,12 +102,12 @@ def said_as(node: ast.expr, names: dict[str, ast.expr]) -> ast.expr:
 
 
 def constant_name(node: ast.expr) -> str | None:
-    """Give the name of what may be a constant: `MODE`, `mode`, `Kind.FAST.value`."""
+    """Give the name of what may be a constant: `MODE`, `mode`, `Kind.fast.value`."""
     name = dotted(node)
     if name is None or "%" in name:
         return None
-    last = name.removesuffix(".value").rpartition(".")[2]
-    return name if isinstance(node, ast.Name) or last.isupper() else None
+    owner = name.removesuffix(".value").rpartition(".")[0].rpartition(".")[2]
+    return name if isinstance(node, ast.Name) or owner[:1].isupper() else None
 
 
 def with_constants(
@@ -124,7 +124,7 @@ def with_constants(
             continue
         for each in every:
             name = constant_name(each)
-            if name and name.removesuffix(".value").rpartition(".")[2].isupper():
+            if name and ("." in name or name.isupper()):
                 meant = constant(name)
                 if isinstance(meant, ast.Constant):
                     names[name] = meant
