@@ -182,6 +182,17 @@ ROWS = {
         "h('a'); h('z'); k(Kind.A); k('b'); e('a'); e(Text.A); e(Kind.B); d('fast'); d(MODE)"
         "; i(); low('a')",
     ),
+    "beside stars": (
+        "def h(a=0, b=0, c=1):\n  if a and b: block()\n"
+        "def k(a=0, *, b=1):\n  if a and b: block()",
+        "h(1, *x); h(1, **x); h(b=1, **x); h(*x, b=1); k(1, **x); k(*x)",
+        "h(0, *x); h(0, **x); h(b=0, **x); h(*x, b=0); h(0, *x, **x); k(*x, b=0)",
+    ),
+    "a name that is no parameter": (
+        "def h(**kw):\n  if y: block()\ny = x()",
+        "h(y=0); h(y=1)",
+        "",
+    ),
     "what raises where a loop runs": (
         "def h(loop, main):\n  loop.run_until_complete(main)\n  block()\n"
         "def k(loop, main):\n  try: loop.run_until_complete(main)\n"

@@ -55,22 +55,22 @@ def arguments(
     """Give what is known of a function's parameters where it is called so.
 
     `say` gives for each argument, by `id`, what it stands for, and `caller` what is
-    known there; `bound` tells that the first parameter is the object. Of `*args`
-    and `**kwargs` nothing is known, and then neither of what may be in them.
+    known there; `bound` tells that the first parameter is the object. What is in
+    `*args` and `**kwargs` is not known, and then neither are the defaults.
     """
     found: dict[str, object] = {}
-    pairs = paired(function, call, bound)
-    if pairs is None:
-        return found
-    parameters = [*function.args.posonlyargs, *function.args.args]
-    defaults = function.args.defaults
-    for parameter, default in zip(parameters[::-1], defaults[::-1], strict=False):
-        found[parameter.arg] = literal(default, {})
-    for parameter, value in zip(
-        function.args.kwonlyargs, function.args.kw_defaults, strict=True
+    if not any(isinstance(each, ast.Starred) for each in call.args) and all(
+        each.arg for each in call.keywords
     ):
-        found[parameter.arg] = literal(value, {})
-    for name, given in pairs:
+        parameters = [*function.args.posonlyargs, *function.args.args]
+        defaults = function.args.defaults
+        for parameter, default in zip(parameters[::-1], defaults[::-1], strict=False):
+            found[parameter.arg] = literal(default, {})
+        for parameter, value in zip(
+            function.args.kwonlyargs, function.args.kw_defaults, strict=True
+        ):
+            found[parameter.arg] = literal(value, {})
+    for name, given in paired(function, call, bound):
         said = say.get(id(given), given)
         one_of = caller.get(said.id) if isinstance(said, ast.Name) else None
         if isinstance(one_of, OneOf):
@@ -86,18 +86,18 @@ def arguments(
 
 def paired(
     function: Function, call: ast.Call, bound: bool
-) -> list[tuple[str, ast.expr]] | None:
-    """Give a function's parameters with their arguments; None if a call has stars."""
-    if any(isinstance(each, ast.Starred) for each in call.args) or any(
-        each.arg is None for each in call.keywords
-    ):
-        return None
+) -> list[tuple[str, ast.expr]]:
+    """Give parameters of a function with the arguments that a call says for them."""
     names = [each.arg for each in (*function.args.posonlyargs, *function.args.args)]
-    only_by_place = {each.arg for each in function.args.posonlyargs}
-    pairs = [*zip(names[bound:], call.args, strict=False)]
+    by_name = {each.arg for each in (*function.args.args, *function.args.kwonlyargs)}
+    pairs: list[tuple[str, ast.expr]] = []
+    for name, given in zip(names[bound:], call.args, strict=False):
+        if isinstance(given, ast.Starred):
+            break
+        pairs.append((name, given))
     for keyword in call.keywords:
-        if keyword.arg not in only_by_place:
-            pairs.append((str(keyword.arg), keyword.value))
+        if keyword.arg in by_name:
+            pairs.append((keyword.arg, keyword.value))
     return pairs
 
 

@@ -141,8 +141,7 @@ class Confirm:
         given.update(handed(call, say, on, (caller, called), bound, state.known))
         where = place[0], edge.use.scope
         pairs = paired(called, call, bound)
-        if pairs:
-            given.update(self.kinds.answers(where, edge.target, read, pairs, state))
+        given.update(self.kinds.answers(where, edge.target, read, pairs, state))
         if bound and on is not None and called.args.args:
             first = ast.Name(called.args.args[0].arg, ast.Load())
             known = self.objects.attributes(*where, on, state.calls)
