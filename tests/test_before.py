@@ -193,6 +193,26 @@ ROWS = {
         "h(y=0); h(y=1)",
         "",
     ),
+    "what has an attribute is not None": (
+        "def h(a=None):\n  if a is None: block()\n"
+        "def k(a):\n  a.name = 1\n  h(a)\n"
+        "def e(a):\n  y = a.name if a else a and a.name\n  h(a)\n"
+        "def d(a):\n  y = lambda: a.name\n  h(a)\n"
+        "def w(a):\n  a.split('/')\n  a = x()\n  h(a)\n"
+        "def n(a):\n  a.split('/')\n  if not a: block()",
+        "h(x()); e(x); d(x); w(x); n(x)",
+        "k(x)",
+    ),
+    "what a method of its own may set": (
+        "class C:\n  def __init__(self):\n    self.a = None\n    self.open()\n"
+        "    if self.a: block()\n  def open(self):\n    self.a = x()\n"
+        "class D:\n  def __init__(self):\n    self.a = None\n    x(self)\n"
+        "    if self.a: block()\n"
+        "class E:\n  def __init__(self):\n    self.a = None\n    x(1)\n"
+        "    if self.a: block()",
+        "C(); D()",
+        "E()",
+    ),
     "what raises where a loop runs": (
         "def h(loop, main):\n  loop.run_until_complete(main)\n  block()\n"
         "def k(loop, main):\n  try: loop.run_until_complete(main)\n"

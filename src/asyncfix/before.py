@@ -24,17 +24,21 @@ from asyncfix.conditions import (
     taken,
     truth,
 )
-from asyncfix.held import assume
+from asyncfix.held import assume, question
 from asyncfix.says import (
     COMPREHENSIONS,
     bound,
     is_lasting,
     said_as,
+    touched,
+    used,
     with_constants,
 )
 from asyncfix.tree import Tree, dotted, text_of
 
 _ENDS = (ast.Return, ast.Raise, ast.Continue, ast.Break)
+_SIMPLE = (ast.Expr, ast.Assign, ast.AnnAssign, ast.AugAssign)
+_NONE = ast.Constant(None)
 _LOOPS = (ast.For, ast.AsyncFor, ast.While)
 _STARTS_A_LOOP = ("run_until_complete", "run_forever")
 _NEVER_COMES_BACK = ("asyncio.run", "sys.exit", "os._exit", "os.abort")
@@ -165,6 +169,7 @@ class _Walk:
         return block is None or self._run(block, state, below)
 
     def _enter_loop(self, loop: ast.stmt, below: ast.AST, state: State) -> bool:
+        self._touch(loop, state)
         if not isinstance(loop, (ast.For, ast.AsyncFor)):
             self._forget(bound(self.tree, loop), loop, state)
             test = getattr(loop, "test")  # noqa: B009
@@ -238,6 +243,8 @@ class _Walk:
     def _step(self, statement: ast.stmt, state: State) -> bool:
         if isinstance(statement, _ENDS):
             return False
+        if isinstance(statement, _SIMPLE):
+            self._use(statement, state)
         if isinstance(statement, ast.Expr):
             self._walrus(statement.value, state)
             return not self._never_comes_back(statement.value)
@@ -252,6 +259,7 @@ class _Walk:
             known = [each for each in names if each in self.parameters | {*state.names}]
             self._forget(known, statement, state)
         elif not isinstance(statement, ast.Pass):
+            self._touch(statement, state)
             self._forget(bound(self.tree, statement), statement, state)
         return True
 
@@ -327,11 +335,29 @@ class _Walk:
                 alive = True
         return alive and self._run(statement.finalbody, state)
 
+    def _touch(self, node: ast.AST, state: State) -> None:
+        """Forget the attributes of what runs a method of its own, or is handed over."""
+        names = self.tree.once(("touched", node), partial(touched, node))
+        if names:
+            every = tuple(f"{name}." for name in names)
+            held = [each for each in state.names if each.startswith(every)]
+            self._forget(held, node, state)
+
     def _walrus(self, node: ast.expr, state: State) -> None:
+        self._touch(node, state)
         if isinstance(node, ast.NamedExpr) and finds_the_loop(node.value):
             state.names[node.target.id] = node.value
         elif not isinstance(node, (ast.Name, ast.Constant)):
             self._forget(bound(self.tree, node), node, state)
+
+    def _use(self, statement: ast.stmt, state: State) -> None:
+        """Note that what an attribute is taken of is not None."""
+        for name in self.tree.once(("used", statement), partial(used, statement)):
+            said = state.names.get(name) or ast.Name(name, ast.Load())
+            known = name in self.parameters or name in state.names
+            if known and isinstance(said, ast.Name):
+                asked = question(ast.Compare(said, [ast.Is()], [_NONE]))[0]
+                state.known.setdefault(asked, False)
 
     def _never_comes_back(self, node: ast.expr) -> bool:
         """Tell a call that raises, as here a loop runs already, or ends the program."""

@@ -54,6 +54,38 @@ def _bound_by(node: ast.AST) -> Iterator[str]:
         yield node.asname or node.name.partition(".")[0]
 
 
+def used(statement: ast.stmt) -> tuple[str, ...]:
+    """Give the names of which a statement takes an attribute, whatever else it does."""
+    found: dict[str, None] = {}
+    todo: list[ast.AST] = [statement]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            found[node.value.id] = None
+        elif isinstance(node, ast.IfExp):
+            todo.append(node.test)
+        elif isinstance(node, ast.BoolOp):
+            todo.append(node.values[0])
+        elif isinstance(node, COMPREHENSIONS):
+            todo.append(node.generators[0].iter)
+        elif not isinstance(node, ast.Lambda):
+            todo += ast.iter_child_nodes(node)
+    return tuple(found)
+
+
+def touched(top: ast.AST) -> tuple[str, ...]:
+    """Give the names of objects whose own methods are called, or that are handed on."""
+    found: dict[str, None] = {}
+    for node in ast.walk(top):
+        if isinstance(node, ast.Call):
+            function = node.func
+            given = (*node.args, *(each.value for each in node.keywords))
+            for each in (getattr(function, "value", None), *given):
+                if isinstance(each, ast.Name):
+                    found[each.id] = None
+    return tuple(found)
+
+
 def is_lasting(node: ast.expr) -> bool:
     """Tell an expression that is the same whenever it is worked out again."""
     for count, each in enumerate(ast.walk(node)):
