@@ -93,23 +93,24 @@ def draw(
 ) -> list[Row]:
     """Draw `wanted` rows, at most `most` of a package; in the order of the rows.
 
-    With `distinct`, of findings that end with the same steps only one is taken.
+    With `distinct`, ends of chains are drawn, and one of the rows for each.
     """
     rows = list(rows)
     order = list(range(len(rows)))
-    random.Random(seed).shuffle(order)
+    chance = random.Random(seed)
+    chance.shuffle(order)
+    if distinct:
+        ends = {
+            (rows[index].package, end_of(rows[index].chain)): index for index in order
+        }
+        order = sorted(ends.values())
+        chance.shuffle(order)
     taken: list[int] = []
     count: Counter[str] = Counter()
-    ends: set[tuple[str, str]] = set()
     for index in order:
-        package = rows[index].package
-        end = package, end_of(rows[index].chain)
-        if distinct and end in ends:
-            continue
-        if len(taken) < wanted and count[package] < most:
-            count[package] += 1
+        if len(taken) < wanted and count[rows[index].package] < most:
+            count[rows[index].package] += 1
             taken.append(index)
-            ends.add(end)
     return [rows[index] for index in sorted(taken)]
 
 
@@ -146,7 +147,7 @@ def main() -> int:
     )
     parser.add_argument("--all", action="store_true", help="show all, draw nothing")
     parser.add_argument(
-        "--distinct", action="store_true", help="no two that end with the same steps"
+        "--distinct", action="store_true", help="draw blocking calls, one way to each"
     )
     parser.add_argument(
         "--scratch",
