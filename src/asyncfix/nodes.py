@@ -106,8 +106,10 @@ def is_true(keyword: ast.keyword, name: str) -> bool:
     )
 
 
-# Methods of locks, queues, futures and the like that wait unless told not to.
-MAY_WAIT = frozenset(("acquire", "get", "join", "put", "result", "wait"))
+# Methods of locks, queues, executors and the like that wait unless told not to.
+MAY_WAIT = frozenset(("acquire", "get", "join", "put", "result", "shutdown", "wait"))
+# With `False`, these arguments say so.
+NOT_WAITING = ("block", "blocking", "wait")
 
 
 def is_told_not_to_wait(node: ast.Call) -> bool:
@@ -118,7 +120,7 @@ def is_told_not_to_wait(node: ast.Call) -> bool:
     for keyword in node.keywords:
         if isinstance(keyword.value, ast.Constant):
             value_given = keyword.value.value
-            if keyword.arg in ("block", "blocking") and value_given is False:
+            if keyword.arg in NOT_WAITING and value_given is False:
                 return True
             if keyword.arg == "timeout" and value_given in (0, 0.0):
                 return value_given is not False
