@@ -33,6 +33,8 @@ class Block:
     """At most one of them is made each time: more stand in branches only."""
     bound_at: int
     """A line of the function where the name is bound besides, 0 if there is none."""
+    state: Doubt | None
+    """Why callers may share connections alone: the session keeps something."""
 
     @property
     def writes(self) -> bool:
@@ -93,13 +95,15 @@ def read(context: Context) -> Block | Doubt | None:
     requests = [each for use in uses if (each := _request(context, use, kind))]
     if not requests or any(_repeats(context, each, statement) for each in requests):
         return None  # nothing that could share, or shared by the rounds of a loop
+    state = logs_in(context)
     for use in uses:
         doubt = _misused(context, use, statement, kind)
-        if doubt is not None:
+        if doubt is not None and doubt.guard != "session-state":
             return doubt
+        state = state or doubt
     if most(statement, frozenset(requests)) > 1:
         lines = sorted({each.lineno for each in requests})
-        return refusal(
+        state = state or refusal(
             "session-state",
             f"{len(requests)} requests are made in this block (lines "
             f"{_listed(lines)}): cookies of the first may belong to the next, and "
@@ -114,6 +118,7 @@ def read(context: Context) -> Block | Doubt | None:
         target.id,
         tuple(requests),
         _bound_at(context, target.id, item),
+        state,
     )
 
 

@@ -10,6 +10,7 @@ from asyncfix import Context, Doubt, Part
 from asyncfix_codemods import _session_parts as parts
 from asyncfix_codemods._session_arguments import Split
 from asyncfix_codemods._session_block import Block, refusal
+from asyncfix_codemods._session_kinds import Shared
 from asyncfix_codemods._session_owner import Link, Owner, Owners, limits
 
 _LOOPS = (ast.For, ast.AsyncFor, ast.While)
@@ -20,13 +21,15 @@ _FOR_TYPES = 2  # the flag of a binding under `if TYPE_CHECKING:`
 class SharedNames:
     """The names that the parts of one fix give the session."""
 
-    def __init__(self, block: Block, owners: Owners) -> None:
+    def __init__(self, block: Block, owners: Owners, shared: Shared) -> None:
         self.block = block
         self.owners = owners
+        self.shared = shared
         self.doubt: Doubt | None = None
         own = block.name
-        first = own if _FITTING.search(own) else "session"
-        candidates = dict.fromkeys((first, "session", "http_session"))
+        candidates = dict.fromkeys(shared.names)
+        if shared.is_session and _FITTING.search(own):
+            candidates = dict.fromkeys((own, *shared.names))
         if any(isinstance(above, _LOOPS) for above, _ in block.context.within()):
             # A second round would find a closed session in its own parameter.
             candidates.pop(own, None)
@@ -34,14 +37,14 @@ class SharedNames:
         self.name = free[0] if free else ""
         self.stack = ""
         context = block.context
-        if context.settings.target < (3, 10):
+        if shared.is_session and context.settings.target < (3, 10):
             stacks = ("stack", "session_stack")
             unused = [each for each in stacks if not _is_used(context, each)]
             self.stack = unused[0] if unused else ""
             if not unused:
                 self.doubt = _taken("stack", context)
         if not free:
-            self.doubt = _taken("session", context)
+            self.doubt = _taken(shared.names[0], context)
         everywhere = [context, *(each.context for each in owners.links)]
         everywhere += [each.context for each in owners.owners]
         for each in everywhere:
@@ -56,14 +59,15 @@ class SharedNames:
     def _may_import(self, context: Context) -> bool:
         """Tell whether a file can name the library at its top level."""
         module, path = self.block.kind.module, context.site.path
-        return bool(self._spelled(context)[0]) or context.model.users.imports_first(
+        known = self._spelled(context, self.block.kind.short)[0]
+        return bool(known) or context.model.users.imports_first(
             path, module
         )
 
     def _is_free(self, name: str) -> bool:
         """Tell whether a name means nothing else wherever a part will use it."""
         block = self.block
-        own = name == block.name and not block.bound_at
+        own = name == block.name and not block.bound_at and self.shared.is_session
         if not own and _is_used(block.context, name):
             return False
         if name == block.name and block.bound_at:
@@ -79,18 +83,21 @@ class SharedNames:
         site = context.site
         bound = context.project.visible(site.path, site.function, root)
         usable = bool(bound) and bound[0].scope == 0
-        typed = usable and _is_annotated(context.function)
-        return parts.Parameter(self.name, spelled if typed else "", _as_text(context))
+        needs: tuple[str, ...] = ()
+        if not usable or not _is_annotated(context.function):
+            spelled = ""
+        elif not self.shared.is_session:
+            spelled, needs = self._named(context, self.shared.type)
+        return parts.Parameter(self.name, spelled, _as_text(context), needs)
 
     def link(self, link: Link) -> Part:
         """Give the part of a function that passes the session on."""
         context = link.context
-        spelled, needs = self._named(context)
+        spelled, needs = self._named(context, self.shared.type)
         if not _is_annotated(context.function):
             spelled, needs = "", ()
-        short = spelled.rpartition(".")[2] if needs else spelled
-        parameter = parts.Parameter(self.name, short, _as_text(context))
-        return parts.in_link(link, parameter, self.name, needs)
+        parameter = parts.Parameter(self.name, spelled, _as_text(context), needs)
+        return parts.in_link(link, parameter, self.name)
 
     def owner(self, owner: Owner, args: Split) -> Part:
         """Give the part of a caller that opens the session."""
@@ -104,8 +111,10 @@ class SharedNames:
         waits = kind.module == "httpx" or any(e.arg == "timeout" for e in args.moved)
         if owner.together and not bounded and waits:
             if kind.limit.partition("=")[0] not in named:
-                limit = kind.limit
-        spelled, needs = self._named(owner.context)
+                limit = kind.limit if self.shared.is_session else "limit=0"
+        spelled, needs = self._named(owner.context, self.shared.opened)
+        if needs:
+            spelled = f"{kind.module}.{spelled}"
         if limit and "." not in spelled:
             needs = (kind.module,)
         opening = parts.Opening(
@@ -113,23 +122,28 @@ class SharedNames:
         )
         return parts.in_owner(owner, opening, self.name)
 
-    def _spelled(self, context: Context) -> tuple[str, bool]:
-        """Give the class as a file's top level names it; the flag: for types only."""
+    def _spelled(self, context: Context, short: str) -> tuple[str, bool]:
+        """Give a class as a file's top level names it; the flag: for types only."""
         kind, site = self.block.kind, context.site
-        for said in (self.block.context.spelled, kind.name, kind.short):
+        name = f"{kind.module}.{short}"
+        own = self.block.context.spelled.rpartition(".")
+        if own[2] == kind.short:
+            own = (*own[:2], short)
+        for said in ("".join(own), name, short):
             known = context.project.qualified_name(site.path, site.function, said)
             root = said.partition(".")[0]
             bound = context.project.visible(site.path, site.function, root)
-            if known == kind.name and bound and bound[0].scope == 0:
+            if known == name and bound and bound[0].scope == 0:
                 # What stands under a condition is settled: one name is meant.
                 return said, bool(bound[0].flags & _FOR_TYPES)
         return "", False
 
-    def _named(self, context: Context) -> tuple[str, tuple[str, ...]]:
-        """Give the class as a file can call it, and what that file must import."""
-        kind = self.block.kind
-        said, for_types = self._spelled(context)
-        return (said, ()) if said and not for_types else (kind.name, (kind.module,))
+    def _named(self, context: Context, short: str) -> tuple[str, tuple[str, ...]]:
+        """Give a class as a file can call it; without its module what to import."""
+        said, for_types = self._spelled(context, short)
+        if said and not for_types:
+            return said, ()
+        return short, (self.block.kind.module,)
 
 
 def _is_annotated(function: ast.AsyncFunctionDef) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from asyncfix import Call, Context, Doubt, Place, Site
 from asyncfix_codemods._session_block import most, refusal
+from asyncfix_codemods._session_kinds import Shared
 from asyncfix_codemods._session_fan import Fan, fan, is_in_branch
 from asyncfix_codemods._session_signature import signature_is_free, uses_allow
 
@@ -48,8 +49,9 @@ class Owners:
 class Search:
     """The search for owners, from the function of a site upwards."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, shared: Shared) -> None:
         self.context = context
+        self.shared = shared
         self.model = context.model
         self.users = context.model.users
         self.wanted = context.site.wanted
@@ -149,6 +151,8 @@ class Search:
 
     def _open_already(self, context: Context, statements: tuple[ast.stmt, ...]) -> str:
         """Give the name of a plain session of the class that is open round statements."""
+        if not self.shared.is_session:
+            return ""
         for above, below in context.tree.ancestors(statements[0]):
             if above is context.function:
                 break

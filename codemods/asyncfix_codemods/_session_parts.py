@@ -27,6 +27,8 @@ class Parameter:
     """The class as it can be written there; empty for no annotation."""
     as_text: bool
     """The annotation must be a string: Python 3.9 would evaluate it."""
+    needs: tuple[str, ...] = ()
+    """The module to import for it; `spelled` is the class alone then."""
 
 
 def above_loop(block: Block, args: Split, loop: ast.stmt) -> Part:
@@ -113,7 +115,9 @@ def in_function(block: Block, args: Split, parameter: Parameter, stack: str) -> 
                 _stacked, block, parameter, names, stack, held, call, slice_.indent
             )
         (function,) = write.changed(slice_.nodes, changes)
-        return [_with_parameter(cst.ensure_type(function, cst.FunctionDef), parameter)]
+        return [
+            with_parameter(cst.ensure_type(function, cst.FunctionDef), parameter, names)
+        ]
 
     return Part((block.context.function,), make)
 
@@ -165,30 +169,31 @@ def _stacked(
     return outer
 
 
-def _with_parameter(function: cst.FunctionDef, parameter: Parameter) -> cst.FunctionDef:
+def with_parameter(
+    function: cst.FunctionDef, parameter: Parameter, names: Names
+) -> cst.FunctionDef:
+    """Give a function with the parameter, annotated as its file can."""
     spelled = parameter.spelled
+    for need in parameter.needs:
+        spelled = f"{names[need]}.{spelled}"
     annotation = write.optional(spelled, parameter.as_text) if spelled else None
     return write.with_parameter(function, parameter.name, annotation)
 
 
-def in_link(
-    link: Link, parameter: Parameter, passed_as: str, needs: tuple[str, ...]
-) -> Part:
+def in_link(link: Link, parameter: Parameter, passed_as: str) -> Part:
     """Give the part that makes a function take a session and pass it on."""
 
     def make(slice_: Slice, names: Names) -> Sequence[cst.CSTNode]:
         import libcst as cst
 
-        spelled = parameter.spelled
-        for need in needs:
-            spelled = names[need] + "." + spelled
-        here = Parameter(parameter.name, spelled, parameter.as_text)
         changes = _passing(slice_, link.calls, passed_as, parameter.name)
         (function,) = write.changed(slice_.nodes, changes)
-        return [_with_parameter(cst.ensure_type(function, cst.FunctionDef), here)]
+        return [
+            with_parameter(cst.ensure_type(function, cst.FunctionDef), parameter, names)
+        ]
 
     node = link.context.function
-    return Part((node,), make, link.context, guards=("N3",), needs=needs)
+    return Part((node,), make, link.context, guards=("N3",), needs=parameter.needs)
 
 
 def _passing(
@@ -247,6 +252,8 @@ def _limit(opening: Opening, names: Names) -> cst.Arg:
     import libcst as cst
 
     name, _, value = opening.limit.partition("=")
+    if value.isdigit():
+        return write.keyword(name, cst.Integer(value))
     call = cst.ensure_type(cst.parse_expression(value), cst.Call)
     func = cst.ensure_type(call.func, cst.Attribute)
     module = opening.spelled.rpartition(".")[0]

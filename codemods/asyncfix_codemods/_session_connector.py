@@ -1,0 +1,72 @@
+"""The parts of a shared connector, under sessions that each call keeps for itself.
+
+`ClientSession(connector=None, connector_owner=True)` is what `ClientSession()` says
+(aiohttp 3.8 to 3.14), so a function without its caller's connector does as before.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
+
+from asyncfix import Names, Part, Slice
+from asyncfix_codemods import _session_rewrite as write
+from asyncfix_codemods._session_block import Block
+from asyncfix_codemods._session_kinds import CONNECTOR
+from asyncfix_codemods._session_parts import Parameter, with_parameter
+
+if TYPE_CHECKING:
+    import libcst as cst
+
+
+def above_loop(block: Block, loop: ast.stmt, name: str) -> Part:
+    """Give the part that opens a connector above a loop, for the sessions in it."""
+    context, module = block.context, block.kind.module
+
+    def make(slice_: Slice, names: Names) -> Sequence[cst.CSTNode]:
+        import libcst as cst
+
+        new = _connected(slice_, block, name, cst.Name("False"))
+        opened = cst.Call(write.dotted(f"{names[module]}.{CONNECTOR.opened}"))
+        return [write.entering(opened, name, new, slice_.indent)]
+
+    return Part((loop,), make, context, guards=("N3",), needs=(module,))
+
+
+def in_function(block: Block, parameter: Parameter) -> Part:
+    """Give the part that makes a function take a connector for its own session."""
+
+    def make(slice_: Slice, names: Names) -> Sequence[cst.CSTNode]:
+        import libcst as cst
+
+        owned = write.is_none(parameter.name, False)
+        (function,) = _connected(slice_, block, parameter.name, owned)
+        return [
+            with_parameter(cst.ensure_type(function, cst.FunctionDef), parameter, names)
+        ]
+
+    return Part(
+        (block.context.function,),
+        make,
+        block.context,
+        guards=("N3",),
+        needs=parameter.needs,
+    )
+
+
+def _connected(
+    slice_: Slice, block: Block, name: str, owned: cst.BaseExpression
+) -> list[cst.CSTNode]:
+    """Give the code with the session's connections taken from outside."""
+    import libcst as cst
+
+    added = [
+        write.keyword("connector", cst.Name(name)),
+        write.keyword("connector_owner", owned),
+    ]
+    (call,) = write.twins(slice_, [block.context.call])
+    return write.changed(
+        slice_.nodes,
+        {call: lambda node: write.with_arguments(cast("cst.Call", node), added)},
+    )
