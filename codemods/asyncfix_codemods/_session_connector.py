@@ -14,7 +14,7 @@ from asyncfix import Names, Part, Slice
 from asyncfix_codemods import _session_rewrite as write
 from asyncfix_codemods._session_block import Block
 from asyncfix_codemods._session_kinds import CONNECTOR
-from asyncfix_codemods._session_parts import Parameter, with_parameter
+from asyncfix_codemods._session_parts import Given, with_parameter
 
 if TYPE_CHECKING:
     import libcst as cst
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def above_loop(block: Block, loop: ast.stmt, name: str) -> Part:
     """Give the part that opens a connector above a loop, for the sessions in it."""
-    context, module = block.context, block.kind.module
+    module = block.kind.module
 
     def make(slice_: Slice, names: Names) -> Sequence[cst.CSTNode]:
         import libcst as cst
@@ -31,28 +31,23 @@ def above_loop(block: Block, loop: ast.stmt, name: str) -> Part:
         opened = cst.Call(write.dotted(f"{names[module]}.{CONNECTOR.opened}"))
         return [write.entering(opened, name, new, slice_.indent)]
 
-    return Part((loop,), make, context, guards=("N3",), needs=(module,))
+    return Part((loop,), make)
 
 
-def in_function(block: Block, parameter: Parameter) -> Part:
-    """Give the part that makes a function take a connector for its own session."""
+def in_function(block: Block, given: Given) -> Part:
+    """Give the part that makes a function use a given connector in its own session."""
 
     def make(slice_: Slice, names: Names) -> Sequence[cst.CSTNode]:
         import libcst as cst
 
-        owned = write.is_none(parameter.name, False)
-        (function,) = _connected(slice_, block, parameter.name, owned)
-        return [
-            with_parameter(cst.ensure_type(function, cst.FunctionDef), parameter, names)
-        ]
+        owned = write.is_none(given.expression, False)
+        new = _connected(slice_, block, given.expression, owned)
+        if given.parameter is None:
+            return new
+        function = cst.ensure_type(new[0], cst.FunctionDef)
+        return [with_parameter(function, given.parameter, names)]
 
-    return Part(
-        (block.context.function,),
-        make,
-        block.context,
-        guards=("N3",),
-        needs=parameter.needs,
-    )
+    return Part((block.context.function,), make)
 
 
 def _connected(
@@ -62,7 +57,7 @@ def _connected(
     import libcst as cst
 
     added = [
-        write.keyword("connector", cst.Name(name)),
+        write.keyword("connector", write.dotted(name)),
         write.keyword("connector_owner", owned),
     ]
     (call,) = write.twins(slice_, [block.context.call])

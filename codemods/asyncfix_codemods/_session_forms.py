@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import dataclass
 
-from asyncfix import Context, Doubt, Level, Place, Plan
+from asyncfix import Doubt, Level, Part, Place, Plan
 from asyncfix_codemods import _session_connector as connector
 from asyncfix_codemods import _session_parts as parts
 from asyncfix_codemods._session_arguments import Split, split
@@ -61,7 +62,8 @@ def above_loop(block: Block, loop: ast.stmt) -> Plan:
         assert doubt is not None
         return Plan(message, by_hand, Level.UNSAFE, doubts=(doubt,))
     change = shares(block, CONNECTOR if doubt else kind.session)
-    return Plan(message, by_hand, Level.UNSAFE, change=change, parts=(part,))
+    needs = (kind.module,) if doubt else ()
+    return Plan(message, by_hand, Level.UNSAFE, change, needs, parts=(part,))
 
 
 def shares(block: Block, shared: Shared) -> str:
@@ -83,12 +85,13 @@ def shares_connections(block: Block, doubt: Doubt) -> bool:
     )
 
 
+@dataclass(frozen=True, slots=True)
 class Sharing:
-    """A plan's parts without its words, or the doubt that holds it back."""
+    """The parts of a plan, and what it changes; `needs` are its first part's."""
 
-    def __init__(self, change: str, made: list[parts.Part]) -> None:
-        self.change = change
-        self.parts = tuple(made)
+    change: str
+    parts: tuple[Part, ...]
+    needs: tuple[str, ...]
 
 
 def through_callers(block: Block, place: Place) -> Sharing | Doubt:
@@ -121,11 +124,11 @@ def _through(block: Block, place: Place, args: Split | None) -> Sharing | Doubt:
     names = SharedNames(block, owners, shared)
     if names.doubt is not None:
         return names.doubt
-    if args is None:
-        made = [connector.in_function(block, names.parameter(context))]
-    else:
-        given = names.parameter(context)
-        made = [parts.in_function(block, args, given, names.stack)]
+    parameter = names.parameter(context)
+    first, needs = in_function(
+        block, args, parts.Given(parameter.name, parameter), names
+    )
+    made = [first]
     for link in owners.links:
         made.append(names.link(link))
     for owner in owners.owners:
@@ -137,10 +140,22 @@ def _through(block: Block, place: Place, args: Split | None) -> Sharing | Doubt:
     )
     change = f"{where} opens one for all its calls; {shares(block, shared)}"
     if args is None:
-        change = f"{where} opens one {CONNECTOR.opened} for all; {shares(block, shared)}"
+        change = (
+            f"{where} opens one {CONNECTOR.opened} for all; {shares(block, shared)}"
+        )
     if any(each.together and not each.tolerant for each in owners.owners):
         change += "; if one call fails, those still running lose their session"
-    return Sharing(change, made)
+    return Sharing(change, tuple(made), needs)
+
+
+def in_function(
+    block: Block, args: Split | None, given: parts.Given, names: SharedNames
+) -> tuple[Part, tuple[str, ...]]:
+    """Give the part of the session's own function, and the modules that it needs."""
+    if args is not None:
+        return parts.in_function(block, args, given, names.stack), ("contextlib",)
+    needs = given.parameter.needs if given.parameter else ()
+    return connector.in_function(block, given), needs
 
 
 def _nobody(search: Search, place: Place) -> Doubt:

@@ -48,7 +48,7 @@ class SharedNames:
         everywhere = [context, *(each.context for each in owners.links)]
         everywhere += [each.context for each in owners.owners]
         for each in everywhere:
-            if not self._may_import(each):
+            if not self.may_import(each):
                 self.doubt = refusal(
                     "session-import",
                     f"{block.kind.module} is not imported at the top of "
@@ -56,13 +56,11 @@ class SharedNames:
                     "import it at the top first, if it is always there",
                 )
 
-    def _may_import(self, context: Context) -> bool:
+    def may_import(self, context: Context) -> bool:
         """Tell whether a file can name the library at its top level."""
         module, path = self.block.kind.module, context.site.path
         known = self._spelled(context, self.block.kind.short)[0]
-        return bool(known) or context.model.users.imports_first(
-            path, module
-        )
+        return bool(known) or context.model.users.imports_first(path, module)
 
     def _is_free(self, name: str) -> bool:
         """Tell whether a name means nothing else wherever a part will use it."""
@@ -87,16 +85,16 @@ class SharedNames:
         if not usable or not _is_annotated(context.function):
             spelled = ""
         elif not self.shared.is_session:
-            spelled, needs = self._named(context, self.shared.type)
-        return parts.Parameter(self.name, spelled, _as_text(context), needs)
+            spelled, needs = self.named(context, self.shared.type)
+        return parts.Parameter(self.name, spelled, as_text(context), needs)
 
     def link(self, link: Link) -> Part:
         """Give the part of a function that passes the session on."""
         context = link.context
-        spelled, needs = self._named(context, self.shared.type)
+        spelled, needs = self.named(context, self.shared.type)
         if not _is_annotated(context.function):
             spelled, needs = "", ()
-        parameter = parts.Parameter(self.name, spelled, _as_text(context), needs)
+        parameter = parts.Parameter(self.name, spelled, as_text(context), needs)
         return parts.in_link(link, parameter, self.name)
 
     def owner(self, owner: Owner, args: Split) -> Part:
@@ -112,7 +110,7 @@ class SharedNames:
         if owner.together and not bounded and waits:
             if kind.limit.partition("=")[0] not in named:
                 limit = kind.limit if self.shared.is_session else "limit=0"
-        spelled, needs = self._named(owner.context, self.shared.opened)
+        spelled, needs = self.named(owner.context, self.shared.opened)
         if needs:
             spelled = f"{kind.module}.{spelled}"
         if limit and "." not in spelled:
@@ -138,7 +136,7 @@ class SharedNames:
                 return said, bool(bound[0].flags & _FOR_TYPES)
         return "", False
 
-    def _named(self, context: Context, short: str) -> tuple[str, tuple[str, ...]]:
+    def named(self, context: Context, short: str) -> tuple[str, tuple[str, ...]]:
         """Give a class as a file can call it; without its module what to import."""
         said, for_types = self._spelled(context, short)
         if said and not for_types:
@@ -152,7 +150,7 @@ def _is_annotated(function: ast.AsyncFunctionDef) -> bool:
     return function.returns is not None or any(each.annotation for each in every)
 
 
-def _as_text(context: Context) -> bool:
+def as_text(context: Context) -> bool:
     """Tell whether `X | None` must be a string to be an annotation there."""
     if context.settings.target >= (3, 10):
         return False
@@ -165,10 +163,14 @@ def _as_text(context: Context) -> bool:
 
 
 def _is_used(context: Context, name: str) -> bool:
+    return is_used(context.function, context, name)
+
+
+def is_used(function: ast.AST, context: Context, name: str) -> bool:
     """Tell whether a coroutine, or what it can see, uses a name for something."""
     if hasattr(builtins, name):
         return True
-    for node in ast.walk(context.function):
+    for node in ast.walk(function):
         if isinstance(node, ast.Name) and node.id == name:
             return True
         if isinstance(node, ast.arg) and node.arg == name:

@@ -83,8 +83,19 @@ def _with_keywords(added: Sequence[cst.Arg], node: cst.CSTNode) -> cst.CSTNode:
     return write.with_arguments(cast("cst.Call", node), added)
 
 
-def in_function(block: Block, args: Split, parameter: Parameter, stack: str) -> Part:
-    """Give the part that makes a function take a session, and open one without it.
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a function uses in place of a session of its own, where it is not None."""
+
+    expression: str
+    parameter: Parameter | None = None
+    """Where it is a new parameter of the function."""
+    ahead: str = ""
+    """A statement that gives it its value, above the session's block."""
+
+
+def in_function(block: Block, args: Split, given: Given, stack: str) -> Part:
+    """Give the part that makes a function use a given session, or open its own.
 
     `stack` names an AsyncExitStack for Python 3.9, where `nullcontext` cannot be
     entered in a coroutine; it is empty for newer ones.
@@ -96,35 +107,56 @@ def in_function(block: Block, args: Split, parameter: Parameter, stack: str) -> 
         (call,) = write.twins(slice_, [block.context.call])
         held = write.holder(slice_.nodes, call)
         changes = _requests(slice_, block, args, call)
-        name = parameter.name
+        said = given.expression
 
         def either(node: cst.CSTNode) -> cst.CSTNode:
             own = write.without_arguments(cst.ensure_type(node, cst.Call), moved)
             if stack:
                 return own
-            given = cst.Call(
+            shared = cst.Call(
                 write.dotted(names["contextlib"] + ".nullcontext"),
-                [cst.Arg(cst.Name(name))],
+                [cst.Arg(write.dotted(said))],
             )
-            return cst.IfExp(write.is_none(name, True), given, own)
+            return cst.IfExp(write.is_none(said, True), shared, own)
 
         moved = _named(args.moved)
         changes[call] = either
         if stack:
             changes[held] = partial(
-                _stacked, block, parameter, names, stack, held, call, slice_.indent
+                _stacked, block, said, names, stack, held, call, slice_.indent
             )
-        (function,) = write.changed(slice_.nodes, changes)
-        return [
-            with_parameter(cst.ensure_type(function, cst.FunctionDef), parameter, names)
-        ]
+        elif given.ahead:
+            changes[held] = lambda node: cst.ensure_type(node, cst.With)
+        if given.ahead:
+            changes[held] = _behind(given.ahead, changes[held])
+        new = write.changed(slice_.nodes, changes)
+        if given.parameter is None:
+            return new
+        function = cst.ensure_type(new[0], cst.FunctionDef)
+        return [with_parameter(function, given.parameter, names)]
 
     return Part((block.context.function,), make)
 
 
+def _behind(ahead: str, change: write.Change) -> write.Change:
+    """Give a change that puts a statement above what it gives."""
+
+    def both(node: cst.CSTNode) -> cst.FlattenSentinel[cst.CSTNode]:
+        import libcst as cst
+
+        made = cst.ensure_type(change(node), cst.With)
+        first = cst.parse_statement(ahead)
+        bare = cst.ensure_type(first, cst.SimpleStatementLine).with_changes(
+            leading_lines=made.leading_lines
+        )
+        return cst.FlattenSentinel([bare, made.with_changes(leading_lines=())])
+
+    return both
+
+
 def _stacked(
     block: Block,
-    parameter: Parameter,
+    given: str,
     names: Names,
     stack: str,
     held: cst.With,
@@ -144,14 +176,13 @@ def _stacked(
             [cst.Arg(own.item)],
         )
     )
-    name = parameter.name
     body: list[cst.BaseStatement] = []
-    if block.name == name:
-        assign = cst.Assign([cst.AssignTarget(cst.Name(name))], enter)
+    if block.name == given:
+        assign = cst.Assign([cst.AssignTarget(cst.Name(given))], enter)
         block_ = cst.IndentedBlock([cst.SimpleStatementLine([assign])], indent=indent)
-        body.append(cst.If(write.is_none(name, False), block_))
+        body.append(cst.If(write.is_none(given, False), block_))
     else:
-        value = cst.IfExp(write.is_none(name, True), cst.Name(name), enter)
+        value = cst.IfExp(write.is_none(given, True), write.dotted(given), enter)
         target = cst.AssignTarget(cst.Name(block.name))
         body.append(cst.SimpleStatementLine([cst.Assign([target], value)]))
     rest = with_.items[place + 1 :]
@@ -225,26 +256,31 @@ def in_owner(owner: Owner, opening: Opening, passed_as: str) -> Part:
     """Give the part that opens a session round the calls of an owner."""
 
     def make(slice_: Slice, names: Names) -> Sequence[cst.CSTNode]:
-        import libcst as cst
-
         changes = _passing(slice_, owner.calls, passed_as, opening.name)
         new = write.changed(slice_.nodes, changes)
         if owner.open_as:
             return new
-        spelled = opening.spelled
-        if opening.module in names.local:
-            spelled = names[opening.module] + "." + spelled.rpartition(".")[2]
-        arguments = [
-            write.keyword(each.arg or "", cst.parse_expression(ast.unparse(each.value)))
-            for each in opening.kept
-        ]
-        if opening.limit:
-            arguments.append(_limit(opening, names))
-        call = write.with_arguments(cst.Call(write.dotted(spelled)), arguments)
+        call = opened(opening, names)
         return [write.entering(call, opening.name, new, slice_.indent)]
 
     context: Context = owner.context
     return Part(owner.statements, make, context, guards=("N3",), needs=opening.needs)
+
+
+def opened(opening: Opening, names: Names) -> cst.Call:
+    """Give the call that makes what is shared, in the names of its file."""
+    import libcst as cst
+
+    spelled = opening.spelled
+    if opening.module in names.local:
+        spelled = names[opening.module] + "." + spelled.rpartition(".")[2]
+    arguments = [
+        write.keyword(each.arg or "", cst.parse_expression(ast.unparse(each.value)))
+        for each in opening.kept
+    ]
+    if opening.limit:
+        arguments.append(_limit(opening, names))
+    return write.with_arguments(cst.Call(write.dotted(spelled)), arguments)
 
 
 def _limit(opening: Opening, names: Names) -> cst.Arg:

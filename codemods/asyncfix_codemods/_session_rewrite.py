@@ -176,7 +176,7 @@ def is_none(name: str, negated: bool) -> cst.Comparison:
 
     operator = cst.IsNot() if negated else cst.Is()
     target = cst.ComparisonTarget(operator, cst.Name("None"))
-    return cst.Comparison(cst.Name(name), [target])
+    return cst.Comparison(dotted(name), [target])
 
 
 def holder(nodes: Sequence[cst.CSTNode], call: cst.CSTNode) -> cst.With:

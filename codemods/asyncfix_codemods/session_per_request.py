@@ -8,6 +8,7 @@ import re
 from asyncfix import Codemod, Context, Doubt, Level, Place, Plan
 from asyncfix_codemods import _session_forms as forms
 from asyncfix_codemods import _session_frameworks as frameworks
+from asyncfix_codemods import _session_holders as holders
 from asyncfix_codemods._session_block import Block, read, refusal
 from asyncfix_codemods._session_kinds import KINDS, Kind
 
@@ -178,13 +179,19 @@ def _shared(block: Block, place: Place) -> Plan:
     context = block.context
     found = forms.through_callers(block, place)
     if isinstance(found, Doubt):
+        kept = holders.kept_open(block, place)
+        if isinstance(kept, Doubt):
+            found = kept
+        elif kept is not None:
+            found = kept
+    if isinstance(found, Doubt):
         return _refused(context, _of_framework(context, place, found))
     return Plan(
         _message(context, block.kind),
         _by_hand(context, block.kind),
         Level.UNSAFE,
         change=found.change,
-        needs=("contextlib",),
+        needs=found.needs,
         parts=found.parts,
     )
 
