@@ -67,12 +67,12 @@ def opens(
     function: ast.AsyncFunctionDef,
     attribute: Attribute,
     opening: parts.Opening,
+    declares: bool,
 ) -> Part:
     """Give the part that opens the session at the end of a method.
 
-    The attribute stands above the method, as None of the class: so it is before
-    the first opening. What the method returns last is a plain name, so that nothing
-    can fail once the session is open.
+    What the method returns last is a plain name, so that nothing can fail once the
+    session is open. With `declares`, the attribute is declared above the method.
     """
 
     def make(slice_: Slice, names: Names) -> Sequence[cst.CSTNode]:
@@ -99,26 +99,49 @@ def opens(
             body = [made]
         else:
             body.append(made)
-        spelled = attribute.annotation
-        for need in attribute.needs:
-            spelled = f"{names[need]}.{spelled}"
-        none = cst.AnnAssign(
-            cst.Name(attribute.name),
-            cst.Annotation(write.optional(spelled, attribute.as_text)),
-            cst.Name("None"),
-        )
-        above = method.leading_lines
-        blank = [*above] or [cst.EmptyLine(indent=False)]
-        return [
-            cst.SimpleStatementLine(
-                [none], leading_lines=[each for each in above if each.comment is None]
-            ),
-            method.with_changes(
-                body=method.body.with_changes(body=body), leading_lines=blank
-            ),
-        ]
+        changed = method.with_changes(body=method.body.with_changes(body=body))
+        return _declared(changed, attribute, names) if declares else [changed]
 
     return Part((function,), make, context, guards=("N3",), needs=opening.needs)
+
+
+def declared(context: Context, first: ast.stmt, attribute: Attribute) -> Part:
+    """Give the part that declares the attribute above a statement of its class.
+
+    It is None of the class: so it is before the first opening.
+    """
+
+    def make(slice_: Slice, names: Names) -> Sequence[cst.CSTNode]:
+        return _declared(slice_.nodes[0], attribute, names)
+
+    return Part((first,), make, context, guards=("N3",), needs=attribute.needs)
+
+
+def _declared(
+    node: cst.CSTNode, attribute: Attribute, names: Names
+) -> list[cst.CSTNode]:
+    import libcst as cst
+
+    spelled = attribute.annotation
+    for need in attribute.needs:
+        spelled = f"{names[need]}.{spelled}"
+    none = cst.AnnAssign(
+        cst.Name(attribute.name),
+        cst.Annotation(write.optional(spelled, attribute.as_text)),
+        cst.Name("None"),
+    )
+    statement = cast("cst.SimpleStatementLine", node)
+    lines = [*statement.leading_lines]
+    blank = 0
+    while blank < len(lines) and lines[blank].comment is None:
+        blank += 1
+    kept = lines[blank:]
+    if isinstance(node, (cst.FunctionDef, cst.ClassDef)):
+        kept = [cst.EmptyLine(indent=False), *kept]
+    return [
+        cst.SimpleStatementLine([none], leading_lines=lines[:blank]),
+        statement.with_changes(leading_lines=kept),
+    ]
 
 
 def closes(

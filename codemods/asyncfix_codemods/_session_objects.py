@@ -198,11 +198,26 @@ def _held(
     attribute = lifetimes.Attribute(name, type_, as_text(there), type_needs)
     opening = parts.Opening("", spelled, kept, "", block.kind.module, needs)
     close = block.kind.close if names.shared.is_session else AIOHTTP.close
-    made = (
-        lifetimes.opens(there, opening_at, attribute, opening),
+    first = _first(context, klass)
+    declares = first in (opening_at, closing_at, context.function)
+    made = [
+        lifetimes.opens(there, opening_at, attribute, opening, declares),
         lifetimes.closes(end, closing_at, name, close, local),
-    )
-    return Holder(parts.Given(f"{self}.{name}"), made, where)
+    ]
+    if not declares:
+        made.append(lifetimes.declared(there, first, attribute))
+    return Holder(parts.Given(f"{self}.{name}"), tuple(made), where)
+
+
+def _first(context: Context, klass: Place) -> ast.stmt:
+    """Give the first statement of a class behind its docstring."""
+    path, scope = klass
+    line = context.project.files[path].scopes[scope].line
+    for node in ast.walk(context.model.tree(path).module):
+        if isinstance(node, ast.ClassDef) and node.lineno == line:
+            has_text = ast.get_docstring(node) is not None and len(node.body) > 1
+            return node.body[1 if has_text else 0]
+    raise LookupError(f"no class at {path}:{line}")
 
 
 def _is_open_already(
