@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 from asyncfix import Context, Doubt, Place, dotted
@@ -13,7 +14,6 @@ from asyncfix_codemods._session_block import Block
 from asyncfix_codemods._session_lifetimes import Holder
 from asyncfix_codemods._session_names import SharedNames, is_used
 
-_KEY = "http_session"
 _APPS = ("fastapi.FastAPI", "starlette.applications.Starlette")
 _REQUESTS = ("aiohttp.web.Request", "fastapi.Request", "starlette.requests.Request")
 
@@ -23,8 +23,6 @@ def holder(
 ) -> Holder | Doubt | None:
     """Give the app of a handler, as what opens and closes its session."""
     context = block.context
-    if not names.shared.is_session:
-        return None
     name = frameworks.framework(context, place)
     if name == "aiohttp.web":
         contexts = context.model.once("cleanup_ctx", lambda: [*_cleanups(context)])
@@ -48,7 +46,7 @@ def holder(
 
 def _of_request(context: Context, place: Place) -> str:
     """Give the app in the words of a handler that has its request."""
-    users, (path, scope) = context.model.users, place
+    users, path = context.model.users, place[0]
     parent = users.scope(place).parent
     arguments = context.function.args
     plain = [*arguments.posonlyargs, *arguments.args]
@@ -149,43 +147,42 @@ def _held(
     every = [each for each in ast.walk(function) if isinstance(each, ast.Yield)]
     if there is None or len(yields) != 1 or len(every) != 1:
         return None
-    app = function.args.args[0].arg
+    app, key = function.args.args[0].arg, names.shared.names[-1]
     is_web = not state.endswith(".state")
-    where = f'{app}["{_KEY}"]' if is_web else f"{app}.state.{_KEY}"
-    if is_web:
-        read = f'{state}.get("{_KEY}")'
-    else:
-        read = f'getattr({state}, "{_KEY}", None)'
-    local = next((n for n in ("shared", "shared_session") if not _used(context, n)), "")
+    where = f'{app}["{key}"]' if is_web else f"{app}.state.{key}"
+    read = f'{state}.get("{key}")' if is_web else f'getattr({state}, "{key}", None)'
+    own = ["shared", f"shared_{names.shared.names[0]}"]
+    if not names.shared.is_session:
+        own = [*names.shared.names]
+    local = next((n for n in own if not is_used(context.function, context, n)), "")
     if not local or not names.may_import(there):
         return None
     given = parts.Given(local, None, f"{local} = {read}")
     place = f"{found[0]}:{function.lineno}"
     if _is_open_already(there, function, where, names, kept):
         return Holder(given, (), place)
-    if _is_kept(function, _KEY) or (is_web and not _has_text_keys(function, app)):
+    if _is_kept(context, key) or (is_web and not _has_text_keys(function, app)):
         return None
     free = [n for n in names.shared.names if not is_used(function, there, n)]
     if not free:
         return None
     spelled, needs = names.named(there, names.shared.opened)
-    opening = parts.Opening(free[0], spelled, kept, "", block.kind.module, needs)
+    # Each call had connections without end, and no other to wait for.
+    limit = "" if names.shared.is_session else "limit=0"
+    opening = parts.Opening(free[0], spelled, kept, limit, block.kind.module, needs)
     part = lifetimes.round_yield(there, yields[0], where, opening, ends=not is_web)
     return Holder(given, (part,), place)
 
 
-def _used(context: Context, name: str) -> bool:
-    return is_used(context.function, context, name)
-
-
-def _is_kept(function: ast.AsyncFunctionDef, key: str) -> bool:
-    return any(
-        isinstance(each, ast.Constant)
-        and each.value == key
-        or isinstance(each, ast.Attribute)
-        and each.attr == key
-        for each in ast.walk(function)
-    )
+def _is_kept(context: Context, key: str) -> bool:
+    """Tell whether some file that knows the library has the key for something."""
+    root = context.site.wanted.partition(".")[0].encode()
+    for path, known in context.project.files.items():
+        if root in known.packed or b"state" in known.packed:
+            text = context.model.tree(path).lines.text
+            if re.search(rb"[\"'.]%s\b" % key.encode(), text):
+                return True
+    return False
 
 
 def _has_text_keys(function: ast.AsyncFunctionDef, app: str) -> bool:
@@ -223,7 +220,12 @@ def _is_open_already(
                 and isinstance(target, ast.Name)
                 and users.outside(site.path, site.function, ast.unparse(made.func))
                 == wanted
-                and [(k.arg, ast.unparse(k.value)) for k in made.keywords] == arguments
+                and arguments
+                == [
+                    (k.arg, ast.unparse(k.value))
+                    for k in made.keywords
+                    if names.shared.is_session or k.arg != "limit"
+                ]
                 and ast.unparse(first) == f"{plain} = {target.id}"
             ):
                 return True

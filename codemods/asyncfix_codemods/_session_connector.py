@@ -40,8 +40,8 @@ def in_function(block: Block, given: Given) -> Part:
     def make(slice_: Slice, names: Names) -> Sequence[cst.CSTNode]:
         import libcst as cst
 
-        owned = write.is_none(given.expression, False)
-        new = _connected(slice_, block, given.expression, owned)
+        said = given.expression
+        new = _connected(slice_, block, said, write.is_none(said, False), given.ahead)
         if given.parameter is None:
             return new
         function = cst.ensure_type(new[0], cst.FunctionDef)
@@ -51,17 +51,19 @@ def in_function(block: Block, given: Given) -> Part:
 
 
 def _connected(
-    slice_: Slice, block: Block, name: str, owned: cst.BaseExpression
+    slice_: Slice, block: Block, name: str, owned: cst.BaseExpression, ahead: str = ""
 ) -> list[cst.CSTNode]:
     """Give the code with the session's connections taken from outside."""
-    import libcst as cst
 
     added = [
         write.keyword("connector", write.dotted(name)),
         write.keyword("connector_owner", owned),
     ]
     (call,) = write.twins(slice_, [block.context.call])
-    return write.changed(
-        slice_.nodes,
-        {call: lambda node: write.with_arguments(cast("cst.Call", node), added)},
-    )
+    changes: dict[cst.CSTNode, write.Change] = {
+        call: lambda node: write.with_arguments(cast("cst.Call", node), added)
+    }
+    if ahead:
+        held = write.holder(slice_.nodes, call)
+        changes[held] = write.behind(ahead, lambda node: node)
+    return write.changed(slice_.nodes, changes)

@@ -7,6 +7,8 @@ function uses that one while it is open, and a session of its own before and aft
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
+
 from asyncfix import Context, Doubt, Place
 from asyncfix_codemods import _session_apps as apps
 from asyncfix_codemods import _session_objects as objects
@@ -20,6 +22,7 @@ from asyncfix_codemods._session_forms import (
     shares_connections,
 )
 from asyncfix_codemods._session_kinds import CONNECTOR
+from asyncfix_codemods._session_lifetimes import Holder
 from asyncfix_codemods._session_names import SharedNames
 from asyncfix_codemods._session_owner import Owners
 
@@ -29,27 +32,46 @@ def kept_open(block: Block, place: Place) -> Sharing | Doubt | None:
 
     None where there is neither. A doubt says what holds back the one there is.
     """
-    args: Split | None
-    context, doubt = block.context, block.state
-    found = doubt or split(block, None)
-    args = None if isinstance(found, Doubt) else found
+    if block.context.in_tests():
+        return None
+    args: Split | None = None
+    found = block.state or split(block, None)
+    if isinstance(found, Split):
+        args = found
+    elif not shares_connections(block, found):
+        return None
+    made = _kept(block, place, args, objects.holder)
+    if made is None and block.kind.module == "aiohttp":
+        # An app serves many: each keeps its own cookies.
+        args = None if _may_connect(block) else args
+    return made or _kept(block, place, args, apps.holder)
+
+
+def _may_connect(block: Block) -> bool:
+    return shares_connections(block, refusal("session-state", "", ""))
+
+
+def _kept(
+    block: Block,
+    place: Place,
+    args: Split | None,
+    find: Callable[
+        [Block, Place, SharedNames, tuple[ast.keyword, ...]], Holder | Doubt | None
+    ],
+) -> Sharing | Doubt | None:
     shared = CONNECTOR if args is None else block.kind.session
     names = SharedNames(block, Owners((), ()), shared)
-    if isinstance(found, Doubt) and not shares_connections(block, found):
+    if names.doubt is not None:
         return None
-    if context.in_tests() or names.doubt is not None:
-        return None
-    kept = args.kept if args else ()
-    holder = objects.holder(block, place, names, kept)
-    if holder is None:
-        holder = apps.holder(block, place, names, kept)
+    holder = find(block, place, names, args.kept if args else ())
     if holder is None or isinstance(holder, Doubt):
         return holder
-    outlives = _outlives(context, place)
+    outlives = _outlives(block.context, place)
     if outlives is not None:
         return outlives
     first, needs = in_function(block, args, holder.given, names)
-    change = f"{holder.where} opens one for all calls; {shares(block, shared)}"
+    what = "one" if shared.is_session else f"one {shared.opened}"
+    change = f"{holder.where} opens {what} for all calls; {shares(block, shared)}"
     change += "; calls still running when it closes lose it"
     return Sharing(change, (first, *holder.parts), needs)
 

@@ -160,13 +160,11 @@ def closes(
         method = cst.ensure_type(node, cst.FunctionDef)
         block = cst.ensure_type(method.body, cst.IndentedBlock)
         kept = f"{function.args.args[0].arg}.{attribute}"
-        ending = [
-            cst.parse_statement(f"{local}, {kept} = {kept}, None"),
-            cst.parse_statement(
-                f"if {local} is not None:\n    await {local}.{close}()"
-            ),
-        ]
-        ending[1] = _indented(ending[1], slice_.indent)
+        taken = cst.parse_statement(f"{local}, {kept} = {kept}, None")
+        ended = cst.parse_statement(
+            f"if {local} is not None:\n    await {local}.{close}()"
+        )
+        ending = [taken, _indented(ended, slice_.indent)]
         body = [*block.body]
         head = body[:1] if ast.get_docstring(function) is not None else []
         rest = body[len(head) :]
@@ -186,7 +184,7 @@ def closes(
     return Part((function,), make, context, guards=("N3",), needs=())
 
 
-def _indented(node: cst.BaseStatement, indent: str) -> cst.BaseStatement:
+def _indented(node: cst.CSTNode, indent: str) -> cst.If:
     import libcst as cst
 
     branch = cst.ensure_type(node, cst.If)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from asyncfix import Call, Context, Doubt, Place, Site
 from asyncfix_codemods._session_block import most, refusal
-from asyncfix_codemods._session_kinds import Shared
 from asyncfix_codemods._session_fan import Fan, fan, is_in_branch
+from asyncfix_codemods._session_kinds import Shared
 from asyncfix_codemods._session_signature import signature_is_free, uses_allow
 
 _FARTHEST = 3

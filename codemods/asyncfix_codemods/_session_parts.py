@@ -125,10 +125,9 @@ def in_function(block: Block, args: Split, given: Given, stack: str) -> Part:
             changes[held] = partial(
                 _stacked, block, said, names, stack, held, call, slice_.indent
             )
-        elif given.ahead:
-            changes[held] = lambda node: cst.ensure_type(node, cst.With)
         if given.ahead:
-            changes[held] = _behind(given.ahead, changes[held])
+            inner = changes.get(held, lambda node: node)
+            changes[held] = write.behind(given.ahead, inner)
         new = write.changed(slice_.nodes, changes)
         if given.parameter is None:
             return new
@@ -136,22 +135,6 @@ def in_function(block: Block, args: Split, given: Given, stack: str) -> Part:
         return [with_parameter(function, given.parameter, names)]
 
     return Part((block.context.function,), make)
-
-
-def _behind(ahead: str, change: write.Change) -> write.Change:
-    """Give a change that puts a statement above what it gives."""
-
-    def both(node: cst.CSTNode) -> cst.FlattenSentinel[cst.CSTNode]:
-        import libcst as cst
-
-        made = cst.ensure_type(change(node), cst.With)
-        first = cst.parse_statement(ahead)
-        bare = cst.ensure_type(first, cst.SimpleStatementLine).with_changes(
-            leading_lines=made.leading_lines
-        )
-        return cst.FlattenSentinel([bare, made.with_changes(leading_lines=())])
-
-    return both
 
 
 def _stacked(

@@ -258,3 +258,19 @@ def stack(names: Names, local: str) -> cst.WithItem:
             cst.Name(local), cst.SimpleWhitespace(" "), cst.SimpleWhitespace(" ")
         ),
     )
+
+
+def behind(ahead: str, change: Change) -> Change:
+    """Give a change that puts a statement above what it gives."""
+
+    def both(node: cst.CSTNode) -> cst.FlattenSentinel[cst.CSTNode]:
+        import libcst as cst
+
+        made = cst.ensure_type(change(node), cst.With)
+        first = cst.parse_statement(ahead)
+        bare = cst.ensure_type(first, cst.SimpleStatementLine).with_changes(
+            leading_lines=made.leading_lines
+        )
+        return cst.FlattenSentinel([bare, made.with_changes(leading_lines=())])
+
+    return both

@@ -179,11 +179,7 @@ def _shared(block: Block, place: Place) -> Plan:
     context = block.context
     found = forms.through_callers(block, place)
     if isinstance(found, Doubt):
-        kept = holders.kept_open(block, place)
-        if isinstance(kept, Doubt):
-            found = kept
-        elif kept is not None:
-            found = kept
+        found = holders.kept_open(block, place) or found
     if isinstance(found, Doubt):
         return _refused(context, _of_framework(context, place, found))
     return Plan(
