@@ -1,16 +1,19 @@
 """Shared sessions, run: fewer connections, the same answers, nothing left open.
 
-The programs are fixtures of `session-per-request`; they talk to a server on loopback
-that counts its connections.
+The programs are fixtures of `session-per-request`, and those in session_cases.txt:
+a line `NAME BEFORE AFTER`, connections before and after the fix, or `NAME unchanged`,
+and, indented, a program. They talk to a server on loopback that counts its connections.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import shutil
 import subprocess
 import sys
+import textwrap
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,19 +21,27 @@ from typing import NamedTuple
 
 import pytest
 
+from asyncfix import Settings
+from asyncfix.deliver import write
+from asyncfix.engine import run as run_asyncfix
+from asyncfix.registry import installed
+
 FIXTURES = Path(__file__).parent / "fixtures" / "session-per-request"
 
 
 class Server:
     """An HTTP server that counts its connections and answers with the path.
 
-    A path that ends in `?fails` is answered with 500 the first two times.
+    A path that ends in `?fails` is answered with 500 the first two times; `_answer`
+    tells which others are special.
     """
 
     def __init__(self) -> None:
         self.connections = 0
         self.port = 0
         self._fails = 0
+        self._met: dict[bytes, asyncio.Event] = {}
+        self._waiting = 0
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run)
@@ -66,22 +77,50 @@ class Server:
         try:
             while head := await reader.readuntil(b"\r\n\r\n"):
                 length = re.search(rb"(?i)content-length: (\d+)", head)
-                await reader.readexactly(int(length[1]) if length else 0)
-                path = head.split()[1]
-                status = b"200 OK"
-                if path.endswith(b"?fails"):
-                    self._fails += 1
-                    status = b"500 No" if self._fails % 3 else status
-                body = b"page " + path.partition(b"?")[0]
+                sent = await reader.readexactly(int(length[1]) if length else 0)
+                status, more, body = await self._answer(head, sent)
                 writer.write(
-                    b"HTTP/1.1 %s\r\nContent-Length: %d\r\n\r\n%s"
-                    % (status, len(body), body)
+                    b"HTTP/1.1 %s\r\n%sContent-Length: %d\r\n\r\n%s"
+                    % (status, more, len(body), body)
                 )
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
             pass  # the client is done
         finally:
             writer.close()
+
+
+    async def _answer(self, head: bytes, sent: bytes) -> tuple[bytes, bytes, bytes]:
+        """Give status, more headers, and body for a request."""
+        path = head.split()[1]
+        status, more, body = b"200 OK", b"", b"page " + path.partition(b"?")[0]
+        _, kind, *rest = path.split(b"/")
+        if path.endswith(b"?fails"):
+            self._fails += 1
+            status = b"500 No" if self._fails % 3 else status
+        elif kind == b"set":
+            more = b"Set-Cookie: id=%s; Path=/\r\n" % rest[0]
+        elif kind in (b"header", b"cookies"):
+            name = rest[0] if rest else b"Cookie"
+            found = re.search(rb"(?im)^%s: (.*?)\r$" % re.escape(name), head)
+            body = found[1] if found else b"none"
+        elif kind == b"status":
+            status = rest[0] + b" So"
+        elif kind == b"redirect":
+            status, more = b"302 Found", b"Location: /%s\r\n" % rest[0]
+        elif kind == b"slow":
+            await asyncio.sleep(0.3)
+        elif kind == b"echo":
+            body = sent
+        elif kind == b"meet":
+            self._waiting += 1
+            event = self._met.setdefault(path.rpartition(b"/")[0], asyncio.Event())
+            if self._waiting == int(rest[0]):
+                self._waiting = 0
+                event.set()
+                self._met.clear()
+            await event.wait()
+        return status, more, body
 
 
 class Seen(NamedTuple):
@@ -191,3 +230,73 @@ def test_types_are_right(name: str, python: str, kind: str, tmp_path: Path) -> N
         text=True,
     )
     assert done.returncode == 0, done.stdout
+
+
+# -- programs ------------------------------------------------------------------
+
+CASES = Path(__file__).with_name("session_cases.txt").read_text("utf-8")
+HEAD = """\
+import asyncio
+import os
+
+import aiohttp
+import httpx
+
+base = os.environ["BASE"]
+urls = [base + f"/{n}" for n in range(6)]
+
+
+"""
+TAIL = """
+
+if __name__ == "__main__":
+    asyncio.run(main())
+"""
+
+
+def _cases() -> dict[str, tuple[str, str]]:
+    parts = re.split(r"^(\w+) (unchanged|\d+ \d+)\n", CASES, flags=re.MULTILINE)[1:]
+    return {
+        name: (said, HEAD + textwrap.dedent(program) + TAIL)
+        for name, said, program in zip(
+            parts[::3], parts[1::3], parts[2::3], strict=True
+        )
+    }
+
+
+def _run_program(server: Server, folder: Path) -> tuple[str, int]:
+    before = server.connections
+    done = subprocess.run(
+        [sys.executable, "-X", "dev", "main.py"],
+        cwd=folder,
+        env={**os.environ, "BASE": f"http://127.0.0.1:{server.port}"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0 and done.stdout, done.stderr
+    # What debug mode says of slow steps is nothing against them.
+    said = re.sub(r"(?m)^Executing <.*\n", "", done.stderr)
+    assert not said, done.stderr
+    return done.stdout.replace(str(server.port), "PORT"), server.connections - before
+
+
+@pytest.mark.parametrize("name", _cases())
+def test_program(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: Server
+) -> None:
+    said, program = _cases()[name]
+    tmp_path.joinpath("main.py").write_text(program, "utf-8")
+    monkeypatch.chdir(tmp_path)
+    codemods = [each for each in installed() if each.name == "session-per-request"]
+    before = _run_program(server, tmp_path)
+    settings = Settings(unsafe=True, target=(3, 10))
+    result = run_asyncfix(settings, codemods)
+    assert not result.problems
+    if said == "unchanged":
+        assert not result.changes, result.changes
+        return
+    assert write(result.changes, tmp_path, "test", result.read).problems == ()
+    after = _run_program(server, tmp_path)
+    assert after[0] == before[0]
+    assert f"{before[1]} {after[1]}" == said
