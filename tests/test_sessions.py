@@ -89,7 +89,6 @@ class Server:
         finally:
             writer.close()
 
-
     async def _answer(self, head: bytes, sent: bytes) -> tuple[bytes, bytes, bytes]:
         """Give status, more headers, and body for a request."""
         path = head.split()[1]

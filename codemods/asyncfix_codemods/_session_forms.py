@@ -9,7 +9,7 @@ from asyncfix import Doubt, Level, Part, Place, Plan
 from asyncfix_codemods import _session_connector as connector
 from asyncfix_codemods import _session_parts as parts
 from asyncfix_codemods._session_arguments import Split, split
-from asyncfix_codemods._session_block import Block, logs_in, refusal
+from asyncfix_codemods._session_block import Block, logs_in
 from asyncfix_codemods._session_kinds import (
     CONNECTOR,
     SHARES_CONNECTIONS,
@@ -18,6 +18,7 @@ from asyncfix_codemods._session_kinds import (
 )
 from asyncfix_codemods._session_names import SharedNames
 from asyncfix_codemods._session_owner import Owners, Search
+from asyncfix_codemods._session_refusals import refusal
 from asyncfix_codemods._session_signature import signature_is_free, uses_allow
 
 _NOTHING = Split((), ())
@@ -152,10 +153,12 @@ def in_function(
     block: Block, args: Split | None, given: parts.Given, names: SharedNames
 ) -> tuple[Part, tuple[str, ...]]:
     """Give the part of the session's own function, and the modules that it needs."""
+    again = names.passed_again()
     if args is not None:
-        return parts.in_function(block, args, given, names.stack), ("contextlib",)
+        part = parts.in_function(block, args, given, names.stack, again)
+        return part, ("contextlib",)
     needs = given.parameter.needs if given.parameter else ()
-    return connector.in_function(block, given), needs
+    return connector.in_function(block, given, again), needs
 
 
 def _nobody(search: Search, place: Place) -> Doubt:

@@ -13,7 +13,7 @@ from asyncfix import Context, Doubt, Place
 from asyncfix_codemods import _session_apps as apps
 from asyncfix_codemods import _session_objects as objects
 from asyncfix_codemods._session_arguments import Split, split
-from asyncfix_codemods._session_block import Block, refusal
+from asyncfix_codemods._session_block import Block
 from asyncfix_codemods._session_fan import fan
 from asyncfix_codemods._session_forms import (
     Sharing,
@@ -25,6 +25,7 @@ from asyncfix_codemods._session_kinds import CONNECTOR
 from asyncfix_codemods._session_lifetimes import Holder
 from asyncfix_codemods._session_names import SharedNames
 from asyncfix_codemods._session_owner import Owners
+from asyncfix_codemods._session_refusals import refusal
 
 
 def kept_open(block: Block, place: Place) -> Sharing | Doubt | None:

@@ -9,9 +9,10 @@ import re
 from asyncfix import Context, Doubt, Part
 from asyncfix_codemods import _session_parts as parts
 from asyncfix_codemods._session_arguments import Split
-from asyncfix_codemods._session_block import Block, refusal
+from asyncfix_codemods._session_block import Block
 from asyncfix_codemods._session_kinds import Shared
 from asyncfix_codemods._session_owner import Link, Owner, Owners, limits
+from asyncfix_codemods._session_refusals import refusal
 
 _LOOPS = (ast.For, ast.AsyncFor, ast.While)
 _FITTING = re.compile(r"(?:^|_)(?:session|client)$")
@@ -32,6 +33,9 @@ class SharedNames:
             candidates = dict.fromkeys((own, *shared.names))
         if any(isinstance(above, _LOOPS) for above, _ in block.context.within()):
             # A second round would find a closed session in its own parameter.
+            candidates.pop(own, None)
+        if any(not self.is_inside(each) for each in owners.again):
+            # Outside of its block the session's own name is that of a closed one.
             candidates.pop(own, None)
         free = [each for each in candidates if self._is_free(each)]
         self.name = free[0] if free else ""
@@ -55,6 +59,22 @@ class SharedNames:
                     f"{each.site.path}, nor by what it imports there: it may be missing",
                     "import it at the top first, if it is always there",
                 )
+
+    def is_inside(self, call: ast.Call) -> bool:
+        """Tell whether a call of the function stands where the session is open."""
+        return any(
+            node is call
+            for each in self.block.region.statements
+            for node in ast.walk(each)
+        )
+
+    def passed_again(self) -> dict[ast.Call, str]:
+        """Give what calls in the session's own function pass on, by its name there."""
+        own = self.block.name if self.shared.is_session else self.name
+        return {
+            each: own if self.is_inside(each) else self.name
+            for each in self.owners.again
+        }
 
     def may_import(self, context: Context) -> bool:
         """Tell whether a file can name the library at its top level."""
@@ -113,7 +133,8 @@ class SharedNames:
         spelled, needs = self.named(owner.context, self.shared.opened)
         if needs:
             spelled = f"{kind.module}.{spelled}"
-        if limit and "." not in spelled:
+        made = any(isinstance(each.value, ast.Call) for each in args.kept)
+        if (limit or made) and "." not in spelled:
             needs = (kind.module,)
         opening = parts.Opening(
             self.name, spelled, args.kept, limit, kind.module, needs

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from asyncfix import Context, Doubt, Place, facts
 from asyncfix_codemods import _session_lifetimes as lifetimes
 from asyncfix_codemods import _session_parts as parts
-from asyncfix_codemods._session_block import Block, refusal
+from asyncfix_codemods._session_block import Block
 from asyncfix_codemods._session_kinds import AIOHTTP
 from asyncfix_codemods._session_lifetimes import Holder
 from asyncfix_codemods._session_names import SharedNames, as_text, is_used
+from asyncfix_codemods._session_refusals import refusal
 
 # Methods that a library calls in pairs, in coroutines; of a base, or of any class.
 _PAIRS = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, cast
@@ -38,22 +38,15 @@ def above_loop(block: Block, args: Split, loop: ast.stmt) -> Part:
         import libcst as cst
 
         (call,) = write.twins(slice_, [block.context.call])
-        held = write.holder(slice_.nodes, call)
-        if write.has_footer(held):
-            raise ValueError("a comment stands at the end of the session's block")
 
-        def open_up(
-            node: cst.CSTNode,
-        ) -> cst.CSTNode | cst.FlattenSentinel[cst.CSTNode]:
-            with_ = cst.ensure_type(node, cst.With)
-            place = next(i for i, each in enumerate(held.items) if each.item is call)
+        def open_up(with_: cst.With, place: int) -> list[cst.BaseStatement]:
             items = [*with_.items[:place], *with_.items[place + 1 :]]
             if items:
                 items[-1] = items[-1].with_changes(comma=cst.MaybeSentinel.DEFAULT)
-                return with_.with_changes(items=items)
-            return cst.FlattenSentinel(write.opened(with_))
+                return [with_.with_changes(items=items)]
+            return write.opened(with_)
 
-        changes: dict[cst.CSTNode, write.Change] = {held: open_up}
+        changes = write.in_place(slice_.nodes, call, block.region, open_up)
         changes |= _requests(slice_, block, args, call)
         new = write.changed(slice_.nodes, changes)
         made = write.without_arguments(call, _named(args.moved))
@@ -94,10 +87,12 @@ class Given:
     """A statement that gives it its value, above the session's block."""
 
 
-def in_function(block: Block, args: Split, given: Given, stack: str) -> Part:
+def in_function(
+    block: Block, args: Split, given: Given, stack: str, again: Mapping[ast.Call, str]
+) -> Part:
     """Give the part that makes a function use a given session, or open its own.
 
-    `stack` names an AsyncExitStack for Python 3.9, where `nullcontext` cannot be
+    `again` has the calls that come back to it, with what they pass on. `stack` names an AsyncExitStack for Python 3.9, where `nullcontext` cannot be
     entered in a coroutine; it is empty for newer ones.
     """
 
@@ -105,8 +100,8 @@ def in_function(block: Block, args: Split, given: Given, stack: str) -> Part:
         import libcst as cst
 
         (call,) = write.twins(slice_, [block.context.call])
-        held = write.holder(slice_.nodes, call)
         changes = _requests(slice_, block, args, call)
+        changes |= passing_again(slice_, given, again)
         said = given.expression
 
         def either(node: cst.CSTNode) -> cst.CSTNode:
@@ -121,13 +116,13 @@ def in_function(block: Block, args: Split, given: Given, stack: str) -> Part:
 
         moved = _named(args.moved)
         changes[call] = either
-        if stack:
-            changes[held] = partial(
-                _stacked, block, said, names, stack, held, call, slice_.indent
-            )
-        if given.ahead:
-            inner = changes.get(held, lambda node: node)
-            changes[held] = write.behind(given.ahead, inner)
+
+        def held(with_: cst.With, place: int) -> list[cst.BaseStatement]:
+            if stack:
+                with_ = _stacked(block, said, names, stack, slice_.indent, with_, place)
+            return write.behind(given.ahead, with_)
+
+        changes |= write.in_place(slice_.nodes, call, block.region, held)
         new = write.changed(slice_.nodes, changes)
         if given.parameter is None:
             return new
@@ -142,16 +137,13 @@ def _stacked(
     given: str,
     names: Names,
     stack: str,
-    held: cst.With,
-    call: cst.Call,
     indent: str,
-    node: cst.CSTNode,
-) -> cst.CSTNode:
+    with_: cst.With,
+    place: int,
+) -> cst.With:
     """Give the block of a session that is entered on a stack, unless it was given."""
     import libcst as cst
 
-    with_ = cst.ensure_type(node, cst.With)
-    place = next(i for i, each in enumerate(held.items) if each.item is call)
     own = with_.items[place]
     enter = cst.Await(
         cst.Call(
@@ -221,6 +213,17 @@ def _passing(
     }
 
 
+def passing_again(
+    slice_: Slice, given: Given, again: Mapping[ast.Call, str]
+) -> dict[cst.CSTNode, write.Change]:
+    """Give the changes of calls in a function that come back to it."""
+    changes: dict[cst.CSTNode, write.Change] = {}
+    for call, name in again.items():
+        if given.parameter is not None:
+            changes |= _passing(slice_, [call], given.parameter.name, name)
+    return changes
+
+
 @dataclass(frozen=True, slots=True)
 class Opening:
     """How an owner opens the session it shares."""
@@ -258,12 +261,24 @@ def opened(opening: Opening, names: Names) -> cst.Call:
     if opening.module in names.local:
         spelled = names[opening.module] + "." + spelled.rpartition(".")[2]
     arguments = [
-        write.keyword(each.arg or "", cst.parse_expression(ast.unparse(each.value)))
+        write.keyword(each.arg or "", _moved(each.value, spelled))
         for each in opening.kept
     ]
     if opening.limit:
         arguments.append(_limit(opening, names))
     return write.with_arguments(cst.Call(write.dotted(spelled)), arguments)
+
+
+def _moved(value: ast.expr, spelled: str) -> cst.BaseExpression:
+    """Give an argument in another file, a class of its library named as there."""
+    import libcst as cst
+
+    made = cst.parse_expression(ast.unparse(value))
+    if isinstance(made, cst.Call) and isinstance(value, ast.Call):
+        root = spelled.rpartition(".")[0]
+        last = ast.unparse(value.func).rpartition(".")[2]
+        return made.with_changes(func=write.dotted(f"{root}.{last}"))
+    return made
 
 
 def _limit(opening: Opening, names: Names) -> cst.Arg:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from asyncfix import Context, Doubt, Place, Reference
-from asyncfix_codemods._session_block import refusal
+from asyncfix_codemods._session_handed import is_only_called
+from asyncfix_codemods._session_refusals import refusal
 
 # Decorators that pass on whatever arguments they are called with.
 _NEUTRAL = frozenset(
@@ -76,6 +77,8 @@ def uses_allow(context: Context, place: Place) -> Doubt | None:
             _WRITE_IT,
         )
     for each in others:
+        if each.kind == "passed" and is_only_called(context, each):
+            continue
         doubt = _used(name, each)
         if doubt is not None:
             return doubt

@@ -9,8 +9,9 @@ from asyncfix import Codemod, Context, Doubt, Level, Place, Plan
 from asyncfix_codemods import _session_forms as forms
 from asyncfix_codemods import _session_frameworks as frameworks
 from asyncfix_codemods import _session_holders as holders
-from asyncfix_codemods._session_block import Block, read, refusal
+from asyncfix_codemods._session_block import Block, read
 from asyncfix_codemods._session_kinds import KINDS, Kind
+from asyncfix_codemods._session_refusals import refusal
 
 _LOOPS = (ast.For, ast.AsyncFor, ast.While)
 _RETRY = re.compile(r"attempt|retr|tries", re.IGNORECASE)
@@ -120,7 +121,7 @@ def _retries(loop: ast.stmt) -> bool:
 def _nested(block: Block) -> Doubt | None:
     context = block.context
     for above, _ in context.within():
-        if isinstance(above, ast.AsyncWith) and above is not block.statement:
+        if isinstance(above, ast.AsyncWith) and above not in block.region.statements:
             for item in above.items:
                 made = item.context_expr
                 if isinstance(made, ast.Call):
