@@ -9,6 +9,7 @@ from asyncfix import Codemod, Context, Doubt, Level, Place, Plan
 from asyncfix_codemods import _session_forms as forms
 from asyncfix_codemods import _session_frameworks as frameworks
 from asyncfix_codemods import _session_holders as holders
+from asyncfix_codemods import _session_pools as pools
 from asyncfix_codemods._session_block import Block, read
 from asyncfix_codemods._session_kinds import KINDS, Kind
 from asyncfix_codemods._session_refusals import refusal
@@ -60,15 +61,18 @@ class SessionPerRequest(Codemod):
     """
 
     name = "session-per-request"
-    calls = tuple(KINDS)
+    calls = (*KINDS, *pools.CLASSES)
+    methods = pools.METHODS
     guards = ("N1", "N2", "N3")
 
     def judge(self, context: Context) -> Plan | None:
         """Say who could own the session of one function, and what holds that back."""
         if context.site.kind == "value":
             return None
-        block = read(context)
         place = context.site.path, context.site.function
+        if context.site.wanted not in KINDS:
+            return None if _runs_once(context, place) else pools.report(context)
+        block = read(context)
         if block is None or _is_test_of_state(context, block):
             return None
         if isinstance(block, Doubt):
