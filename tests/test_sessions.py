@@ -22,9 +22,11 @@ from typing import NamedTuple
 import pytest
 
 from asyncfix import Settings
+from asyncfix.catalog import Catalog
 from asyncfix.deliver import write
 from asyncfix.engine import run as run_asyncfix
 from asyncfix.registry import installed
+from asyncfix_codemods import _session_pools
 
 FIXTURES = Path(__file__).parent / "fixtures" / "session-per-request"
 
@@ -175,6 +177,21 @@ RUNS = {
     "gather": (ONE_BY_ONE.format("crawl(urls)"), 6, 6),
     "tasks_in_a_list": (ONE_BY_ONE.format("crawl(urls)"), 6, 6),
     "headers_move_to_request": (ONE_BY_ONE.format("fetch_all(urls, 'x')"), 6, 1),
+    "by_hand_try": (ONE_BY_ONE.format("fetch_all(urls)"), 6, 1),
+    "by_hand_row": (ONE_BY_ONE.format("fetch_all(urls)"), 6, 1),
+    "by_hand_loop": (ONE_BY_ONE.format("pages(urls)"), 6, 1),
+    "arguments_kept": (
+        "from app import crawl; print(asyncio.run(crawl.crawl(urls)))",
+        6,
+        1,
+    ),
+    "connector_through_modules": (MODULES.format("one_by_one(base, urls)"), 6, 1),
+    "connector_timeout_may_be_none": (ONE_BY_ONE.format("fetch_all(urls)"), 6, 1),
+    "object_in_modules": (
+        "from bot import __main__ as main; asyncio.run(main.main(urls))",
+        3,
+        2,
+    ),
     "retry_with_callers": (ONE_BY_ONE.format("pages(urls)"), 6, 1),
     "through_three_modules": (MODULES.format("one_by_one(urls)"), 6, 1),
     "through_three_modules_39": (MODULES.format("one_by_one(urls)"), 6, 1),
@@ -204,26 +221,62 @@ def test_a_retry_does_not_meet_a_closed_session(tmp_path: Path, server: Server) 
     assert after.output == before.output == "page /0\n"
 
 
-@pytest.mark.parametrize("name", ["through_three_modules", "through_three_modules_39"])
-def test_others_call_it_as_before(name: str, tmp_path: Path, server: Server) -> None:
-    code = "from app.net import fetch; print(asyncio.run(fetch(urls[0])))"
+@pytest.mark.parametrize(
+    ("name", "call"),
+    [
+        ("through_three_modules", "fetch(urls[0])"),
+        ("through_three_modules_39", "fetch(urls[0])"),
+        ("connector_through_modules", "balance(base, '0')"),
+        ("arguments_kept", "fetch(urls[0])"),
+    ],
+)
+def test_others_call_it_as_before(
+    name: str, call: str, tmp_path: Path, server: Server
+) -> None:
+    code = f"from app.net import *; print(asyncio.run({call}))"
     seen = run(server, program(name, "after", tmp_path), code)
     assert seen == Seen("page /0\n", 1)
 
 
+def test_clients_that_are_reported_are_those_of_the_catalog() -> None:
+    folder = Path(_session_pools.__file__).parent / "catalog"
+    found = {
+        each.name
+        for each in Catalog([folder]).entries()
+        if (each.strategy, each.form) == ("report", "construct")
+    }
+    assert found == {*_session_pools.CLASSES, *_session_pools.METHODS}
+
+
 @pytest.mark.parametrize(
-    ("name", "python"),
+    ("name", "what"),
     [
-        ("through_three_modules", "3.10"),
-        ("through_three_modules_39", "3.10"),
-        ("typed_receiver", "3.10"),
+        ("arguments_kept", "app"),
+        ("by_hand_try", "program.py"),
+        ("connector_through_modules", "app"),
+        ("object_connector", "program.py"),
+        ("object_in_modules", "bot"),
+        ("object_keeps_it", "program.py"),
+        ("recursion", "program.py"),
+        ("through_three_modules", "app"),
+        ("through_three_modules_39", "app"),
+        ("two_items_in_function", "program.py"),
+        ("typed_receiver", "app"),
     ],
 )
 @pytest.mark.parametrize("kind", ["before", "after"])
-def test_types_are_right(name: str, python: str, kind: str, tmp_path: Path) -> None:
+def test_types_are_right(
+    name: str,
+    what: str,
+    kind: str,
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
     folder = program(name, kind, tmp_path)
+    known = tmp_path_factory.getbasetemp() / "mypy"  # of libraries, once for all
+    flags = ["--strict", "--python-version", "3.10", "--cache-dir", str(known)]
     done = subprocess.run(
-        [sys.executable, "-m", "mypy", "--strict", "--python-version", python, "app"],
+        [sys.executable, "-m", "mypy", *flags, what],
         cwd=folder,
         capture_output=True,
         text=True,

@@ -171,9 +171,10 @@ class Search:
         if doubt is not None:
             self.doubts.append(doubt)
             return None
-        passed = tuple(each.call for each in fans)
+        passed = [each.call for each in fans]
+        passed += _beside(contexts, passed, statements)
         name = self._open_already(context, statements)
-        return Owner(context, statements, passed, together, tolerant, name)
+        return Owner(context, statements, tuple(passed), together, tolerant, name)
 
     def _open_already(self, context: Context, statements: tuple[ast.stmt, ...]) -> str:
         """Give the name of a plain session of the class that is open round statements."""
@@ -203,6 +204,19 @@ class Search:
                 if line:
                     return call.path, line
         return None
+
+
+def _beside(
+    contexts: list[Context], passed: list[ast.Call], statements: tuple[ast.stmt, ...]
+) -> Iterator[ast.Call]:
+    """Give calls that make nobody an owner, but stand where the session is open."""
+    inside = {node for each in statements for node in ast.walk(each)}
+    for context in contexts:
+        call = context.call
+        if call in inside and not any(call is each for each in passed):
+            waits = isinstance(context.tree.parent(call), ast.Await)
+            if waits and _cannot_pass(context) is None:
+                yield call
 
 
 def _covering(context: Context, fans: list[Fan]) -> tuple[ast.stmt, ...] | None:
