@@ -20,13 +20,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from asyncfix_codemods import _session_pools
 
 from asyncfix import Settings
 from asyncfix.catalog import Catalog
 from asyncfix.deliver import write
 from asyncfix.engine import run as run_asyncfix
 from asyncfix.registry import installed
-from asyncfix_codemods import _session_pools
 
 FIXTURES = Path(__file__).parent / "fixtures" / "session-per-request"
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from asyncfix import Call, Context, Doubt, Place, Site
 from asyncfix_codemods._session_block import most
-from asyncfix_codemods._session_fan import Fan, fan, is_in_branch
+from asyncfix_codemods._session_fan import Fan, fan, is_in_branch, is_retry
 from asyncfix_codemods._session_kinds import Shared
 from asyncfix_codemods._session_refusals import refusal
 from asyncfix_codemods._session_signature import signature_is_free, uses_allow
@@ -75,6 +75,12 @@ class Search:
             for each in self._links.values()
         ]
         return Owners(tuple(self._owners), tuple(links), self._passing(place))
+
+    def _calls_itself(self) -> bool:
+        """Tell whether one call leads to more of them, in a circle."""
+        return any(
+            not is_retry(each) for contexts in self._again.values() for each in contexts
+        )
 
     def _passing(self, place: Place) -> tuple[ast.Call, ...]:
         """Give the calls of one function, in a circle of them, that pass it on.
@@ -148,7 +154,7 @@ class Search:
         several = most(contexts[0].function, calls) > 1 and not any(
             map(is_in_branch, contexts)
         )
-        several = several or bool(self._again)  # it calls itself
+        several = several or self._calls_itself()
         repeated = any(fan(context) for context in contexts)
         for context in contexts:
             doubt = _cannot_pass(context)

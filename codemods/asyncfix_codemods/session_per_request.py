@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import re
 
 from asyncfix import Codemod, Context, Doubt, Level, Place, Plan
 from asyncfix_codemods import _session_forms as forms
@@ -11,11 +10,11 @@ from asyncfix_codemods import _session_frameworks as frameworks
 from asyncfix_codemods import _session_holders as holders
 from asyncfix_codemods import _session_pools as pools
 from asyncfix_codemods._session_block import Block, read
+from asyncfix_codemods._session_fan import RETRY
 from asyncfix_codemods._session_kinds import KINDS, Kind
 from asyncfix_codemods._session_refusals import refusal
 
 _LOOPS = (ast.For, ast.AsyncFor, ast.While)
-_RETRY = re.compile(r"attempt|retr|tries", re.IGNORECASE)
 _RUNNERS = frozenset(("run", "run_until_complete"))
 
 
@@ -117,7 +116,7 @@ def _loop(context: Context) -> ast.stmt | None:
 def _retries(loop: ast.stmt) -> bool:
     target = getattr(loop, "target", None) or getattr(loop, "test", None)
     return isinstance(target, ast.AST) and any(
-        isinstance(each, ast.Name) and _RETRY.search(each.id) is not None
+        isinstance(each, ast.Name) and RETRY.search(each.id) is not None
         for each in ast.walk(target)
     )
 
