@@ -28,6 +28,7 @@ from asyncfix.deliver import write
 from asyncfix.engine import run as run_asyncfix
 from asyncfix.registry import installed
 
+ROOT = Path(__file__).resolve().parent.parent
 FIXTURES = Path(__file__).parent / "fixtures" / "session-per-request"
 
 
@@ -282,6 +283,66 @@ def test_types_are_right(
         text=True,
     )
     assert done.returncode == 0, done.stdout
+
+
+# -- what README says of examples/crawler ----------------------------------------
+
+
+def _rows(text: str) -> dict[str, int]:
+    """Give the connections of a table's rows, by what a row is called."""
+    rows = re.findall(r"^\|? ?([\w -]+, \w+) \| ([\d]+)", text, re.MULTILINE)
+    return {name: int(count) for name, count in rows}
+
+
+def test_the_example_crawler(tmp_path: Path, server: Server) -> None:
+    """`asyncfix --apply --unsafe examples/crawler` does what README says."""
+    text = (ROOT / "README.md").read_text("utf-8")
+    command = "asyncfix --apply --unsafe examples/crawler"
+    assert f"`{command}`" in text
+    said = _rows(text)
+    shutil.copytree(
+        ROOT / "examples" / "crawler",
+        tmp_path / "examples" / "crawler",
+        ignore=shutil.ignore_patterns("__pycache__"),
+    )
+    urls = [f"http://127.0.0.1:{server.port}/{n}" for n in range(200)]
+    seen = {}
+    for kind in ("before", "after"):
+        if kind == "after":
+            fix = [sys.executable, "-m", *command.split()]
+            done = subprocess.run(fix, cwd=tmp_path, capture_output=True, text=True)
+            assert "changed" in done.stderr, done.stderr
+        for way, name in (("one-by-one", "one by one"), ("together", "ten at a time")):
+            before = server.connections
+            done = subprocess.run(
+                [sys.executable, "-m", "crawler", way, *urls],
+                cwd=tmp_path / "examples",
+                capture_output=True,
+                text=True,
+            )
+            assert done.stdout.startswith("200 pages, 400 words in "), done.stderr
+            assert not done.stderr
+            seen[f"{name}, {kind}"] = server.connections - before
+    assert 1 < seen["ten at a time, after"] <= said.pop("ten at a time, after") == 10
+    del seen["ten at a time, after"]
+    assert seen == said
+
+
+def test_the_benchmark_counts_the_same() -> None:
+    done = subprocess.run(
+        [sys.executable, "benchmarks/sessions.py", "--pages", "12", "--rounds", "1"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    counted = _rows(done.stdout)
+    assert counted.pop("together, after") <= 10
+    assert counted == {
+        "one-by-one, before": 12,
+        "one-by-one, after": 1,
+        "together, before": 12,
+    }
 
 
 # -- programs ------------------------------------------------------------------
