@@ -7,6 +7,7 @@ and, indented, a program. They talk to a server on loopback that counts its conn
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import os
 import re
@@ -20,7 +21,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from asyncfix_codemods import _session_pools
+from asyncfix_codemods import _session_frameworks, _session_pools
+from asyncfix_codemods._session_kinds import KINDS, Kind
 
 from asyncfix import Settings
 from asyncfix.catalog import Catalog
@@ -283,6 +285,53 @@ def test_types_are_right(
         text=True,
     )
     assert done.returncode == 0, done.stdout
+
+
+# -- the code that is shown for a framework -----------------------------------------
+
+
+@pytest.mark.parametrize("name", _session_frameworks._TEXTS)
+@pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.module)
+def test_what_is_shown_for_a_framework_is_python(name: str, kind: Kind) -> None:
+    code = _session_frameworks.text(name, kind, ast.Call(ast.Name("x"), [], []), "page")
+    # "..." stands for the parameters that are there already.
+    ast.parse(code.replace("...,", "args,").replace(", ...)", ", args)"))
+    assert kind.name in code or "hass" in code
+
+
+def test_what_is_shown_for_aiohttp_web_shares_one_session(
+    tmp_path: Path, server: Server
+) -> None:
+    made = ast.Call(ast.Name("ClientSession"), [], [])
+    code = _session_frameworks.text(
+        "aiohttp.web", KINDS["aiohttp.ClientSession"], made, "page"
+    )
+    code = code.replace(
+        "    ...  # as before",
+        """    async with session.get(base + "/page") as response:
+        return web.Response(text=await response.text())
+    # as before""",
+    )
+    code = code.replace("app.cleanup_ctx", "app = web.Application()\napp.cleanup_ctx")
+    main = """
+app.router.add_get("/", page)
+
+
+async def main() -> None:
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    host, port = runner.addresses[0]
+    async with aiohttp.ClientSession() as own:
+        for _ in range(3):
+            async with own.get(f"http://{host}:{port}/") as response:
+                print(await response.text())
+    await runner.cleanup()
+
+
+asyncio.run(main())
+"""
+    assert run(server, tmp_path, code + main) == Seen("page /page\n" * 3, 1)
 
 
 # -- what README says of examples/crawler ----------------------------------------

@@ -232,10 +232,11 @@ def _by_hand(context: Context, kind: Kind) -> str:
     """Give the code to write where the fix is not made."""
     place = context.site.path, context.site.function
     function = context.function.name
-    made = ast.unparse(replaceable(context))
+    own = replaceable(context)
+    made = ast.unparse(own)
     name = frameworks.framework(context, place)
     if name:
-        return frameworks.text(name, kind, context.spelled, made, function)
+        return frameworks.text(name, kind, own, function)
     owner = context.facts.scopes[context.facts.scopes[place[1]].parent]
     if context.model.users.bases(place) is not None:
         return frameworks.in_class(kind, made, owner.name)
