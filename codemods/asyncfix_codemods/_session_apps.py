@@ -13,6 +13,7 @@ from asyncfix_codemods import _session_parts as parts
 from asyncfix_codemods._session_block import Block
 from asyncfix_codemods._session_lifetimes import Holder
 from asyncfix_codemods._session_names import SharedNames, is_used
+from asyncfix_codemods._session_refusals import refusal
 
 _APPS = ("fastapi.FastAPI", "starlette.applications.Starlette")
 _REQUESTS = ("aiohttp.web.Request", "fastapi.Request", "starlette.requests.Request")
@@ -26,10 +27,10 @@ def holder(
     name = frameworks.framework(context, place)
     if name == "aiohttp.web":
         contexts = context.model.once("cleanup_ctx", lambda: [*_cleanups(context)])
-        state, given = "", _of_request(context, place)
+        state, given = "", _of_request(context, place, name)
     elif name in ("fastapi", "starlette"):
         contexts = context.model.once("lifespan", lambda: [*_lifespans(context)])
-        state, given = ".state", _of_request(context, place)
+        state, given = ".state", _of_request(context, place, name)
     else:
         return None
     if state:
@@ -38,14 +39,26 @@ def holder(
             given, contexts = own[0][0][1], own
     if not given or not contexts:
         return None
+    for call in context.model.users.calls(place):
+        there = context.site._replace(path=call.path, use=call.use, kind="call")
+        if Context(context.model, there).in_tests():
+            return refusal(
+                "session-faked",
+                f"{call.path}:{call.use.line} calls {context.function.name} with a "
+                "request of its own, which may have no app",
+                "keep one session where the app starts and stops, and see to that test",
+            )
     _, found = contexts[0]
     if any(other != found for _, other in contexts) and state:
         return None  # whose the handler is, is not known
     return _held(block, found, names, kept, given + state)
 
 
-def _of_request(context: Context, place: Place) -> str:
-    """Give the app in the words of a handler that has its request."""
+def _of_request(context: Context, place: Place, framework: str) -> str:
+    """Give the app in the words of a handler that has its request.
+
+    FastAPI takes a parameter without a type for one of the query.
+    """
     users, path = context.model.users, place[0]
     parent = users.scope(place).parent
     arguments = context.function.args
@@ -55,6 +68,8 @@ def _of_request(context: Context, place: Place) -> str:
             known = users.outside(path, parent, ast.unparse(each.annotation))
             if known in _REQUESTS:
                 return "" if _stores(context, each.arg) else f"{each.arg}.app"
+    if framework == "fastapi":
+        return ""
     if context.facts.scopes[parent].is_class:
         plain = plain[1:]
     if len(plain) == 1 and plain[0].arg == "request" and not plain[0].annotation:

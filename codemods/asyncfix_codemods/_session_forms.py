@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from asyncfix import Doubt, Level, Part, Place, Plan
 from asyncfix_codemods import _session_connector as connector
@@ -122,6 +122,10 @@ def _through(block: Block, place: Place, args: Split | None) -> Sharing | Doubt:
             doubt = doubt or logs_in(link.context)
     if doubt is not None:
         return doubt
+    if args is not None and args.kept:
+        # A session that is open there was built without what this one needs.
+        closed = (replace(each, open_as="") for each in owners.owners)
+        owners = replace(owners, owners=tuple(closed))
     names = SharedNames(block, owners, shared)
     if names.doubt is not None:
         return names.doubt

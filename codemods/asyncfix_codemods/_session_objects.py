@@ -105,6 +105,10 @@ def _not_ours(
                 return _held_back(f"its class has {name}")
         for node in ast.walk(tree.module):
             if isinstance(node, ast.ClassDef) and node.lineno == known.line:
+                for each in ast.walk(node):
+                    name = getattr(each, "attr", getattr(each, "id", ""))
+                    if name in ("__dict__", "vars", "__getstate__"):
+                        return _held_back("its class looks at all its attributes")
                 for keyword in node.keywords:
                     made = users.outside(path, known.parent, ast.unparse(keyword.value))
                     if made != "abc.ABCMeta":

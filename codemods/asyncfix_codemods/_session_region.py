@@ -68,6 +68,8 @@ def by_hand(context: Context, kind: Kind) -> Region | Doubt | None:
                 closes.append(use)
             elif isinstance(use.ctx, ast.Load) and not isinstance(above, ast.Attribute):
                 return None  # handed on: somebody else may own it
+            elif use.lineno < assigned.lineno:
+                return None  # of another round, perhaps: it may be kept open
     if not closes:
         return None
     found = _region(context, assigned, target, closes) if len(closes) == 1 else None
