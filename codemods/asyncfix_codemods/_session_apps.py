@@ -173,20 +173,20 @@ def _held(
     if not local or not names.may_import(there):
         return None
     given = parts.Given(local, None, f"{local} = {read}")
+    # Each call had connections without end, and no other to wait for.
+    limit = "" if names.shared.is_session else "limit=0"
     place = f"{found[0]}:{function.lineno}"
     if _is_open_already(there, function, where, names, kept):
-        return Holder(given, (), place)
+        return Holder(given, (), place, bool(limit))
     if _is_kept(context, key) or (is_web and not _has_text_keys(function, app)):
         return None
     free = [n for n in names.shared.names if not is_used(function, there, n)]
     if not free:
         return None
     spelled, needs = names.named(there, names.shared.opened)
-    # Each call had connections without end, and no other to wait for.
-    limit = "" if names.shared.is_session else "limit=0"
     opening = parts.Opening(free[0], spelled, kept, limit, block.kind.module, needs)
     part = lifetimes.round_yield(there, yields[0], where, opening, ends=not is_web)
-    return Holder(given, (part,), place)
+    return Holder(given, (part,), place, bool(limit))
 
 
 def _is_kept(context: Context, key: str) -> bool:

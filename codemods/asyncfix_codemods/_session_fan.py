@@ -101,7 +101,7 @@ def is_retry(context: Context) -> bool:
     call, args = context.call, context.function.args
     own = [each.arg for each in (*args.posonlyargs, *args.args)]
     given = [getattr(each, "id", "") for each in call.args]
-    if given and not call.keywords and given == own[-len(given) :]:
+    if given and not call.keywords and all(each in own for each in given):
         return True
     said: list[ast.AST] = [call]
     for above, below in context.within():

@@ -21,7 +21,11 @@ from asyncfix_codemods._session_forms import (
     shares,
     shares_connections,
 )
-from asyncfix_codemods._session_kinds import CONNECTOR
+from asyncfix_codemods._session_kinds import (
+    CONNECTOR,
+    OWN_SESSIONS,
+    SHARES_CONNECTIONS,
+)
 from asyncfix_codemods._session_lifetimes import Holder
 from asyncfix_codemods._session_names import SharedNames
 from asyncfix_codemods._session_owner import Owners
@@ -72,7 +76,10 @@ def _kept(
         return outlives
     first, needs = in_function(block, args, holder.given, names)
     what = "one" if shared.is_session else f"one {shared.opened}"
-    change = f"{holder.where} opens {what} for all calls; {shares(block, shared)}"
+    said = shares(block, shared)
+    if holder.endless:
+        said = said.replace(SHARES_CONNECTIONS, OWN_SESSIONS)
+    change = f"{holder.where} opens {what} for all calls; {said}"
     change += "; calls still running when it closes lose it"
     return Sharing(change, (first, *holder.parts), needs)
 

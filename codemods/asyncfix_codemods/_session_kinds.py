@@ -98,9 +98,9 @@ VALUES = frozenset(
         "httpx.Timeout",
     )
 )
+OWN_SESSIONS = "each call keeps a session of its own, with its own cookies"
 SHARES_CONNECTIONS = (
-    "each call keeps a session of its own, with its own cookies; at most 100 "
-    "connections are open at a time (limit=0 lifts that)"
+    f"{OWN_SESSIONS}; at most 100 connections are open at a time (limit=0 lifts that)"
 )
 STALE = (
     "a POST over a connection that the server has closed meanwhile fails, "

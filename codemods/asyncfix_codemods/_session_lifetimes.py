@@ -23,6 +23,8 @@ class Holder:
     parts: tuple[Part, ...]
     """Empty where it is opened already."""
     where: str
+    endless: bool = False
+    """As many connections are open at a time as calls want."""
 
 
 def inside(context: Context, path: str, scope: int, node: ast.AST) -> Context | None:
