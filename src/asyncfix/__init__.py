@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from asyncfix.detect import calls_named, site_of
     from asyncfix.guards import GUARDS
     from asyncfix.guards.ahead import goes_ahead
+    from asyncfix.mentions import Mention
     from asyncfix.model import (
         NEW_AWAIT,
         NEW_THREAD,
@@ -47,6 +48,7 @@ __all__ = [
     "Doubt",
     "Finding",
     "Level",
+    "Mention",
     "Model",
     "Names",
     "Part",
@@ -73,6 +75,7 @@ __all__ = [
 _HOMES = {
     "Call": "users",
     "Place": "reach",
+    "Mention": "mentions",
     "Reference": "references",
     "Chain": "reach",
     "Codemod": "codemod",

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar, cast
 
 from asyncfix.expressions import describe
 from asyncfix.facts import Facts, Use
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from asyncfix.catalog import Catalog
     from asyncfix.confirm import Confirm
     from asyncfix.effects import Effects
+    from asyncfix.mentions import Mentions
     from asyncfix.slices import Slice
     from asyncfix.users import Users
 
@@ -141,6 +142,8 @@ class Plan:
     stands: tuple[ast.expr | ast.stmt, ...] = ()
     moves: ast.stmt | None = None
     keeps: ast.expr | None = None
+    without: tuple[str, ...] = ()
+    """Ids of guards of its codemod that this fix does not need."""
 
 
 class Model:
@@ -227,6 +230,13 @@ class Model:
         return Users(self.project, values, self.catalog, trees, is_test)
 
     @cached_property
+    def mentions(self) -> Mentions:
+        """Give what else may mean the functions of the project."""
+        from asyncfix.mentions import Mentions
+
+        return Mentions(self.users, self.reader, self.tree)
+
+    @cached_property
     def effects(self) -> Effects:
         """Give what functions touch."""
         from asyncfix.effects import Effects
@@ -237,8 +247,11 @@ class Model:
 class Context:
     """Everything that a guard or a codemod may ask about one site."""
 
-    def __init__(self, model: Model, site: Site) -> None:
+    def __init__(self, model: Model, site: Site, coloured: bool = False) -> None:
+        """Find the site's node. With `coloured`, the function round it is a sync one
+        that becomes a coroutine, and is taken for one."""
         self.model = model
+        self.coloured = coloured
         self.project = project = model.project
         self.settings = model.settings
         self.site = site
@@ -280,6 +293,10 @@ class Context:
         for above, below in self.tree.ancestors(self.node):
             if isinstance(above, ast.AsyncFunctionDef) and below in above.body:
                 return above
+            if self.coloured and isinstance(above, ast.FunctionDef):
+                if below in above.body:
+                    # The two kinds have the same fields.
+                    return cast("ast.AsyncFunctionDef", above)
             node = above
         raise LookupError(f"no coroutine round line {getattr(node, 'lineno', 0)}")
 

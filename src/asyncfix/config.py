@@ -25,7 +25,7 @@ _NUMBERS = ("max-file-size", "max-file-time")
 _LARGEST_NUMBER = 3600
 _NEWEST = 16
 SEVERITIES = ("high", "medium", "low")
-WAYS = ("native", "offload")
+WAYS = ("native", "offload", "colour")
 _OFFLOAD = ("auto", "run_in_executor", "to_thread")
 _WORDS = ("severity", "min-severity", "offload")
 

@@ -85,7 +85,8 @@ def _weigh(codemod: Codemod, context: Context, plan: Plan) -> Judgement:
     context.needs = plan.needs
     there = context.at(plan.stands[0]) if plan.stands else context
     there.moved, there.kept = plan.moves, plan.keeps
-    guards = dict.fromkeys((*codemod.guards, *plan.guards))
+    own = [guard for guard in codemod.guards if guard not in plan.without]
+    guards = dict.fromkeys((*own, *plan.guards))
     naming = [guard for guard in guards if guard in ("N1", "N2")]
     others = [guard for guard in guards if guard not in naming]
     refused = plan.level is Level.MANUAL

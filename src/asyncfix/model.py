@@ -119,7 +119,7 @@ class Settings:
     """`package.module:name` of the executor to use; empty is the loop's own."""
     offload_drivers: bool = False
     """Calls of drivers with an async counterpart may be handed to a thread."""
-    prefer: tuple[str, ...] = ("native", "offload")
+    prefer: tuple[str, ...] = ("native", "offload", "colour")
     """The ways to mend a blocking call, the most wanted first."""
     max_file_size: int = 32
     """In MB; a larger file is not read."""

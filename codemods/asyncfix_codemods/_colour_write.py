@@ -1,0 +1,186 @@
+"""The code of helpers that become coroutine functions, and of their calls."""
+
+from __future__ import annotations
+
+import ast
+import textwrap
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from asyncfix import Context, Names, Part, Slice
+from asyncfix_codemods import _ahead
+from asyncfix_codemods._ahead import Make
+from asyncfix_codemods._session_rewrite import changed
+
+if TYPE_CHECKING:
+    import libcst as cst
+
+    from asyncfix_codemods._session_rewrite import Change as NodeChange
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One expression that is awaited now. Without `make` it is a call of a helper."""
+
+    context: Context
+    node: ast.expr
+    make: Make | None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Calls in a coroutine that are arguments of one another; the first is outermost."""
+
+    changes: tuple[Change, ...]
+
+    @property
+    def context(self) -> Context:
+        """Give where the outermost of them stands."""
+        return self.changes[0].context
+
+
+def grouped(changes: Iterable[Change]) -> list[Group]:
+    """Group calls that stand in one another: what replaces one holds the others."""
+    groups: list[list[Change]] = []
+    by_size = sorted(
+        changes, key=lambda each: (each.context.site.path, _size(each)), reverse=True
+    )
+    for change in by_size:
+        for group in groups:
+            if any(each is change.node for each in ast.walk(group[0].node)):
+                group.append(change)
+                break
+        else:
+            groups.append([change])
+    return [Group(tuple(each)) for each in groups]
+
+
+def _size(change: Change) -> int:
+    start, end = change.context.tree.span(change.node)
+    return end - start
+
+
+def in_coroutine(group: Group) -> tuple[Part, ...]:
+    """Give the part that awaits calls of helpers in a coroutine."""
+    first = group.changes[0]
+
+    def make(slice_: Slice, names: Names) -> cst.BaseExpression:
+        import libcst as cst
+
+        new = _awaiting(slice_, names, [slice_.find(first.node)], group.changes)
+        # The engine sees to the parentheses round the outermost one.
+        made = cst.ensure_type(new[0], cst.Await)
+        return made.with_changes(lpar=[], rpar=[])
+
+    context = first.context
+    if len(group.changes) == 1:
+        made = _ahead.parts(context, first.node, make)
+    else:
+        made = (Part((first.node,), lambda slice_, names: [make(slice_, names)]),)
+    return tuple(Part(each.nodes, each.make, context, guards=("N3",)) for each in made)
+
+
+def helper(changes: Sequence[Change]) -> Part:
+    """Give the part that makes a function a coroutine function."""
+    context = changes[0].context
+
+    def make(slice_: Slice, names: Names) -> Sequence[cst.CSTNode]:
+        return [_coroutine(slice_, names, changes)]
+
+    return Part((context.function,), make, context, guards=("N3",))
+
+
+def _coroutine(
+    slice_: Slice, names: Names, changes: Sequence[Change]
+) -> cst.FunctionDef:
+    import libcst as cst
+
+    (made,) = _awaiting(slice_, names, slice_.nodes, changes)
+    function = cst.ensure_type(made, cst.FunctionDef)
+    return function.with_changes(asynchronous=cst.Asynchronous())
+
+
+def _awaiting(
+    slice_: Slice,
+    names: Names,
+    nodes: Sequence[cst.CSTNode],
+    changes: Sequence[Change],
+    renamed: str = "",
+) -> list[cst.CSTNode]:
+    """Give nodes in which calls are awaited."""
+    made: dict[cst.CSTNode, NodeChange] = {}
+    for change in changes:
+        tight = _binds_tighter(change)
+        twin = slice_.find(change.node)
+        if change.make is not None:
+            new = change.make(slice_, names)
+            made[twin] = _instead(new, tight)
+        else:
+            made[twin] = _awaited(tight, renamed)
+    return changed(nodes, made)
+
+
+def _instead(new: cst.BaseExpression, tight: bool) -> NodeChange:
+    return lambda _: _in_parentheses(new) if tight else new
+
+
+def _awaited(tight: bool, renamed: str) -> NodeChange:
+    import libcst as cst
+
+    def change(node: cst.CSTNode) -> cst.CSTNode:
+        call = cst.ensure_type(node, cst.Call)
+        # Parentheses of its own stay round the whole.
+        outer = {"lpar": call.lpar, "rpar": call.rpar}
+        if renamed:
+            call = call.with_changes(func=_renamed(call.func, renamed))
+        new = cst.Await(call.with_changes(lpar=[], rpar=[]), **outer)  # type: ignore[arg-type]
+        return _in_parentheses(new) if tight and not new.lpar else new
+
+    return change
+
+
+def _renamed(func: cst.BaseExpression, name: str) -> cst.BaseExpression:
+    import libcst as cst
+
+    if isinstance(func, cst.Attribute):
+        return func.with_changes(attr=cst.Name(name))
+    return cst.Name(name)
+
+
+def _in_parentheses(node: cst.BaseExpression) -> cst.BaseExpression:
+    import libcst as cst
+
+    return node.with_changes(
+        lpar=[cst.LeftParen(), *node.lpar], rpar=[*node.rpar, cst.RightParen()]
+    )
+
+
+def _binds_tighter(change: Change) -> bool:
+    """Tell whether an await needs parentheses where it stands."""
+    above = change.context.tree.parent(change.node)
+    if isinstance(above, (ast.Attribute, ast.Subscript)):
+        return above.value is change.node
+    if isinstance(above, ast.Call):
+        return above.func is change.node
+    return isinstance(above, ast.Await)
+
+
+def twin(changes: Sequence[Change], called: str) -> str:
+    """Give the code of an async twin of a helper, for a message.
+
+    `called` is the twin that its calls go to; empty for what blocks itself.
+    """
+    import libcst as cst
+
+    context = changes[0].context
+    slice_ = Slice(context.tree, (context.function,))
+    names = Names({"asyncio": "asyncio"})
+    (made,) = _awaiting(slice_, names, slice_.nodes, changes, called)
+    function = cst.ensure_type(made, cst.FunctionDef)
+    function = function.with_changes(
+        asynchronous=cst.Asynchronous(),
+        name=cst.Name(f"{context.function.name}_async"),
+        leading_lines=(),
+    )
+    return textwrap.dedent(slice_.code([function])).strip("\n")
