@@ -88,9 +88,8 @@ def better(
     best = min(levels, key=_ORDER.index)
     if best is not Level.MANUAL:
         return known[levels.index(best)]
-    thread = next(each for each in known if not _is_colour(each))
     twin = next((each.by_hand for each in known if _is_colour(each)), "")
-    return replace(thread, by_hand=twin or thread.by_hand)
+    return replace(known[0], by_hand=twin or known[0].by_hand)
 
 
 def _is_colour(plan: Plan) -> bool:
