@@ -125,4 +125,4 @@ def _twins(context: Context) -> str:
         change = Change(there, there.call, None)
         codes.append(_colour_write.twin([change], f"{called}_async"))
         called = there.function.name
-    return "\n\n".join([*codes, f"await {called}_async(...)"])
+    return "\n\n".join([*codes, f"# in coroutines:\nawait {called}_async(...)"])

@@ -78,7 +78,7 @@ def in_coroutine(group: Group) -> tuple[Part, ...]:
         made = _ahead.parts(context, first.node, make)
     else:
         made = (Part((first.node,), lambda slice_, names: [make(slice_, names)]),)
-    return tuple(Part(each.nodes, each.make, context, guards=("N3",)) for each in made)
+    return tuple(Part(each.nodes, each.make, context, needs=()) for each in made)
 
 
 def helper(changes: Sequence[Change]) -> Part:
@@ -88,7 +88,9 @@ def helper(changes: Sequence[Change]) -> Part:
     def make(slice_: Slice, names: Names) -> Sequence[cst.CSTNode]:
         return [_coroutine(slice_, names, changes)]
 
-    return Part((context.function,), make, context, guards=("N3",))
+    blocks = any(change.make is not None for change in changes)
+    needs = ("asyncio",) if blocks else ()
+    return Part((context.function,), make, context, guards=("N3",), needs=needs)
 
 
 def _coroutine(
@@ -183,4 +185,4 @@ def twin(changes: Sequence[Change], called: str) -> str:
         name=cst.Name(f"{context.function.name}_async"),
         leading_lines=(),
     )
-    return textwrap.dedent(slice_.code([function])).strip("\n")
+    return textwrap.dedent("\n".join(slice_.code([function]).splitlines())).strip()
