@@ -18,6 +18,7 @@ FIXTURES = Path(__file__).parent / "fixtures"
 
 BLOCKED_FOR = {
     "blocking-call/run_blocks": 0.2,
+    "blocking-call/run_chain": 0.2,
     "blocking-call/run_colour": 0.2,
     "blocking-call/run_helper_fails": 0.2,
     "blocking-call/run_helpers": 0.2,

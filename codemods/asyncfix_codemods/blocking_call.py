@@ -22,6 +22,7 @@ from asyncfix import (
 from asyncfix_codemods import (
     _ahead,
     _blocks,
+    _chains,
     _colour_plan,
     _native,
     _offload,
@@ -97,6 +98,10 @@ class BlockingCall(Codemod):
             around = _threads.surroundings(context)
             doubts = itertools.chain(_severity(context), plan.doubts, around)
             return replace(plan, doubts=_decisive(doubts))
+        if len(chain.steps) == 1:
+            several = _chains.plan(context, message, tuple(_severity(context)))
+            if several is not None:
+                return several
         prefer = context.settings.prefer
         if len(chain.steps) == 1 or prefer.index("offload") < prefer.index("colour"):
             plan = _here(context, message)

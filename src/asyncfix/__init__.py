@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from asyncfix import facts, value
+    from asyncfix.catalog_file import Entry
     from asyncfix.codemod import Codemod, Context, Model, Names, Part, Plan, Site
     from asyncfix.detect import calls_named, site_of
     from asyncfix.guards import GUARDS
@@ -46,6 +47,7 @@ __all__ = [
     "Codemod",
     "Context",
     "Doubt",
+    "Entry",
     "Finding",
     "Level",
     "Mention",
@@ -75,6 +77,7 @@ __all__ = [
 _HOMES = {
     "Call": "users",
     "Place": "reach",
+    "Entry": "catalog_file",
     "Mention": "mentions",
     "Reference": "references",
     "Chain": "reach",

@@ -126,7 +126,7 @@ class Plan:
             findings that have it. Empty for a fix of its own.
         stands: where the new await will stand, if not at the site: guards are
             asked at the first node, A3 at the others as well.
-        moves: the statement that goes to a thread as a whole, if one does.
+        moves: the statement or expression that goes to a thread as a whole, if any.
         keeps: the target in it that is assigned in the coroutine all the same.
     """
 
@@ -140,7 +140,7 @@ class Plan:
     parts: tuple[Part, ...] = ()
     key: str = ""
     stands: tuple[ast.expr | ast.stmt, ...] = ()
-    moves: ast.stmt | None = None
+    moves: ast.stmt | ast.expr | None = None
     keeps: ast.expr | None = None
     without: tuple[str, ...] = ()
     """Ids of guards of its codemod that this fix does not need."""
@@ -270,7 +270,7 @@ class Context:
         """The library whose event loop runs this code; guard E1 sets it."""
         self.ahead = False
         """The new await stands in a statement of its own, before the site's."""
-        self.moved: ast.stmt | None = None
+        self.moved: ast.stmt | ast.expr | None = None
         """The statement that goes to a thread as a whole, where not just the call does."""
         self.kept: ast.expr | None = None
         """The target in it that is assigned in the coroutine all the same."""
