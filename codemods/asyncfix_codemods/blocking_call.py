@@ -26,6 +26,7 @@ from asyncfix_codemods import (
     _colour_plan,
     _native,
     _offload,
+    _processes,
     _threads,
 )
 
@@ -98,6 +99,10 @@ class BlockingCall(Codemod):
             around = _threads.surroundings(context)
             doubts = itertools.chain(_severity(context), plan.doubts, around)
             return replace(plan, doubts=_decisive(doubts))
+        if chain.entry.form == "process":
+            in_process = _processes.plan(context, message, tuple(_severity(context)))
+            if in_process is not None:
+                return in_process
         if len(chain.steps) == 1:
             several = _chains.plan(context, message, tuple(_severity(context)))
             if several is not None:
