@@ -67,7 +67,7 @@ def test_every_program_is_run() -> None:
         and "from anyio" not in path.read_text("utf-8", "replace")
     }
     assert programs == set(BLOCKED_FOR)
-    projects = FIXTURES.glob("*/*/before/main.py")
+    projects = FIXTURES.glob("*/run_*/before/main.py")
     assert {
         f"{path.parents[2].name}/{path.parents[1].name}"
         for path in projects

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 from asyncfix import Context, Doubt, Entry, Level
-from asyncfix_codemods import _offload
+from asyncfix_codemods import _limits, _offload
 
 # Where a call waits for another thread, a person or a device, or is bound to the
 # thread it is made in: a thread would only hide it, or break it.
@@ -68,8 +68,6 @@ _ACTS = re.compile(
     r"^(?:post|put|patch|delete|request|send\w*|publish|insert\w*|run|call|check_\w+"
     r"|system|Popen|move)$"
 )
-# What gives up waiting, or tries again.
-_LIMITS = re.compile(r"(?i)wait_for|timeout|move_on_after|fail_after|retry|backoff")
 _MATERIALISE = frozenset(("list", "tuple", "set", "sorted", "frozenset"))
 
 
@@ -283,45 +281,15 @@ def surroundings(context: Context) -> Iterator[Doubt]:
     assert chain is not None
     if not _ACTS.search(chain.entry.name.rpartition(".")[2]):
         return
-    line = _time_limit(context)
-    if line:
+    where = _limits.found(context)
+    if where:
         yield Doubt(
             "thread-twice",
             Level.UNSAFE,
-            f"line {line} may give up waiting while the thread goes on: a second try "
+            f"{where} may give up waiting while the thread goes on: a second try "
             "would do it twice",
             "let the call have its own timeout, and take the limit away",
         )
-
-
-def _time_limit(context: Context) -> int:
-    """Give the line where a time limit or a retry stands round the call, 0 for none."""
-    for above, below in context.within():
-        if above is context.function:
-            break
-        if isinstance(above, ast.AsyncWith) and below in above.body:
-            for item in above.items:
-                call = item.context_expr
-                name = context.tree.text(getattr(call, "func", call))
-                if _LIMITS.search(name):
-                    return above.lineno
-    for decorator in context.function.decorator_list:
-        if _LIMITS.search(context.tree.text(decorator)):
-            return decorator.lineno
-    return _limited_by_caller(context)
-
-
-def _limited_by_caller(context: Context) -> int:
-    """Give the line where the file puts a call of the coroutine under a time limit."""
-    name = getattr(context.function, "name", "")
-    for use in context.facts.calls:
-        if not _LIMITS.search(use.name.rpartition(".")[2]):
-            continue
-        start, end = context.tree.lines.span(use.line, use.end_line)
-        text = context.tree.lines.text[start:end].decode("utf-8", "replace")
-        if re.search(rf"\b{re.escape(name)}\(", text):
-            return use.line
-    return 0
 
 
 def arguments(context: Context) -> Iterator[Doubt]:
