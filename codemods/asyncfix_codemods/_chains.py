@@ -133,6 +133,10 @@ def _doubts(context: Context, found: Chain, statement: ast.stmt) -> Iterator[Dou
         if isinstance(node, ast.Name) and node.id in changed:
             yield _no(f"{node.id} may be another one by the time the thread reads it")
             return
+    name = _without_value(context, call)
+    if name:
+        yield _no(f"{name} may have no value yet, which is another error in a function")
+        return
     for above, _ in context.tree.ancestors(call):
         if above is statement:
             break
@@ -143,6 +147,24 @@ def _doubts(context: Context, found: Chain, statement: ast.stmt) -> Iterator[Dou
         context.tree, statement
     ):
         yield _no("a function would have to stand in front of its statement")
+
+
+def _without_value(context: Context, call: ast.Call) -> str:
+    """Give a local name that the coroutine gives a value only further down."""
+    given = {
+        each.arg
+        for each in ast.walk(context.function.args)
+        if isinstance(each, ast.arg)
+    }
+    first: dict[str, int] = {}
+    for node in ast.walk(context.function):
+        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+            first[node.id] = min(node.lineno, first.get(node.id, node.lineno))
+    for node in ast.walk(call):
+        if isinstance(node, ast.Name) and node.id not in given:
+            if first.get(node.id, 0) >= call.lineno:
+                return node.id
+    return ""
 
 
 def _no(reason: str) -> Doubt:
@@ -191,7 +213,11 @@ def _moved(
     twin = cst.ensure_type(slice_.find(call), cst.Call)
     run = _offload.offloaded(context, names, cst.Call(cst.Name(name)))
     line = cst.ensure_type(slice_.nodes[0], cst.SimpleStatementLine)
-    bare = twin.with_changes(lpar=[], rpar=[])
+    lpar, rpar = [], []
+    start, end = context.tree.span(call)
+    if b"\n" in context.tree.lines.text[start:end].replace(b"\r", b"\n"):
+        lpar, rpar = [cst.LeftParen()], [cst.RightParen()]
+    bare = twin.with_changes(lpar=lpar, rpar=rpar)
     body = cst.IndentedBlock(
         [cst.SimpleStatementLine([cst.Return(bare)])], indent=slice_.indent
     )

@@ -97,6 +97,15 @@ def uses(context: Context, place: Place) -> Iterator[Doubt]:
     found = mentions.of(place)
     if found is not None:
         yield _no("V1", f"{found.path}:{found.line} {found.how} ({name})")
+        return
+    found = mentions.at_run_time(place)
+    if found is not None:
+        yield Doubt(
+            "V1",
+            Level.UNSAFE,
+            f"{found.path}:{found.line} {found.how} ({name})",
+            _BY_HAND,
+        )
     elif mentions.is_public(place):
         yield Doubt(
             "colour-public",

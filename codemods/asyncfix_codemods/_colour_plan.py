@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
-from asyncfix import GUARDS, NEW_THREAD, Context, Doubt, Level, Plan
+from asyncfix import GUARDS, NEW_THREAD, Context, Doubt, Level, Part, Plan
 from asyncfix_codemods import _colour, _colour_write, _native
 from asyncfix_codemods._colour_write import Change
 
@@ -32,7 +33,15 @@ def plan(context: Context, message: str) -> Plan | None:
     parts = [
         part for group in colour.calls for part in _colour_write.in_coroutine(group)
     ]
-    parts += [_colour_write.helper(changes) for changes in colour.helpers.values()]
+    parts += _colour_write.helpers(colour.helpers.values())
+    if _overlap(parts):
+        doubt = Doubt(
+            "colour-nested",
+            Level.MANUAL,
+            "what would change stands in one another",
+            "make them coroutine functions by hand",
+        )
+        return Plan(message, "", doubts=(doubt,), without=tuple(NEW_THREAD))
     key = min(
         f"{path}:{users.scope((path, scope)).line}" for path, scope in colour.helpers
     )
@@ -48,6 +57,21 @@ def plan(context: Context, message: str) -> Plan | None:
         key=f"colour {key}",
         without=tuple(NEW_THREAD),
     )
+
+
+def _overlap(parts: Sequence[Part]) -> bool:
+    """Tell whether two parts take up the same code."""
+    spans: dict[str, list[tuple[int, int]]] = {}
+    for part in parts:
+        if part.context is not None:
+            start = part.context.tree.span(part.nodes[0])[0]
+            end = part.context.tree.span(part.nodes[-1])[1]
+            spans.setdefault(part.context.site.path, []).append((start, end))
+    for taken in map(sorted, spans.values()):
+        for (_, end), (start, _) in pairwise(taken):
+            if start < end:
+                return True
+    return False
 
 
 def level(context: Context, plan: Plan, guards: Iterable[str]) -> Level:

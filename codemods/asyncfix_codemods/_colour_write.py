@@ -81,26 +81,43 @@ def in_coroutine(group: Group) -> tuple[Part, ...]:
     return tuple(Part(each.nodes, each.make, context, needs=()) for each in made)
 
 
-def helper(changes: Sequence[Change]) -> Part:
-    """Give the part that makes a function a coroutine function."""
-    context = changes[0].context
+def helpers(functions: Iterable[Sequence[Change]]) -> list[Part]:
+    """Give the parts that make functions coroutine functions, each in its file."""
+    outermost: list[tuple[Context, list[Change]]] = []
+    by_size = sorted(
+        functions, key=lambda each: _size_of(each[0].context), reverse=True
+    )
+    for changes in by_size:
+        here = changes[0].context
+        for outer, others in outermost:
+            if outer.tree is here.tree and any(
+                each is here.function for each in ast.walk(outer.function)
+            ):
+                others += changes
+                break
+        else:
+            outermost.append((here, [*changes]))
+    return [_helper(*each) for each in outermost]
+
+
+def _size_of(context: Context) -> int:
+    start, end = context.tree.span(context.function)
+    return end - start
+
+
+def _helper(outer: Context, changes: Sequence[Change]) -> Part:
+    """Give the part that makes functions coroutine functions.
+
+    The changes stand in one function, `outer` in it, or in functions inside of that.
+    """
+    context = outer
 
     def make(slice_: Slice, names: Names) -> Sequence[cst.CSTNode]:
-        return [_coroutine(slice_, names, changes)]
+        return _awaiting(slice_, names, slice_.nodes, changes, coroutines=True)
 
     blocks = any(change.make is not None for change in changes)
     needs = ("asyncio",) if blocks else ()
     return Part((context.function,), make, context, guards=("N3",), needs=needs)
-
-
-def _coroutine(
-    slice_: Slice, names: Names, changes: Sequence[Change]
-) -> cst.FunctionDef:
-    import libcst as cst
-
-    (made,) = _awaiting(slice_, names, slice_.nodes, changes)
-    function = cst.ensure_type(made, cst.FunctionDef)
-    return function.with_changes(asynchronous=cst.Asynchronous())
 
 
 def _awaiting(
@@ -109,8 +126,9 @@ def _awaiting(
     nodes: Sequence[cst.CSTNode],
     changes: Sequence[Change],
     renamed: str = "",
+    coroutines: bool = False,
 ) -> list[cst.CSTNode]:
-    """Give nodes in which calls are awaited."""
+    """Give nodes in which calls are awaited, in coroutines if that is asked for."""
     made: dict[cst.CSTNode, NodeChange] = {}
     for change in changes:
         tight = _binds_tighter(change)
@@ -120,7 +138,38 @@ def _awaiting(
             made[twin] = _instead(new, tight)
         else:
             made[twin] = _awaited(tight, renamed)
+    if coroutines:
+        for function in _functions_of(nodes, set(made)):
+            made[function] = _coroutine
     return changed(nodes, made)
+
+
+def _functions_of(
+    nodes: Sequence[cst.CSTNode], wanted: set[cst.CSTNode]
+) -> list[cst.CSTNode]:
+    """Give the functions that some nodes are the code of."""
+    import libcst as cst
+
+    found: list[cst.CSTNode] = []
+    todo: list[tuple[cst.CSTNode, cst.CSTNode | None]] = [
+        (each, None) for each in nodes
+    ]
+    while todo:
+        node, owner = todo.pop()
+        if node in wanted and owner is not None and owner not in found:
+            found.append(owner)
+        inner = node if isinstance(node, cst.FunctionDef) else owner
+        for child in node.children:
+            # What stands above the body is run by the function around it.
+            own = not isinstance(node, cst.FunctionDef) or child is node.body
+            todo.append((child, inner if own else owner))
+    return found
+
+
+def _coroutine(node: cst.CSTNode) -> cst.CSTNode:
+    import libcst as cst
+
+    return node.with_changes(asynchronous=cst.Asynchronous())
 
 
 def _instead(new: cst.BaseExpression, tight: bool) -> NodeChange:
@@ -179,8 +228,7 @@ def twin(changes: Sequence[Change], called: str) -> str:
     slice_ = Slice(context.tree, (context.function,))
     names = Names({"asyncio": "asyncio"})
     (made,) = _awaiting(slice_, names, slice_.nodes, changes, called)
-    function = cst.ensure_type(made, cst.FunctionDef)
-    function = function.with_changes(
+    function = cst.ensure_type(made, cst.FunctionDef).with_changes(
         asynchronous=cst.Asynchronous(),
         name=cst.Name(f"{context.function.name}_async"),
         leading_lines=(),

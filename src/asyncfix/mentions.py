@@ -168,13 +168,37 @@ class Mentions:
         if above:
             last = re.escape(above.encode())
             patterns.append(rb"[\"'](?:[\w.]+[.:])?%s[.:]%s\b" % (last, name))
-        if owner is not None and path == place[0]:
-            patterns.append(rb"getattr\(\s*(?:self|cls)\s*,\s*[^\"'\s]")
         for pattern in patterns:
             found = re.search(pattern, text)
             if found is not None:
                 line = text.count(b"\n", 0, found.start()) + 1
                 return Mention(path, line, "may name it in a string")
+        return None
+
+    def at_run_time(self, place: Place) -> Mention | None:
+        """Give where an attribute is taken by a name that is not written there.
+
+        Asked of methods; of functions, who takes them so has their module.
+        """
+        if self._class(place) is None:
+            return None
+        name = self.users.scope(place).name
+        for path in sorted(self.project.files):
+            if b"getattr" not in self.reader.lines(path).text:
+                continue
+            tree = self.trees(path)
+            for node in ast.walk(tree.module):
+                if (
+                    isinstance(node, ast.Call)
+                    and dotted(node.func) == "getattr"
+                    and len(node.args) > 1
+                    and _may_say(node.args[1], name)
+                ):
+                    scope = self._scope(path, tree, node)
+                    owner = self.values.of(path, scope, describe(node.args[0]))
+                    if owner is None or owner.path:
+                        how = "takes an attribute by a name that may be its"
+                        return Mention(path, node.lineno, how)
         return None
 
     def _module_handed_on(self, path: str) -> Mention | None:
@@ -240,3 +264,18 @@ class Mentions:
 
 def _escaped(names: frozenset[str]) -> list[bytes]:
     return [re.escape(each.encode()) for each in sorted(names)]
+
+
+def _may_say(node: ast.expr, name: str) -> bool:
+    """Tell whether an expression may give a name, by how it begins and ends."""
+    if isinstance(node, ast.Constant):
+        return node.value == name
+    parts: list[ast.expr] = [node]
+    if isinstance(node, ast.JoinedStr):
+        parts = node.values
+    elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        parts = [node.left, node.right]
+    first, last = parts[0], parts[-1]
+    begins = first.value if isinstance(first, ast.Constant) else ""
+    ends = last.value if isinstance(last, ast.Constant) else ""
+    return name.startswith(str(begins)) and name.endswith(str(ends))
