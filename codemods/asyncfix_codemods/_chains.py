@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from asyncfix import Context, Doubt, Entry, Level, Names, Part, Plan, Slice, goes_ahead
@@ -79,7 +80,7 @@ def plan(context: Context, message: str, severity: Sequence[Doubt]) -> Plan | No
     statement = context.tree.statement(call)
     doubts = [*_doubts(context, found, statement)]
     name = free_name(context, (_name(found),), _before(context, found))
-    by_hand = _by_hand(context, name, call)
+    by_hand = _by_hand(context, name, found)
     if doubts:
         return Plan(message, by_hand, doubts=tuple(doubts))
     ahead = goes_ahead(at := context.at(call))
@@ -110,11 +111,9 @@ def _doubts(context: Context, found: Chain, statement: ast.stmt) -> Iterator[Dou
         if doubt is not None:
             yield doubt
             return
-    if found.entries[0].form == "async-for" or _threads.is_lazy(found.entries[0], call):
-        yield _no(
-            f"{found.entries[0].name} gives its result bit by bit, whoever reads it "
-            "blocks"
-        )
+    if _gives_bit_by_bit(found):
+        reason = f"{found.entries[0].name} gives its result bit by bit"
+        yield replace(_no(reason), guard="thread-lazy")
         return
     for node in ast.walk(call):
         if isinstance(node, _OUT):
@@ -147,6 +146,11 @@ def _doubts(context: Context, found: Chain, statement: ast.stmt) -> Iterator[Dou
         context.tree, statement
     ):
         yield _no("a function would have to stand in front of its statement")
+
+
+def _gives_bit_by_bit(found: Chain) -> bool:
+    entry = found.entries[0]
+    return entry.form == "async-for" or _threads.is_lazy(entry, found.call)
 
 
 def _without_value(context: Context, call: ast.Call) -> str:
@@ -193,10 +197,30 @@ def _before(context: Context, found: Chain) -> int:
     return sum((each.lineno, each.col_offset) < place for each in seen)
 
 
-def _by_hand(context: Context, name: str, call: ast.Call) -> str:
+def _by_hand(context: Context, name: str, found: Chain) -> str:
+    """Give the code to write; what a comprehension or a lambda gives is a parameter."""
+    call = found.call
     text = ast.unparse(call)
-    run = _offload.by_hand(context, name, "")
-    return f"def {name}():\n    return {text}\n\n{run}"
+    if _gives_bit_by_bit(found):
+        text = f"list({text})"
+    own: set[str] = set()
+    for above, _ in context.tree.ancestors(call):
+        if isinstance(above, _SCOPES) and not isinstance(above, ast.ClassDef):
+            own.update(_bound(above))
+        if isinstance(above, ast.stmt):
+            break
+    read = [each.id for each in ast.walk(call) if isinstance(each, ast.Name)]
+    parameters = ", ".join(dict.fromkeys(each for each in read if each in own))
+    run = _offload.by_hand(context, name, parameters)
+    return f"def {name}({parameters}):\n    return {text}\n\n{run}"
+
+
+def _bound(scope: ast.AST) -> Iterator[str]:
+    for each in ast.walk(scope):
+        if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store):
+            yield each.id
+        elif isinstance(each, ast.arg):
+            yield each.arg
 
 
 def _moved(
