@@ -132,16 +132,16 @@ def _doubts(context: Context, found: Chain, statement: ast.stmt) -> Iterator[Dou
         if isinstance(node, ast.Name) and node.id in changed:
             yield _no(f"{node.id} may be another one by the time the thread reads it")
             return
-    name = _without_value(context, call)
-    if name:
-        yield _no(f"{name} may have no value yet, which is another error in a function")
-        return
     for above, _ in context.tree.ancestors(call):
         if above is statement:
             break
         if isinstance(above, _SCOPES):
             yield _no("the expression belongs to a lambda or a comprehension")
             return
+    name = _without_value(context, call)
+    if name:
+        yield _no(f"{name} may have no value yet, which is another error in a function")
+        return
     if not isinstance(statement, _STATEMENTS) or not stands_alone(
         context.tree, statement
     ):

@@ -150,6 +150,16 @@ class _Search:
         if self.colour.refusal is not None:
             return []
         name = self.users.scope(place).name
+        paths = {place[0], *(call.path for call in self.users.calls(place))}
+        for path in sorted(paths):
+            if not self.model.may_write(path):
+                self._refuse(
+                    "named",
+                    f"{path} would have to change, too, and is not among the files that "
+                    "were named",
+                    "name it as well",
+                )
+                return []
         sync: list[Place] = []
         others = 0
         for call in self.users.calls(place):

@@ -72,7 +72,12 @@ class BlockingCall(Codemod):
     Safety: safe where every guard holds, for the call and for all that it runs in
     the thread. Of a chain of helpers the outermost call is handed over. Calls that
     asyncio has itself (`socket.getaddrinfo`) become those; a `with open(...)`
-    block moves into a nested function as a whole. Only calls of severity high are
+    block, and two blocking calls of one expression, move into a nested function as a
+    whole. Where a thread would be wrong, or with `--prefer colour`, helpers become
+    coroutine functions with all that call them, at level intent, if what blocks in
+    them has a form of asyncio's own; where sync code calls them, too, a twin is
+    shown. Work that holds the GIL goes to the process pool that the settings name,
+    with `--unsafe`. Only calls of severity high are
     rewritten, `--min-severity medium` takes the others: a local file costs less
     than the way to a thread. Refused: what belongs to one thread, changes shared
     state, uses asyncio or the active exception, is read lazily, or is a driver with

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
@@ -159,11 +159,14 @@ class Model:
         settings: Settings,
         source: Callable[[str], Source] | None = None,
         whole: bool = False,
+        named: Collection[str] | None = None,
     ) -> None:
         """Read files as they were scanned, or as `source` gives them.
 
-        `whole` tells that nearly all files will be asked about.
+        `whole` tells that nearly all files will be asked about; `named` are the
+        files that may be written, None for all.
         """
+        self._named = named
         self.project = project
         self.whole = whole
         self.catalog = catalog
@@ -172,6 +175,10 @@ class Model:
         self._held: dict[str, Tree] = {}
         self._kept: set[str] = set()
         self._once: dict[object, Any] = {}
+
+    def may_write(self, path: str) -> bool:
+        """Tell whether a file is one of those that were named, and not left out."""
+        return self._named is None or path in self._named
 
     def tree(self, path: str) -> Tree:
         """Give a file's tree, the same until it is released.

@@ -161,6 +161,16 @@ def _elsewhere(plan: Plan) -> Iterator[Doubt]:
     """Ask the guards of the parts that stand somewhere else than the site."""
     for part in plan.parts:
         if part.context is not None:
+            path = part.context.site.path
+            if not part.context.model.may_write(path):
+                yield Doubt(
+                    "named",
+                    Level.MANUAL,
+                    f"the fix would change {path}, too, which is not among the files "
+                    "that were named",
+                    "name it as well",
+                )
+                return
             own = part.needs
             part.context.needs = plan.needs if own is None else own
             for doubt in ask(part.context, part.guards):
