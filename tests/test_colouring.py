@@ -118,6 +118,10 @@ FUNCTIONS: dict[str, tuple[dict[str, str], str]] = {
         {"b.py": "from app import clock\n\ndef f(x):\n    return clock.other\n"},
         "intent",
     ),
+    "called in a doctest": (
+        {"b.py": "from app import clock\n\ndef f():\n    '''>>> clock.pause()'''\n"},
+        "manual V1",
+    ),
     "an entry point": (
         {"pyproject.toml": "[project.scripts]\np = 'app.clock:pause'\n"},
         "manual V1",

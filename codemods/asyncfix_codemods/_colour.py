@@ -231,6 +231,8 @@ class _Search:
                 goes_ahead(group.context)
             for change in group.changes:
                 self._ask(change.context, _AT_A_CALL)
+                if colour.refusal is not None:
+                    return
                 self._shared(change.context)
         for changes in colour.helpers.values():
             for change in changes:

@@ -16,7 +16,7 @@ import ast
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from asyncfix import Context, Doubt, Level, Names, Place, Plan, Slice, dotted
+from asyncfix import GUARDS, Context, Doubt, Level, Names, Place, Plan, Slice, dotted
 from asyncfix_codemods import _ahead, _offload
 
 if TYPE_CHECKING:
@@ -91,6 +91,9 @@ def _doubts(context: Context) -> Iterator[tuple[str, str]]:
     by_hand = "make it a function of a module, with arguments that can be pickled"
     if place is None:
         yield "it is no function of the project", by_hand
+        return
+    if GUARDS["E1"](context) is None and context.framework != "asyncio":
+        yield f"the code runs on {context.framework}", "use anyio.to_process.run_sync"
         return
     function = users.scope(place)
     name = function.name

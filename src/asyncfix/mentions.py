@@ -163,6 +163,8 @@ class Mentions:
         above = owner.name if owner else module.rpartition(".")[2]
         patterns = [
             rb"(?:attr|attrgetter|methodcaller|object)\s*\([^()\n]*[\"']%s[\"']" % name,
+            rb"\b(?:eval|exec)\s*\([^)\n]*\b%s\b" % name,
+            rb">>>[^\n]*\b%s\(" % name,
             rb"(?:globals|locals|vars)\(\w*\)\s*\[\s*[\"']%s[\"']" % name,
         ]
         if above:
