@@ -24,7 +24,7 @@ _OF_PATHS = frozenset(
 )
 
 
-def doubts(context: Context, moved: ast.stmt | None = None) -> Iterator[Doubt]:
+def doubts(context: Context, moved: ast.AST | None = None) -> Iterator[Doubt]:
     """Doubt what the guards do not know of; `moved` goes to the thread, or the call."""
     yield from _meant_to_run_here(context)
     yield from _leaves_behind(context)
@@ -99,7 +99,7 @@ def _leaves_behind(context: Context) -> Iterator[Doubt]:
 # -- two steps on one file -----------------------------------------------------
 
 
-def _between_two_steps(context: Context, site: ast.expr | ast.stmt) -> Iterator[Doubt]:
+def _between_two_steps(context: Context, site: ast.AST) -> Iterator[Doubt]:
     """Doubt a step of read, change and write back of one file.
 
     Both ran without a break; with an await in between, another task's change of the

@@ -66,7 +66,7 @@ class _Run:
         with_sites = [
             path for path in targets if told[path].has_sites or told[path].blocked
         ]
-        passes = self._judged(library, told, with_sites)
+        passes = self._judged(library, told, with_sites, frozenset(targets))
         self.memory.save()
         self.notes += self.memory.notes
         problems = {*self.problems, *self.gathered.problems, *passes.problems}
@@ -192,14 +192,19 @@ class _Run:
     # -- before sites are judged ----------------------------------------------
 
     def _judged(
-        self, library: Library, told: Mapping[str, Told], with_sites: Sequence[str]
+        self,
+        library: Library,
+        told: Mapping[str, Told],
+        with_sites: Sequence[str],
+        named: frozenset[str],
     ) -> Judged:
         """Judge the sites, and make the passes that their fixes take."""
         if not with_sites:
             return Judged()
         sites = [(path, told[path]) for path in with_sites]
-        question = self._question, repr(self.settings), sites, self.problems
-        recall = Recall(self.memory, library, question)
+        left_out = sorted(path for path in told if path not in named)
+        question = self._question, repr(self.settings), sites, left_out, self.problems
+        recall = Recall(self.memory, library, str(self.settings.root), question)
         known = recall.find()
         if known is not None:
             return known
@@ -212,7 +217,7 @@ class _Run:
         library.trace.opened.clear()
         library.trace.words.clear()
         blocked = {path: told[path].blocked for path in with_sites}
-        passes = Passes(self.settings, self.chosen, project, self.catalog)
+        passes = Passes(self.settings, self.chosen, project, self.catalog, named)
         passes.until_stable(with_sites, blocked, self.progress)
         failed = {problem.path for problem in (*self.problems, *passes.problems)}
         judged = Judged(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 from collections.abc import Callable
 from functools import partial
 
@@ -67,6 +68,13 @@ class Reader:
                 del self._lines[next(iter(self._lines))]
         self._lines[path] = lines
         return lines
+
+    def beside(self, name: str) -> str:
+        """Give a text file in the project's root, nothing where there is none."""
+        data = workers.read(
+            os.path.join(self.project.root, name), workers.Limits(megabytes=_LARGEST)
+        )
+        return "" if isinstance(data, Problem) else data.decode("utf-8", "replace")
 
     def script_starts(self, path: str) -> int:
         """Give the line of `if __name__ == "__main__":`, else one behind the last."""
