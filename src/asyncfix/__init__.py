@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from asyncfix import facts, value
     from asyncfix.catalog_file import Entry
     from asyncfix.codemod import Codemod, Context, Model, Names, Part, Plan, Site
-    from asyncfix.detect import calls_named, site_of
+    from asyncfix.detect import calls_named, calls_used, site_of
     from asyncfix.guards import GUARDS
     from asyncfix.guards.ahead import goes_ahead
     from asyncfix.mentions import Mention
@@ -66,6 +66,7 @@ __all__ = [
     "Value",
     "__version__",
     "calls_named",
+    "calls_used",
     "dotted",
     "facts",
     "goes_ahead",
@@ -98,6 +99,7 @@ _HOMES = {
     "Tree": "tree",
     "dotted": "tree",
     "calls_named": "detect",
+    "calls_used": "detect",
     "site_of": "detect",
     "Value": "value",
     "AsyncfixError": "model",

@@ -105,6 +105,20 @@ def calls_named(
             yield use
 
 
+def calls_used(
+    project: Project, path: str, names: Collection[str], roles: Collection[int]
+) -> Iterator[f.Use]:
+    """Give a file's calls by one of many last names that are used in these ways."""
+    facts = project.files[path]
+    pairs = (each.partition(" ") for each in facts.head.renames)
+    spelled = {new for old, _, new in pairs if old in names}
+    for use in facts.calls:
+        if use.role in roles:
+            last = use.name.rpartition(".")[2]
+            if last in names or last in spelled:
+                yield use
+
+
 def site_of(project: Project, path: str, use: f.Use, kind: str, wanted: str) -> Site:
     """Give the site of a use, in a coroutine or not."""
     around = _coroutine(project, path, use.scope)

@@ -55,6 +55,8 @@ CONDITIONAL, TYPE_CHECKING = 1, 2
 VALUE, AWAITED, WITH, ASYNC_WITH, FOR, ASYNC_FOR, STATEMENT, ARGUMENT = range(8)
 # A call told not to wait, such as `lock.acquire(blocking=False)`.
 AT_ONCE = 8
+# What it gives is what a `return`, a `yield` or a lambda gives.
+HANDED_BACK = 9
 
 
 class Scope(NamedTuple):
@@ -155,6 +157,8 @@ class Head(NamedTuple):
     """Names of the functions that are no coroutines."""
     replaces: bool
     """Something is replaced by a name in a string, or the clock is frozen."""
+    lazy: tuple[str, ...]
+    """Names of the `async def`s, and of what is declared to give a coroutine."""
     places: tuple[int, ...] = ()
     """Where the parts begin, counted from the end of the head."""
 
