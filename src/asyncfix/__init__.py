@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from asyncfix.offload import runs_elsewhere
     from asyncfix.reach import Chain, Step
     from asyncfix.slices import Slice
+    from asyncfix.value import Value
 
 __version__ = "0.1.0"
 
@@ -46,6 +47,7 @@ __all__ = [
     "Site",
     "Slice",
     "Step",
+    "Value",
     "__version__",
     "runs_elsewhere",
 ]
@@ -70,6 +72,7 @@ _HOMES = {
     "Level": "model",
     "Problem": "model",
     "Settings": "model",
+    "Value": "value",
 }
 
 

@@ -21,6 +21,7 @@ from asyncfix.reach import Chain, Reach
 from asyncfix.reader import Reader
 from asyncfix.source import Source
 from asyncfix.tree import Tree, dotted
+from asyncfix.value import FUNCTION, Value
 
 if TYPE_CHECKING:
     import libcst as cst
@@ -221,6 +222,48 @@ class Context:
         if name is None:
             return None
         return self.project.qualified_name(self.site.path, self.site.function, name)
+
+    def use_of(self, call: ast.Call) -> Use | None:
+        """Give what the facts say of a call of this file, its scope among it."""
+        known: dict[tuple[int, ...], Use] = self.tree.once(
+            ("uses",), lambda: {tuple(use[1:5]): use for use in self.facts.calls}
+        )
+        place = call.lineno, call.col_offset, call.end_lineno, call.end_col_offset
+        return known.get(place)  # type: ignore[arg-type]  # ends are always known
+
+    def value_of(self, call: ast.Call, steps: str = "()") -> Value | None:
+        """Give what a call gives, over the whole project; None if not sure.
+
+        Other `steps` lead to something else: "" to what is called, "()!" to what
+        awaiting the call gives.
+        """
+        use = self.use_of(call)
+        if use is None:
+            return None
+        return self.model.reach.values.of(self.site.path, use.scope, use.name + steps)
+
+    def coroutine_function(self, call: ast.Call) -> tuple[str, int] | None:
+        """Give file and scope of the project's `async def` that a call surely calls."""
+        return self._coroutine_of(self.value_of(call, ""))
+
+    def is_coroutine_function(self, node: ast.expr) -> bool:
+        """Tell whether a name or attribute surely is an `async def` of the project."""
+        said = dotted(node)
+        if said is None:
+            return False
+        path, scope = self.site.path, self.site.use.scope
+        found = self.model.reach.values.of(path, scope, said)
+        return self._coroutine_of(found) is not None
+
+    def _coroutine_of(self, value: Value | None) -> tuple[str, int] | None:
+        if value is None or value.kind != FUNCTION:
+            return None
+        scope = self.project.files[value.path].scopes[value.scope]
+        functions = self.model.reach.values.functions
+        kept = functions.made_by_decorators(value) in ("same", "coroutine")
+        if not scope.is_async or scope.yields or not kept:
+            return None
+        return value.path, value.scope
 
     def modules(self) -> dict[str, str]:
         """Give the module meant by each need, anyio standing in for asyncio."""

@@ -85,6 +85,12 @@ class Value(NamedTuple):
     scope: int = -1
     inner: tuple[Value | None, ...] = ()
 
+    @property
+    def is_awaitable(self) -> bool:
+        """Tell whether the thing is a coroutine, a future or a task."""
+        futures = ("asyncio.Future", "asyncio.Task")
+        return self.kind == COROUTINE or self.name in futures
+
 
 NONE = Value(NOTHING)
 
