@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from asyncfix.guards import GUARDS
     from asyncfix.model import (
         NEW_AWAIT,
+        NEW_THREAD,
         AsyncfixError,
         Doubt,
         Finding,
@@ -31,6 +32,7 @@ __version__ = "0.1.0"
 __all__ = [
     "GUARDS",
     "NEW_AWAIT",
+    "NEW_THREAD",
     "AsyncfixError",
     "Chain",
     "Codemod",
@@ -64,6 +66,7 @@ _HOMES = {
     "Site": "codemod",
     "GUARDS": "guards",
     "NEW_AWAIT": "model",
+    "NEW_THREAD": "model",
     "runs_elsewhere": "offload",
     "Step": "reach",
     "AsyncfixError": "model",

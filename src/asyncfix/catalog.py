@@ -63,6 +63,8 @@ class Catalog:
         self._offloads: dict[str, int | str] = {}
         self._decorators: dict[str, str] = {}
         self._registers: dict[str, int | str] = {}
+        self._effects: dict[str, str] = {}
+        self._worded: dict[str, str | None] = {}
         self._classes: set[str] = set()
         self._modules: set[str] = set()
         self._known: set[str] = set()
@@ -174,6 +176,41 @@ class Catalog:
         """Give which argument the call hands over to be called by someone else."""
         return self._member(self._registers, self.canonical(name))
 
+    def effect(self, name: str) -> str | None:
+        """Give what a call of a name does, besides what it gives; None if not known.
+
+        What is said of a class holds for its objects' methods and those of classes
+        that are based on it, what is said of a module for all in it.
+        `none`: nothing that anybody else could see, `plain`: nothing, and it gives
+        texts, numbers or containers of them, `passes`: nothing, and it gives what it
+        got or a part of it, `copies`: nothing, and it gives a copy through and through,
+        `changes`: its object, or else its first argument,
+        `calls`: its first argument, or a `key`, at once, `calls-key`: the latter only,
+        `thread`: uses an object that belongs to one thread, `driver`: a connection to
+        a database, cache or broker, `process`: changes something of the whole process,
+        `loop`: uses the event loop, `context`: sets a context variable,
+        `context-read`: reads one, `exception`: looks at the exception that is being
+        handled, `frames`: at the frames of its callers, `stop`: may raise
+        StopIteration, `unknown`: takes back what a longer name says.
+        """
+        if name not in self._worded:
+            found = self._effect(self.canonical(name))
+            self._worded[name] = None if found == "unknown" else found
+        return self._worded[name]
+
+    def _effect(self, name: str) -> str | None:
+        last: str | None = None
+        while name:
+            if name in self._bases or last is not None:
+                found = self._along(self._effects, name, last) if last else None
+                if found is not None:
+                    return found
+            for each in self._line(name):
+                if each in self._effects:
+                    return self._effects[each]
+            name, _, last = name.rpartition(".")
+        return None
+
     def knows(self, root: str) -> bool:
         """Tell whether anything is said about a top-level import name."""
         return root in self._files or root in self._known
@@ -213,6 +250,8 @@ class Catalog:
         self._offloads.update(tables.offloads)
         self._decorators.update(tables.decorators)
         self._registers.update(tables.registers)
+        self._effects.update(tables.effects)
+        self._worded.clear()
         self._classes |= tables.classes
         self._modules |= tables.modules
         self._known |= tables.known()
@@ -236,6 +275,7 @@ class Catalog:
                 offloads=self._real(own.offloads),
                 decorators=self._real(own.decorators),
                 registers=self._real(own.registers),
+                effects=self._real(own.effects),
             )
         )
         self._check_aliases(own, place)
@@ -273,14 +313,17 @@ class Catalog:
 
     def _along(self, table: Mapping[str, _T], cls: str, name: str) -> _T | None:
         """Look a method up in a class and its bases, the nearest first."""
-        line = self._lines.get(cls)
-        if line is None:
-            line = self._lines[cls] = tuple(self._ancestry(cls))
-        for each in line:
+        for each in self._line(cls):
             found = table.get(f"{each}.{name}")
             if found is not None:
                 return found
         return None
+
+    def _line(self, cls: str) -> tuple[str, ...]:
+        line = self._lines.get(cls)
+        if line is None:
+            line = self._lines[cls] = tuple(self._ancestry(cls))
+        return line
 
     def _ancestry(self, cls: str) -> Iterator[str]:
         """Give a class and all its bases, breadth first, each once."""

@@ -37,6 +37,11 @@ DECORATORS = frozenset(
     ("async-context-manager", "context-manager", "coroutine", "elsewhere", "property",
      "registers", "replaces", "same")
 )  # fmt: skip
+EFFECTS = frozenset(
+    ("calls", "calls-key", "changes", "context", "context-read", "copies", "driver", "exception",
+     "frames", "loop", "none", "passes", "plain", "process", "stop", "thread", "unknown")
+)  # fmt: skip
+"""What a call does besides giving something, see `Catalog.effect`."""
 _WRAPPERS = {"Awaitable": 1, "ContextManager": 1, "Iterator": 1, "tuple": 9}
 """Generic type -> the most arguments that it takes."""
 _DEEPEST = 5
@@ -79,6 +84,7 @@ class Tables(NamedTuple):
     offloads: dict[str, int | str]
     decorators: dict[str, str]
     registers: dict[str, int | str]
+    effects: dict[str, str]
     classes: frozenset[str]
     """Classes that are not spelt with a capital letter."""
     modules: frozenset[str]
@@ -94,6 +100,7 @@ class Tables(NamedTuple):
         yield from self.offloads
         yield from self.decorators
         yield from self.registers
+        yield from self.effects
         yield from self.classes
         yield from self.modules
 
@@ -188,6 +195,7 @@ class _Reader:
             offloads=self._section(document, "offloads", self._position),
             decorators=self._section(document, "decorators", self._decorator),
             registers=self._section(document, "registers", self._position),
+            effects=self._section(document, "effects", self._effect),
             classes=self._list(document, "classes"),
             modules=self._list(document, "modules"),
         )
@@ -291,6 +299,9 @@ class _Reader:
 
     def _decorator(self, where: str, name: str, value: object) -> str:
         return self._word(where, value, DECORATORS)
+
+    def _effect(self, where: str, name: str, value: object) -> str:
+        return self._word(where, value, EFFECTS)
 
     def _position(self, where: str, name: str, value: object) -> int | str:
         if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 100:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from asyncfix.catalog import Catalog
     from asyncfix.confirm import Confirm
+    from asyncfix.effects import Effects
     from asyncfix.slices import Slice
 
 Result = TypeVar("Result")
@@ -165,6 +166,22 @@ class Model:
 
         return Confirm(self.reach, self.reader)
 
+    @cached_property
+    def effects(self) -> Effects:
+        """Give what functions touch; what they only make a coroutine of is left out."""
+        return self._effects(awaits=False)
+
+    @cached_property
+    def awaited_effects(self) -> Effects:
+        """Give what functions touch, the coroutines that they make included."""
+        return self._effects(awaits=True)
+
+    def _effects(self, awaits: bool) -> Effects:
+        from asyncfix.effects import Effects
+
+        values = self.reach.values
+        return Effects(self.project, values, self.catalog, self.reader, awaits)
+
 
 class Context:
     """Everything that a guard or a codemod may ask about one site."""
@@ -196,6 +213,11 @@ class Context:
                 return above
             node = above
         raise LookupError(f"no coroutine round line {getattr(node, 'lineno', 0)}")
+
+    @property
+    def effects(self) -> Effects:
+        """Give what functions touch; only some codemods need it."""
+        return self.model.effects
 
     @property
     def call(self) -> ast.Call:

@@ -15,6 +15,12 @@ from pathlib import Path
 NEW_AWAIT = (
     "N1", "N2", "S1", "E1", "N3", "A1", "A2", "A3", "A3-callers", "A4", "C1", "C2", "E2",
 )  # fmt: skip
+# The guards that a call handed to a thread needs besides them.
+NEW_THREAD = (
+    "thread-affinity", "thread-loop", "thread-context", "thread-exception", "thread-stop",
+    "thread-generator", "thread-state", "thread-lock", "thread-cleanup",
+    "thread-arguments", "thread-unknown",
+)  # fmt: skip
 
 
 class AsyncfixError(Exception):

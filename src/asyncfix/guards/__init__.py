@@ -10,7 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from asyncfix.codemod import Context
-from asyncfix.guards import atomicity, cancellation, names, owners, position, world
+from asyncfix.guards import (
+    atomicity,
+    cancellation,
+    names,
+    owners,
+    position,
+    threads,
+    world,
+)
 from asyncfix.model import Doubt, Level
 
 Guard = Callable[[Context], "Doubt | None"]
@@ -31,6 +39,17 @@ GUARDS: dict[str, Guard] = {
     "E2": world.nobody_patches_it,
     "O1": owners.decorators_are_neutral,
     "V1": owners.only_called,
+    "thread-affinity": threads.no_thread_of_its_own,
+    "thread-loop": threads.no_event_loop,
+    "thread-context": threads.no_context_set,
+    "thread-exception": threads.no_exception_looked_at,
+    "thread-stop": threads.no_stop_iteration,
+    "thread-generator": threads.no_generator,
+    "thread-state": threads.no_state_changed,
+    "thread-arguments": threads.no_argument_shared,
+    "thread-lock": threads.no_lock_let_go,
+    "thread-cleanup": threads.nothing_closed_under_it,
+    "thread-unknown": threads.all_is_known,
 }
 
 

@@ -1,0 +1,230 @@
+"""What does this function touch? Through all that it calls, over the project.
+
+`Effects.of` gives the `Summary` of a function: which places it reads and writes,
+which of the things it does need the event loop, the thread or the frames they are
+done in, and which of its calls cannot be followed. Work that it hands to a thread
+or an executor is not its own. It is asked only of functions that matter, each of
+which is read alone, once.
+"""
+
+from __future__ import annotations
+
+from asyncfix import facts as f
+from asyncfix.catalog import Catalog
+from asyncfix.effects_body import Body
+from asyncfix.effects_calls import Calls
+from asyncfix.effects_kinds import Kinds
+from asyncfix.link import Project
+from asyncfix.reader import Reader
+from asyncfix.touches import EMPTY, Item, Summary
+from asyncfix.value import CLASS, FUNCTION, OUTSIDE, OUTSIDE_OBJECT, Value
+from asyncfix.values import Values
+
+__all__ = ["Effects", "Summary", "Where"]
+
+Where = tuple[str, int]
+"""A function: its file and its scope there."""
+
+_DEEPEST = 25
+_MOST_BODIES = 60
+_NOWHERE = 1_000_000
+# A method that more classes give another body to is not followed.
+_MOST_OVERRIDES = 8
+_PROPERTY = "property"
+
+
+class Effects:
+    """Summaries of functions, worked out when they are first asked for.
+
+    Every question raises LookupError where a file is not what it was.
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        values: Values,
+        catalog: Catalog,
+        reader: Reader,
+        awaits: bool = False,
+    ) -> None:
+        """`awaits`: a coroutine that is made is taken to run where it is made."""
+        self.awaits = awaits
+        self.project = project
+        self.values = values
+        self.catalog = catalog
+        self.reader = reader
+        self.kinds = Kinds(project, values, reader)
+        self.calls = Calls(self)
+        self._known: dict[Where, Summary] = {}
+        self._open: dict[Where, int] = {}
+        self._assumed: dict[Where, Summary] = {}
+        self._lowest = _NOWHERE
+        self._bodies: dict[Where, Body] = {}
+        self._overrides: dict[tuple[str, int], tuple[Where, ...] | None] = {}
+        self._named: dict[str, list[Where]] = {}
+
+    def of(self, place: Where) -> Summary:
+        """Give all that a call of a function touches, in its own words."""
+        known = self._known.get(place)
+        if known is not None:
+            return known
+        if place in self._open:
+            # It gets back to itself: what it does is added where it was opened.
+            self._lowest = min(self._lowest, self._open[place])
+            return self._assumed.get(place, EMPTY)
+        if len(self._open) >= _DEEPEST:
+            self._lowest = -1
+            scope = self.project.files[place[0]].scopes[place[1]]
+            return Summary(unknown=(Item("calls deeper than this", place[0], scope.line),))
+        outside, self._lowest = self._lowest, _NOWHERE
+        here = self._open[place] = len(self._open)
+        found = self._read(place)
+        for _ in range(2):
+            if self._lowest > here:
+                break
+            # Once more, with what it is now known to do where it calls itself.
+            self._assumed[place] = found
+            found = self._read(place)
+        del self._open[place]
+        self._assumed.pop(place, None)
+        if self._lowest >= here:
+            self._known[place] = found
+            self._lowest = outside
+        else:
+            self._lowest = min(outside, self._lowest)
+        return found
+
+    def _read(self, place: Where) -> Summary:
+        function = self.reader.function(*place)
+        if function is None:
+            scope = self.project.files[place[0]].scopes[place[1]]
+            return Summary(unknown=(Item(scope.name or "a lambda", place[0], scope.line),))
+        return Body(self, place, function[1]).summary()
+
+    def at(
+        self, place: Where, line: int, col: int, end_line: int, end_col: int
+    ) -> Summary:
+        """Give what one call in a function touches, in that function's words.
+
+        What the function made itself and hands over is named, too, as LOCAL. The
+        position is that of the facts. Raises LookupError where no call is there.
+        """
+        body = self._bodies.get(place)
+        if body is None:
+            function = self.reader.function(*place)
+            if function is None:
+                raise LookupError(f"no function at line {line}")
+            if len(self._bodies) >= _MOST_BODIES:
+                del self._bodies[next(iter(self._bodies))]
+            body = Body(self, place, function[1], first=True)
+            self._bodies[place] = body
+        return body.call(body.find(line, col, end_line, end_col))[0]
+
+    def shown(self, place: Where) -> str:
+        """Give a function's name as people say it: `Repo.load`."""
+        path, scope = place
+        scopes = self.project.files[path].scopes
+        parts: list[str] = []
+        while scope > 0:
+            if scopes[scope].name:
+                parts.insert(0, scopes[scope].name)
+            scope = scopes[scope].parent
+        return ".".join(parts)
+
+    # -- classes of the project ------------------------------------------------
+
+    def property(self, owner: Value, name: str) -> tuple[Where, ...]:
+        """Give the functions that reading an attribute of an object runs."""
+        facts = self.project.files[owner.path]
+        key = "property", owner.scope, name
+        if key not in facts.memo:
+            facts.memo[key] = ()
+            facts.memo[key] = self._property(owner, name)
+        return facts.memo[key]  # type: ignore[no-any-return]
+
+    def _property(self, owner: Value, name: str) -> tuple[Where, ...]:
+        for klass in self.values.classes.line(owner.path, owner.scope):
+            if klass is None or klass.kind != CLASS:
+                continue
+            for binding in self.project.names(klass.path, klass.scope).get(name):
+                if binding.kind != f.DEF:
+                    continue
+                scope = self.values.defined(klass.path, binding)
+                function = Value(FUNCTION, path=klass.path, scope=scope)
+                if scope < 0:
+                    continue
+                if self.values.functions.made_by_decorators(function) == _PROPERTY:
+                    decorators = self.project.files[klass.path].scopes[scope].decorators
+                    if not any(d.endswith((".setter", ".deleter")) for d in decorators):
+                        return self.bodies(klass.path, scope) or ((klass.path, scope),)
+                return ()
+        return ()
+
+    def bodies(self, path: str, scope: int) -> tuple[Where, ...] | None:
+        """Give a function and all that may run in its place: methods of subclasses.
+
+        None where there are too many. A method without a body of its own, as of
+        an abstract class, is left out.
+        """
+        key = path, scope
+        if key not in self._overrides:
+            self._overrides[key] = self._and_overriding(path, scope)
+        return self._overrides[key]
+
+    def _and_overriding(self, path: str, scope: int) -> tuple[Where, ...] | None:
+        scopes = self.project.files[path].scopes
+        function = scopes[scope]
+        owner = function.parent
+        if scopes[owner].kind == f.TYPE:
+            owner = scopes[owner].parent
+        found: list[Where] = [(path, scope)]
+        if scopes[owner].kind != f.CLASS or function.name in ("__init__", "__new__"):
+            return tuple(found)
+        if any(d.rpartition(".")[2] == "abstractmethod" for d in function.decorators):
+            found = []
+        for other, index in self._methods(function.name):
+            if (other, index) == (path, scope):
+                continue
+            above = self.project.files[other].scopes[index].parent
+            line = self.values.classes.line(other, above)
+            if Value(CLASS, path=path, scope=owner) in line:
+                found.append((other, index))
+        return tuple(found) if len(found) <= _MOST_OVERRIDES else None
+
+    def _methods(self, name: str) -> list[Where]:
+        """Give every method of a name in the project."""
+        if name not in self._named:
+            found = self._named[name] = []
+            word = name.encode()
+            for path, facts in self.project.files.items():
+                if word not in facts.packed:
+                    continue
+                if name not in facts.head.plain and not self.awaits:
+                    continue
+                scopes = facts.scopes
+                found += [
+                    (path, index)
+                    for index, each in enumerate(scopes)
+                    if each.kind == f.FUNCTION
+                    and each.name == name
+                    and scopes[each.parent].kind == f.CLASS
+                ]
+        return self._named[name]
+
+    def is_defined(self, name: str) -> bool:
+        """Tell whether some class of the project has a method of a name."""
+        return bool(self._methods(name))
+
+    # -- libraries ---------------------------------------------------------------
+
+    def word(self, name: str) -> str | None:
+        """Give what the catalog says a library's function or object does."""
+        return self.catalog.effect(name)
+
+    def is_environment(self, value: Value | None) -> bool:
+        """Tell whether a value is the process's environment."""
+        return (
+            value is not None
+            and value.kind in (OUTSIDE, OUTSIDE_OBJECT)
+            and value.name in ("os.environ", "os.environb")
+        )

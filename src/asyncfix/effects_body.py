@@ -1,0 +1,514 @@
+"""One function, looked through for what it touches; its calls left to `effects_calls`."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING, NamedTuple
+
+from asyncfix import facts as f
+from asyncfix.conditions import Function
+from asyncfix.expressions import describe
+from asyncfix.origins import Origins, is_text, key, nodes
+from asyncfix.touches import (
+    EMPTY,
+    GLOBAL,
+    ITERATED,
+    LOCAL,
+    OUTER,
+    OWN,
+    PLAIN,
+    READ,
+    SOMETHING,
+    TEXT,
+    WRITTEN,
+    Field,
+    Gathered,
+    Item,
+    Origin,
+    Place,
+    Step,
+    Summary,
+    Touch,
+    either,
+    handed,
+)
+from asyncfix.tree import dotted
+from asyncfix.value import (
+    CLASS,
+    FUNCTION,
+    MODULE,
+    NOTHING,
+    OBJECT,
+    OUTSIDE,
+    OUTSIDE_OBJECT,
+    Value,
+)
+
+if TYPE_CHECKING:
+    from asyncfix.effects import Effects, Where
+
+_CODE = (CLASS, FUNCTION, MODULE, OUTSIDE)
+_STOPPING = frozenset(("StopIteration", "Exception", "BaseException"))
+_ENTERED = ("__enter__", "__exit__")
+_ENTERED_ASYNC = (*_ENTERED, "__aenter__", "__aexit__")
+_ALWAYS_TEXT = (ast.Constant, ast.JoinedStr, ast.BinOp)
+
+
+class _Around(NamedTuple):
+    """What stands round a node, in its own function."""
+
+    handles: bool = False
+    """An `except` block: what is looked at there is the function's own exception."""
+    stops: bool = False
+    """A `try` that catches StopIteration."""
+
+
+class Body:
+    """One function of the project, with what its names stand for."""
+
+    def __init__(
+        self, effects: Effects, where: Where, function: Function, first: bool = False
+    ) -> None:
+        """Work out what the names stand for.
+
+        `first` tells that its own calls are asked for: then what they are given
+        that was made here counts as a place, too, since others run meanwhile.
+        """
+        self.first = first
+        self.effects = effects
+        self.where = where
+        self.path, self.scope = where
+        self.function = function
+        self.values = effects.values
+        self.facts = effects.project.files[self.path]
+        self.scopes = self.facts.scopes
+        self.uses = self._uses()
+        self.gathered = Gathered()
+        self.made: dict[ast.Call, tuple[Summary, Origin]] = {}
+        self._busy: set[ast.AST] = set()
+        self.settled = False
+        """What names stand for is known, so that calls may be remembered."""
+        self.origins = Origins(
+            function, self.outer, self.called, self.property, self.field
+        )
+        self.origins.settle()
+        self.settled = True
+
+    def _uses(self) -> dict[tuple[int, int, int, int], f.Use]:
+        """Give the calls of the function by their place in the file."""
+        inside = {self.scope}
+        kinds = (f.LAMBDA, f.COMPREHENSION, f.GENERATOR, f.CLASS)
+        for index in range(self.scope + 1, len(self.scopes)):
+            scope = self.scopes[index]
+            if scope.parent in inside and scope.kind in kinds:
+                inside.add(index)
+        uses = self.facts.calls_in(sorted(inside))
+        return {(use.line, use.col, use.end_line, use.end_col): use for use in uses}
+
+    def use(self, node: ast.Call) -> f.Use | None:
+        """Give what the facts say of a call."""
+        return self.uses.get(_place(node))
+
+    def find(self, line: int, col: int, end_line: int, end_col: int) -> ast.Call:
+        """Give the call at a place; raises LookupError where there is none."""
+        place = line, col, end_line, end_col
+        for node in nodes(self.function):
+            if isinstance(node, ast.Call) and _place(node) == place:
+                return node
+        raise LookupError(f"no call at line {line}")
+
+    def said(self, node: ast.Call) -> str:
+        """Give the name of what is called as the code says it."""
+        name = dotted(node.func)
+        if name is None:
+            steps = describe(node.func)
+            name = steps.replace("[]", "[...]").replace("()", "(...)")
+        return name
+
+    def text(self, node: ast.AST) -> str:
+        """Give an expression in short."""
+        return dotted(node) or describe(node)
+
+    def me(self) -> Origin:
+        """Give the origin of `self`, whatever the function calls it."""
+        return self.origins.parameters.get(self.scopes[self.scope].first, SOMETHING)
+
+    # -- names and attributes ------------------------------------------------
+
+    def value(self, node: ast.AST) -> Value | None:
+        """Give what an expression of the function is, over the whole project."""
+        said = describe(node)
+        return None if said[:1] == "?" else self.values.of(self.path, self.scope, said)
+
+    def outer(self, node: ast.Name) -> Origin:
+        """Give the origin of a name that is not the function's own."""
+        name = node.id
+        found = self.effects.project.visible(self.path, self.scope, name)
+        if not found:
+            return OWN  # Python's own
+        value = self.values.of(self.path, self.scope, name)
+        if value is not None and (value.kind in _CODE or value.kind == NOTHING):
+            return OWN
+        owner = found[0].scope
+        if owner > 0 and self.scopes[owner].kind != f.MODULE:
+            return Origin(frozenset((Place(OUTER, f"{owner}:{name}"),)))
+        full = self._global(name, found)
+        return Origin(frozenset((Place(GLOBAL, full),)), plain=self.effects.kinds.plain_global(full))
+
+    def _global(self, name: str, found: list[f.Binding]) -> str:
+        """Give file and name of a module's variable, where it was first made."""
+        path = self.path
+        for _ in range(8):
+            binding = found[0]
+            if binding.kind != f.FROM:
+                break
+            module, _, name = binding.target.partition(":")
+            paths = self.effects.project.resolve(path, module)
+            if len(paths) != 1:
+                return f"{module}:{name}"
+            path = paths[0]
+            found = list(self.effects.project.names(path, 0).get(name))
+            if not found:
+                break
+        return f"{path}:{name}"
+
+    def property(self, node: ast.Attribute) -> Origin | None:
+        """Give what an attribute is that is code, or of a module or a class."""
+        owner = self.value(node.value)
+        if owner is None:
+            return None
+        if owner.kind == MODULE:
+            value = self.values.attribute(owner, node.attr)
+            if value is not None and value.kind in _CODE:
+                return OWN
+            found = list(self.effects.project.names(owner.path, 0).get(node.attr))
+            full = f"{owner.path}:{node.attr}"
+            if found and found[0].kind == f.FROM:
+                full = f"{owner.path}:{node.attr}"
+            return Origin(frozenset((Place(GLOBAL, full),)), plain=self.effects.kinds.plain_global(full))
+        if owner.kind == CLASS:
+            name = self.scopes_of(owner.path)[owner.scope].name
+            place = Place(GLOBAL, f"{owner.path}:{name}", (f".{node.attr}",), (owner.path, owner.scope, node.attr))
+            return Origin(frozenset((place,)))
+        if owner.kind == OUTSIDE:
+            full = f"{owner.name}.{node.attr}"
+            if self.effects.word(full) in ("none", "plain", "passes"):
+                return OWN
+            if full.rpartition(".")[2][:1].isupper() or self.effects.word(full):
+                return OWN
+            return Origin(frozenset((Place(GLOBAL, f":{full}"),)))
+        if owner.kind == OBJECT:
+            made = self.effects.property(owner, node.attr)
+            if made:
+                return either(
+                    self.returned(self.effects.of(each), each, {}, node.value) for each in made
+                )
+            field = self.field(node)
+            if field is not None:
+                plain = self.effects.kinds.plain_field(field)
+                origin = self.origins.of(node.value).then(f".{node.attr}", field)
+                return origin._replace(plain=max(plain, origin.plain))
+        return None
+
+    def scopes_of(self, path: str) -> tuple[f.Scope, ...]:
+        """Give the scopes of a file."""
+        return self.effects.project.files[path].scopes
+
+    def field(self, node: ast.Attribute) -> Field | None:
+        """Tell whose attribute `x.name` is: of a class of the project."""
+        owner = self.value(node.value)
+        if owner is not None and owner.kind in (OBJECT, CLASS):
+            return self.effects.kinds.owner(owner, node.attr)
+        return None
+
+    def called(self, node: ast.Call) -> Origin:
+        """Give the origin of what a call gives."""
+        return self.call(node)[1]
+
+    def passed(self, node: ast.AST) -> Origin:
+        """Give the origin of what is handed to a call, or what it is a method of."""
+        origin = self.origins.of(node)
+        if not self.first or not self.settled or origin.places or origin.plain == PLAIN:
+            return origin
+        if self.is_code(node):
+            return origin
+        here = Place(LOCAL, dotted(node) or "what is made here")
+        return origin._replace(places=frozenset((here,)))
+
+    def is_code(self, node: ast.AST) -> bool:
+        """Tell whether an expression is a module, a class or a function."""
+        value = self.value(node)
+        return value is not None and value.kind in (*_CODE, NOTHING)
+
+    def call(self, node: ast.Call) -> tuple[Summary, Origin]:
+        """Give what a call touches in the words of this function, and what it gives."""
+        if node in self._busy:
+            return EMPTY, OWN  # `x = f(x)`: it adds nothing to what x may be
+        self._busy.add(node)
+        try:
+            return self.effects.calls.of(self, node)
+        finally:
+            self._busy.discard(node)
+
+    def returned(
+        self,
+        summary: Summary,
+        target: Where,
+        given: dict[str, Origin] | None,
+        receiver: ast.expr | None,
+    ) -> Origin:
+        """Say what a called function returns in the words of this one."""
+        if receiver is not None and given is not None:
+            first = self.scopes_of(target[0])[target[1]].first
+            given = {first: self.origins.of(receiver), **given}
+        made = summary.returns
+        places = {p for each in made.places for p in self.here(each, target, given)}
+        inside = {p for each in made.inside for p in self.here(each, target, given)}
+        return Origin(frozenset(places), frozenset(inside), made.plain)
+
+    def here(
+        self, place: Place, target: Where, given: dict[str, Origin] | None
+    ) -> list[Place]:
+        """Say a place of a called function in the words of this one."""
+        if place.root == OUTER:
+            owner, _, name = place.name.partition(":")
+            if (self.path, self.scope) == (target[0], int(owner)):
+                origin = self.origins.names.get(name, SOMETHING)
+                return list(handed(Place(0, name, place.steps, place.field), {name: origin}))
+            return [place]
+        return list(handed(place, given))
+
+    # -- what the function does ----------------------------------------------
+
+    def summary(self) -> Summary:
+        """Give all that the function touches."""
+        scope = self.scopes[self.scope]
+        todo: list[tuple[ast.AST, _Around]] = [
+            (each, _Around()) for each in self.function.body
+        ]
+        returned: list[Origin] = []
+        while todo:
+            node, around = todo.pop()
+            self._node(node, around)
+            if isinstance(node, ast.Return) and node.value is not None:
+                returned.append(self.origins.of(node.value))
+            elif isinstance(node, (ast.Yield, ast.YieldFrom)) and node.value:
+                returned.append(self.origins.of(node.value))
+            todo.extend(_children(node, around))
+        return self.gathered.summary(
+            scope.yields and not scope.is_async, either(returned)
+        )
+
+    def _node(self, node: ast.AST, around: _Around) -> None:
+        if isinstance(node, ast.Call):
+            summary, _ = self.call(node)
+            self.take(summary, around)
+        elif isinstance(node, (ast.Attribute, ast.Subscript, ast.Name)):
+            if isinstance(node.ctx, ast.Load):
+                self._read(node)
+            else:
+                self._write(node)
+        elif isinstance(node, ast.AugAssign):
+            self._augmented(node)
+        elif isinstance(node, (ast.For, ast.AsyncFor, ast.comprehension)):
+            self._iterated(node.iter, around)
+            if self.effects.awaits:
+                for name in ("__aiter__", "__anext__"):
+                    self.take(self.effects.calls.special(self, node.iter, name), around)
+        elif isinstance(node, (ast.Starred, ast.YieldFrom)):
+            self._iterated(node.value, around)
+        elif isinstance(node, ast.Compare):
+            for operator, each in zip(node.ops, node.comparators, strict=True):
+                if isinstance(operator, (ast.In, ast.NotIn)):
+                    self._iterated(each, around)
+        elif isinstance(node, ast.withitem):
+            for name in _ENTERED if not self.effects.awaits else _ENTERED_ASYNC:
+                self.take(self.effects.calls.special(self, node.context_expr, name), around)
+        elif isinstance(node, ast.Raise):
+            self._raised(node, around)
+        elif isinstance(node, ast.Import) or isinstance(node, ast.ImportFrom):
+            pass  # what a module does when it is imported, it does once
+
+    def _read(self, node: ast.expr) -> None:
+        if isinstance(node, ast.Attribute):
+            owner = self.value(node.value)
+            if owner is not None and owner.kind == OBJECT:
+                for each in self.effects.property(owner, node.attr):
+                    summary = self.effects.of(each)
+                    self.take(self.placed(summary, node, each, {}, node.value), _Around())
+            elif owner is not None and owner.kind == OUTSIDE_OBJECT:
+                if self.effects.word(owner.name) == "thread":
+                    what = f"{owner.name}.{node.attr}"
+                    self.used("threads", what, self.origins.of(node.value), node)
+        if isinstance(node, ast.Subscript) and self.origins.of(node.value).plain == 0:
+            self.take(self.effects.calls.special(self, node.value, "__getitem__"), _Around())
+        self._touched(self.origins.of(node), READ, node)
+
+    def _write(self, node: ast.expr) -> None:
+        if isinstance(node, ast.Name):
+            if node.id in self.origins.declared:
+                self._touched(self.outer(node), WRITTEN, node)
+            return
+        assert isinstance(node, (ast.Attribute, ast.Subscript))
+        if isinstance(node, ast.Attribute):
+            owner = self.value(node.value)
+            if owner is not None and owner.kind in (MODULE, CLASS):
+                known = self.property(node)
+                full = owner.name or self.scopes_of(owner.path)[owner.scope].name
+                place = Place(GLOBAL, f"{owner.path}:{full}", (f".{node.attr}",))
+                self._touched(known if known and known.places else Origin(frozenset((place,))), WRITTEN, node)
+                return
+            if owner is not None and owner.kind == OUTSIDE:
+                place = Place(GLOBAL, f":{owner.name}", (f".{node.attr}",))
+                self._touched(Origin(frozenset((place,))), WRITTEN, node)
+                return
+            step, field = f".{node.attr}", self.field(node)
+        else:
+            step, field = key(node), None
+            if isinstance(node.ctx, ast.Store) and self.origins.of(node.value).plain == 0:
+                self.take(self.effects.calls.special(self, node.value, "__setitem__"), _Around())
+            if self.effects.is_environment(self.value(node.value)):
+                self.note("threads", "os.environ", node)
+        origin = self.origins.of(node.value)
+        places = frozenset(each.then((step,), field) for each in origin.places)
+        self._touched(Origin(places), WRITTEN, node)
+
+    def _augmented(self, node: ast.AugAssign) -> None:
+        """Note `rows += more`, which changes the list that rows is."""
+        target = node.target
+        if not isinstance(target, ast.Name) or target.id in self.origins.declared:
+            return
+        first = self.origins.parameters.get(target.id)
+        value = self.origins.of(node.value)
+        if isinstance(node.value, _ALWAYS_TEXT) or (value.plain == 2 and not value.places):
+            return
+        if first is None or is_text(_annotation(self.function, target.id)):
+            return
+        self._touched(self.origins.names[target.id], WRITTEN, node)
+
+    def _iterated(self, node: ast.expr, around: _Around) -> None:
+        self.changed(self.origins.of(node), node, ITERATED)
+        self.take(self.effects.calls.special(self, node, "__iter__"), around)
+
+    def _touched(self, origin: Origin, how: int, node: ast.AST) -> None:
+        for place in origin.places:
+            if how != READ or place.steps or place.root in (GLOBAL, OUTER):
+                line = getattr(node, "lineno", 0)
+                self.gathered.touch(Touch(place, how, self.path, line))
+
+    def _raised(self, node: ast.Raise, around: _Around) -> None:
+        if node.exc is None:
+            if not around.handles:
+                self.note("exceptions", "raise", node)
+            return
+        raised = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
+        if dotted(raised) == "StopIteration" and not around.stops:
+            if not self.scopes[self.scope].yields:
+                self.note("stops", "raise StopIteration", node)
+
+    def changed(self, origin: Origin, node: ast.AST, how: int = WRITTEN) -> None:
+        """Note that what an object holds is changed, or gone through."""
+        inside = frozenset(inner(each) for each in origin.places)
+        self._touched(Origin(inside), how, node)
+
+    def used(self, kind: str, what: str, origin: Origin, node: ast.AST) -> None:
+        """Note that an object is used which matters only if it was made elsewhere."""
+        line = getattr(node, "lineno", 0)
+        for place in sorted(origin.places, key=Place.shown):
+            self.gathered.add(kind, Item(what, self.path, line, (), 0, inner(place)))
+
+    def note(self, kind: str, what: str, node: ast.AST, up: int = 0) -> None:
+        """Note something that the function does itself."""
+        line = getattr(node, "lineno", 0)
+        self.gathered.add(kind, Item(what, self.path, line, (), up))
+
+    def take(self, summary: Summary, around: _Around) -> None:
+        """Note what a call does, but for what this function keeps to itself."""
+        for touch in (*summary.reads, *summary.writes):
+            self.gathered.touch(touch)
+        for kind in ("loop", "contexts", "context_reads", "threads", "drivers", "unknown", "frames"):
+            for item in getattr(summary, kind):
+                self.gathered.add(kind, item)
+        if not around.handles:
+            for item in summary.exceptions:
+                self.gathered.add("exceptions", item)
+        if not around.stops and not self.scopes[self.scope].yields:
+            for item in summary.stops:
+                self.gathered.add("stops", item)
+
+    def placed(
+        self,
+        summary: Summary,
+        node: ast.AST,
+        target: Where,
+        given: dict[str, Origin] | None,
+        receiver: ast.expr | None = None,
+    ) -> Summary:
+        """Say what a called function touches in the words of this one."""
+        if receiver is not None and given is not None:
+            first = self.scopes_of(target[0])[target[1]].first
+            given = {first: self.origins.of(receiver), **given}
+        step = Step(self.effects.shown(target), self.path, getattr(node, "lineno", 0))
+        gathered = Gathered()
+        for touch in (*summary.reads, *summary.writes):
+            for place in self.here(touch.place, target, given):
+                if touch.how != READ or place.steps or place.root in (GLOBAL, OUTER):
+                    gathered.touch(touch._replace(place=place, via=(step, *touch.via)))
+        for kind in ("loop", "contexts", "context_reads", "exceptions", "stops", "threads", "drivers", "unknown"):
+            for item in getattr(summary, kind):
+                further = item._replace(via=(step, *item.via))
+                if item.place is None:
+                    gathered.add(kind, further)
+                    continue
+                for place in self.here(item.place, target, given):
+                    gathered.add(kind, further._replace(place=place))
+        for item in summary.frames:
+            if item.up > 1:
+                gathered.add("frames", item._replace(via=(step, *item.via), up=item.up - 1))
+        return gathered.summary(summary.generator, TEXT)
+
+
+def _place(node: ast.expr) -> tuple[int, int, int, int]:
+    end_line, end_col = node.end_lineno or 0, node.end_col_offset or 0
+    return node.lineno, node.col_offset, end_line, end_col
+
+
+def inner(place: Place) -> Place:
+    """Give the place of what an object holds, of whichever part."""
+    return place.then(("[*]",), place.field)
+
+
+def _annotation(function: Function, name: str) -> ast.AST | None:
+    for each in ast.walk(function.args):
+        if isinstance(each, ast.arg) and each.arg == name:
+            return each.annotation
+    return None
+
+
+def _children(node: ast.AST, around: _Around) -> list[tuple[ast.AST, _Around]]:
+    """Give what a node runs, with what stands round it; nested functions run later."""
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        later: list[ast.AST] = [*node.decorator_list, *node.args.defaults]
+        later += [each for each in node.args.kw_defaults if each]
+        return [(each, around) for each in later]
+    if isinstance(node, ast.ExceptHandler):
+        return [(each, around._replace(handles=True)) for each in node.body]
+    if type(node).__name__ in ("Try", "TryStar"):
+        handlers: list[ast.ExceptHandler] = getattr(node, "handlers", [])
+        inner = around
+        if any(_catches_stop(each.type) for each in handlers):
+            inner = around._replace(stops=True)
+        found = [(each, inner) for each in getattr(node, "body", [])]
+        rest = [*handlers, *getattr(node, "orelse", []), *getattr(node, "finalbody", [])]
+        return [*found, *((each, around) for each in rest)]
+    if isinstance(node, (ast.AnnAssign, ast.arg)):
+        parts = [getattr(node, "target", None), getattr(node, "value", None)]
+        return [(each, around) for each in parts if each is not None]
+    return [(each, around) for each in ast.iter_child_nodes(node)]
+
+
+def _catches_stop(node: ast.expr | None) -> bool:
+    if node is None:
+        return True
+    parts = node.elts if isinstance(node, ast.Tuple) else [node]
+    return any((dotted(each) or "").rpartition(".")[2] in _STOPPING for each in parts)

@@ -1,0 +1,551 @@
+"""What a call in a function touches: the project's functions, libraries, the unknown."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from asyncfix import facts as f
+from asyncfix.effects_kinds import MUTATORS
+from asyncfix.nodes import parameters
+from asyncfix.touches import (
+    CONTAINER,
+    EMPTY,
+    ITERATED,
+    OWN,
+    LIBRARY,
+    PLAIN,
+    SOMETHING,
+    TEXT,
+    UNKNOWN,
+    WRITTEN,
+    Gathered,
+    Item,
+    Origin,
+    Place,
+    Summary,
+    Touch,
+    either,
+    holding,
+)
+from asyncfix.tree import dotted
+from asyncfix.value import (
+    CLASS,
+    FUNCTION,
+    ITERATOR,
+    MAPPING,
+    OBJECT,
+    OUTSIDE,
+    OUTSIDE_OBJECT,
+    PARTIAL,
+    TUPLE,
+    Value,
+)
+
+if TYPE_CHECKING:
+    from asyncfix.effects import Effects, Where
+    from asyncfix.effects_body import Body
+
+_CONTAINERS = (ITERATOR, MAPPING, TUPLE)
+_OF_TEXTS = frozenset((*dir(str), *dir(bytes), *dir(int), *dir(float)))
+_OF_CONTAINERS = frozenset((*dir(dict), *dir(list), *dir(set), *dir(tuple))) - MUTATORS
+# Names that hardly anything but a text or a dictionary has.
+_TELLING = frozenset(
+    ("strip", "lstrip", "rstrip", "split", "rsplit", "splitlines", "join", "startswith",
+     "endswith", "lower", "upper", "title", "capitalize", "casefold", "swapcase", "zfill",
+     "ljust", "rjust", "isdigit", "isalpha", "isalnum", "isspace", "isupper", "islower",
+     "isnumeric", "isdecimal", "isidentifier", "removeprefix", "removesuffix",
+     "partition", "rpartition", "format_map", "expandtabs", "encode", "decode", "hex",
+     "translate", "items", "keys", "values", "isoformat", "strftime", "total_seconds",
+     "is_integer", "replace", "format", "bit_length")
+)  # fmt: skip
+_ADDERS = frozenset(
+    ("append", "appendleft", "extend", "popitem", "popleft", "setdefault", "add",
+     "update", "discard", "insert", "remove", "pop", "clear", "sort", "reverse")
+)
+# Methods of loops, futures and tasks; nothing else has them by these names.
+_OF_THE_LOOP = frozenset(
+    ("call_soon", "call_later", "call_at", "create_task", "create_future",
+     "run_until_complete", "run_in_executor", "add_done_callback", "run_forever",
+     "ensure_future", "add_reader", "add_writer", "set_result", "set_exception",
+     "call_soon_threadsafe")
+)  # fmt: skip
+_EXCEPTIONS = ("Error", "Exception", "Warning", "Exit", "Interrupt")
+# What catalog entries of these kinds are called on has a state of its own.
+_DRIVERS = frozenset(("cache", "db", "mq"))
+_STATEFUL = frozenset(
+    ("archive", "browser", "device", "file", "mail", "net-proto", "socket", "ssh",
+     "subprocess", "tls", "vcs")
+)  # fmt: skip
+_FOLLOWED = (
+    "same", "property", "context-manager", "coroutine", "async-context-manager",
+)  # fmt: skip
+_HANDED = ("key", "default_factory", "func", "function", "object_hook", "default")
+
+
+class Calls:
+    """Looks calls up for a `Body`, which asks for one call at a time."""
+
+    def __init__(self, effects: Effects) -> None:
+        self.effects = effects
+
+    def of(self, body: Body, node: ast.Call) -> tuple[Summary, Origin]:
+        """Give what a call touches in its function's words, and what it gives."""
+        known = body.made.get(node)
+        if known is None or not body.settled:
+            known = body.made[node] = self._of(body, node)
+        return known
+
+    def _of(self, body: Body, node: ast.Call) -> tuple[Summary, Origin]:
+        use = body.use(node)
+        if use is None:
+            return self._unknown(node, body, body.said(node))
+        value = body.values.of(body.path, use.scope, use.name)
+        bound = True
+        while value is not None and value.kind == PARTIAL:
+            (value,) = value.inner
+            bound = False
+        if value is None:
+            return self._by_name(body, node, use)
+        if value.kind == FUNCTION:
+            return self._function(body, node, value, use, bound)
+        if value.kind == CLASS:
+            return self._class(body, node, value)
+        if value.kind == OUTSIDE:
+            return self._library(body, node, value.name, use)
+        if value.kind == OBJECT:
+            found = body.values.attribute(value, "__call__")
+            if found is not None and found.kind == FUNCTION:
+                given = self._given(body, node, found, node.func)
+                return self._into(body, node, (found.path, found.scope), given)
+            return self._unknown(node, body, use.name)
+        if value.kind == OUTSIDE_OBJECT:
+            return self._library(body, node, f"{value.name}.__call__", use)
+        if value.kind in _CONTAINERS:
+            return EMPTY, OWN
+        return self._by_name(body, node, use)
+
+    # -- functions of the project ----------------------------------------------
+
+    def _function(
+        self, body: Body, node: ast.Call, value: Value, use: f.Use, bound: bool
+    ) -> tuple[Summary, Origin]:
+        made = body.values.functions.made_by_decorators(value)
+        scope = body.scopes_of(value.path)[value.scope]
+        later = scope.is_async or made in ("coroutine", "async-context-manager")
+        if later and not self.effects.awaits:
+            return EMPTY, SOMETHING  # it runs where it is awaited
+        if made == "elsewhere":
+            return EMPTY, SOMETHING
+        if made not in _FOLLOWED:
+            return self._unknown(node, body, f"{use.name} (@{', @'.join(scope.decorators)})")
+        bodies = self._bodies(body, node, value)
+        if not bodies:
+            return self._unknown(node, body, use.name)
+        receiver = node.func.value if isinstance(node.func, ast.Attribute) else None
+        summaries, origins = [], []
+        for each in bodies:
+            target = Value(FUNCTION, path=each[0], scope=each[1])
+            given = self._given(body, node, target, receiver) if bound else None
+            summary, origin = self._into(body, node, each, given)
+            summaries.append(summary)
+            origins.append(origin)
+        return merged(summaries), either(origins)
+
+    def _bodies(self, body: Body, node: ast.Call, value: Value) -> tuple[Where, ...] | None:
+        """Give the functions that a call may run: that of the class, or a subclass."""
+        here = value.path, value.scope
+        if not isinstance(node.func, ast.Attribute):
+            return (here,)
+        owner = node.func.value
+        if isinstance(owner, ast.Call) and dotted(owner.func) == "super":
+            return (here,)
+        of = body.value(owner)
+        if of is None or of.kind != OBJECT:
+            return (here,) if of is not None else self.effects.bodies(*here)
+        return self.effects.bodies(*here)
+
+    def _into(
+        self, body: Body, node: ast.AST, target: Where, given: dict[str, Origin] | None
+    ) -> tuple[Summary, Origin]:
+        summary = self.effects.of(target)
+        placed = body.placed(summary, node, target, given)
+        return placed, body.returned(summary, target, given, None)
+
+    def _given(
+        self, body: Body, node: ast.Call, target: Value, receiver: ast.expr | None
+    ) -> dict[str, Origin] | None:
+        """Give the arguments of a call by the names of the parameters; None if unsure."""
+        function = self.effects.reader.function(target.path, target.scope)
+        if function is None:
+            return None
+        called = function[1]
+        arguments = called.args
+        names = [each.arg for each in (*arguments.posonlyargs, *arguments.args)]
+        given: dict[str, Origin] = {}
+        scopes = body.scopes_of(target.path)
+        scope = scopes[target.scope]
+        owner = scopes[scope.parent]
+        if owner.kind == f.CLASS and "staticmethod" not in scope.decorators and names:
+            whole = "classmethod" in scope.decorators or scope.name == "__new__"
+            value = body.value(receiver) if receiver is not None else None
+            unbound = value is not None and value.kind == CLASS and not whole
+            if not unbound:
+                origin = OWN
+                if receiver is not None and not whole:
+                    superior = isinstance(receiver, ast.Call) and dotted(receiver.func) == "super"
+                    origin = body.me() if superior else body.passed(receiver)
+                elif whole:
+                    name = Place(1, f"{target.path}:{owner.name}")
+                    origin = Origin(frozenset((name,)))
+                given[names.pop(0)] = origin
+        rest: list[Origin] = []
+        for each in node.args:
+            if isinstance(each, ast.Starred):
+                names = []
+                rest.append(body.passed(each.value).then("[*]"))
+                continue
+            origin = body.passed(each)
+            if names:
+                given[names.pop(0)] = origin
+            else:
+                rest.append(origin)
+        every = {each.arg for each in parameters(arguments)}
+        doubtful = any(isinstance(each, ast.Starred) for each in node.args)
+        for keyword in node.keywords:
+            origin = body.passed(keyword.value)
+            if keyword.arg is None:
+                doubtful = True
+                rest.append(origin.then("[*]"))
+            elif keyword.arg in every:
+                given[keyword.arg] = origin
+            else:
+                rest.append(origin)
+        for each in parameters(arguments):
+            if each.arg in given:
+                continue
+            if each is arguments.vararg or each is arguments.kwarg:
+                given[each.arg] = holding(rest, CONTAINER)
+            elif doubtful:
+                given[each.arg] = either(rest) if rest else OWN
+            else:
+                # Its default: shared by all calls, and rarely anything but a literal.
+                given[each.arg] = OWN
+        return given
+
+    def _class(self, body: Body, node: ast.Call, value: Value) -> tuple[Summary, Origin]:
+        """Make an object of a class of the project."""
+        made = value._replace(kind=OBJECT)
+        every = [*node.args, *(each.value for each in node.keywords)]
+        origin = holding([body.origins.of(each) for each in every])
+        summaries = []
+        for name in ("__new__", "__init__", "__post_init__"):
+            found = body.values.attribute(made, name)
+            if found is None or found.kind != FUNCTION:
+                continue
+            given = self._given(body, node, found, None)
+            if given is not None:
+                given[body.scopes_of(found.path)[found.scope].first] = origin
+            summaries.append(self._into(body, node, (found.path, found.scope), given)[0])
+        for each in body.values.classes.line(value.path, value.scope):
+            if each is None or (each.kind == OUTSIDE and not self._is_harmless(each.name)):
+                name = body.scopes_of(value.path)[value.scope].name
+                above = each.name if each is not None else "a base that is not known"
+                summaries.append(self._unknown(node, body, f"{name} ({above})")[0])
+                break
+        return merged(summaries), origin
+
+    def _is_harmless(self, name: str) -> bool:
+        word = self.effects.word(name)
+        return word in ("none", "plain", "passes", "changes") or name.endswith(_EXCEPTIONS)
+
+    def special(self, body: Body, node: ast.expr, name: str) -> Summary:
+        """Give what `with x:`, `for _ in x` and `x[k]` run of the project's classes."""
+        value = body.value(node)
+        if value is None or value.kind != OBJECT:
+            if value is not None and value.kind == OUTSIDE_OBJECT and name == "__exit__":
+                return self._entered(body, node, value.name)
+            return EMPTY
+        found = body.values.attribute(value, name)
+        if found is None or found.kind != FUNCTION:
+            return EMPTY
+        summaries = []
+        for each in self.effects.bodies(found.path, found.scope) or ():
+            first = body.scopes_of(each[0])[each[1]].first
+            given = {first: body.origins.of(node)}
+            for one in parameters(self._arguments(each)):
+                given.setdefault(one.arg, OWN)
+            summaries.append(self._into(body, node, each, given)[0])
+        return merged(summaries)
+
+    def _arguments(self, place: Where) -> ast.arguments:
+        function = self.effects.reader.function(*place)
+        if function is None:
+            return ast.arguments([], [], None, [], [], None, [])
+        return function[1].args
+
+    def _entered(self, body: Body, node: ast.expr, name: str) -> Summary:
+        word = self.effects.word(name)
+        if word in ("thread", "changes"):
+            gathered = Gathered()
+            origin = body.origins.of(node)
+            self._use_receiver(gathered, body, node, origin, word, f"with {name}")
+            return gathered.summary(False, OWN)
+        return EMPTY
+
+    # -- libraries -----------------------------------------------------------------
+
+    def _library(
+        self, body: Body, node: ast.Call, name: str, use: f.Use
+    ) -> tuple[Summary, Origin]:
+        name = self.effects.catalog.canonical(name)
+        gathered = Gathered()
+        word = self.effects.word(name) or self._by_entry(name)
+        every = [*node.args, *(each.value for each in node.keywords)]
+        origins = [body.passed(each) for each in every]
+        receiver = self._receiver(body, node)
+        line = node.lineno
+
+        def note(kind: str, up: int = 0) -> None:
+            gathered.add(kind, Item(name, body.path, line, (), up))
+
+        if name == "builtins.next":
+            if len(node.args) < 2:
+                gathered.add("stops", Item(f"next({body.text(node.args[0])})" if node.args else "next", body.path, line))
+            if origins and origins[0].places:
+                self._mark(gathered, body, origins[0], WRITTEN, line)
+            return gathered.summary(False, OWN), origins[0].then("[*]") if origins else OWN
+        if name in ("builtins.setattr", "builtins.delattr") and node.args:
+            attribute = node.args[1] if len(node.args) > 1 else None
+            step = f".{attribute.value}" if isinstance(attribute, ast.Constant) else ".*"
+            for place in origins[0].places:
+                gathered.touch(Touch(place.then((step,)), WRITTEN, body.path, line))
+            return gathered.summary(False, OWN), OWN
+        if name == "builtins.getattr" and len(node.args) > 1:
+            attribute = node.args[1]
+            if isinstance(attribute, ast.Constant):
+                return EMPTY, either([origins[0].then(f".{attribute.value}"), *origins[2:]])
+        if word == "loop":
+            note("loop")
+        elif word == "context":
+            note("contexts")
+        elif word == "context-read":
+            note("context_reads")
+        elif word == "exception":
+            note("exceptions")
+        elif word == "frames":
+            up = self._frames_up(name, node)
+            if up > 0:
+                note("frames", up)
+        elif word == "stop":
+            note("stops")
+        elif word == "process":
+            note("threads")
+        elif word in ("thread", "changes", "driver"):
+            if receiver is None and not self._is_class(name):
+                receiver, origins = (origins[0], origins[1:]) if origins else (OWN, [])
+            if receiver is not None:
+                self._use_receiver(gathered, body, node, receiver, word, name)
+        elif word in ("calls", "calls-key"):
+            self._call_back(gathered, body, node, word)
+        elif word not in ("none", "plain", "passes", "copies"):
+            if not (name.rpartition(".")[2].endswith(_EXCEPTIONS) and name[:1] != "?"):
+                gathered.add("unknown", Item(name.removeprefix("builtins."), body.path, line))
+        for origin in origins:
+            self._mark(gathered, body, origin, ITERATED, line)
+        if receiver is not None and word == "passes":
+            self._mark(gathered, body, receiver, ITERATED, line)
+        return gathered.summary(False, OWN), self._gives(word, name, origins, receiver)
+
+    def _gives(
+        self, word: str | None, name: str, origins: list[Origin], receiver: Origin | None
+    ) -> Origin:
+        if word == "plain":
+            return TEXT
+        if word in ("passes", "calls", "calls-key"):
+            every = [*([receiver] if receiver else []), *origins]
+            if self._is_class(name) or name in ("builtins.sorted", "builtins.list"):
+                return holding([each.then("[*]") for each in every], CONTAINER)
+            passed = either(every)
+            return passed._replace(inside=passed.inside | passed.places)
+        if self._is_class(name):
+            return holding(origins)
+        if word is None:
+            return SOMETHING
+        if word == "copies":
+            return Origin(plain=min((each.plain for each in origins), default=UNKNOWN))
+        return Origin(plain=LIBRARY) if word == "none" else OWN
+
+    def _is_class(self, name: str) -> bool:
+        last = name.rpartition(".")[2]
+        return self.effects.catalog.is_class(name) or last[:1].isupper()
+
+    def _by_entry(self, name: str) -> str | None:
+        """Give what follows from a catalog entry that says nothing of effects."""
+        catalog = self.effects.catalog
+        entry = catalog.entry(name)
+        owner, _, last = name.rpartition(".")
+        of_object = catalog.is_class(owner)
+        if entry is None and owner:
+            entry = catalog.method(owner, last)
+        if entry is None:
+            return None
+        if entry.kind == "loop":
+            return "loop"
+        if of_object and entry.kind in _DRIVERS:
+            return "driver"
+        if of_object and entry.kind in _STATEFUL:
+            return "changes"
+        return "none"
+
+    def _receiver(self, body: Body, node: ast.Call) -> Origin | None:
+        if not isinstance(node.func, ast.Attribute):
+            return None
+        value = body.value(node.func.value)
+        if value is not None and value.kind == OUTSIDE_OBJECT:
+            return body.passed(node.func.value)
+        if value is not None and value.kind == OBJECT:
+            return body.passed(node.func.value)
+        return None
+
+    def _use_receiver(
+        self, gathered: Gathered, body: Body, node: ast.AST, origin: Origin, word: str, name: str
+    ) -> None:
+        line = getattr(node, "lineno", 0)
+        if word == "changes":
+            self._mark(gathered, body, origin, WRITTEN, line)
+            return
+        kind = "drivers" if word == "driver" else "threads"
+        for place in sorted(origin.places, key=Place.shown):
+            held = place.then(("[*]",), place.field)
+            gathered.add(kind, Item(name, body.path, line, (), 0, held))
+
+    def _mark(
+        self, gathered: Gathered, body: Body, origin: Origin, how: int, line: int
+    ) -> None:
+        for place in origin.places:
+            held = place.then(("[*]",), place.field)
+            gathered.touch(Touch(held, how, body.path, line))
+
+    def _frames_up(self, name: str, node: ast.Call) -> int:
+        """Tell how many callers up a call looks; very many where that is not written."""
+        if name == "warnings.warn":
+            for keyword in node.keywords:
+                if keyword.arg == "stacklevel":
+                    value = keyword.value
+                    known = isinstance(value, ast.Constant) and isinstance(value.value, int)
+                    return value.value - 1 if known else 99  # type: ignore[attr-defined, no-any-return]
+            return 0 if len(node.args) < 3 else 99
+        if name == "sys._getframe":
+            if not node.args:
+                return 0
+            value = node.args[0]
+            if isinstance(value, ast.Constant) and isinstance(value.value, int):
+                return value.value
+        return 99
+
+    def _call_back(self, gathered: Gathered, body: Body, node: ast.Call, word: str) -> None:
+        """Follow a function that is handed to a library which calls it at once."""
+        handed = [each.value for each in node.keywords if each.arg in _HANDED]
+        if word == "calls":
+            handed += node.args[:1]
+        for each in handed:
+            if isinstance(each, (ast.Lambda, ast.Constant)):
+                continue  # a lambda is looked through where it stands
+            value = body.value(each)
+            while value is not None and value.kind == PARTIAL:
+                (value,) = value.inner
+            if value is not None and value.kind == OUTSIDE:
+                if (self.effects.word(value.name) or self._by_entry(value.name)) in ("none", "plain", "passes"):
+                    continue
+            if value is not None and value.kind == FUNCTION:
+                target = value.path, value.scope
+                summary = body.placed(self.effects.of(target), node, target, None)
+                for touch in (*summary.reads, *summary.writes):
+                    gathered.touch(touch)
+                for kind in ("loop", "contexts", "exceptions", "stops", "threads", "drivers", "unknown"):
+                    for item in getattr(summary, kind):
+                        gathered.add(kind, item)
+                continue
+            if value is not None and value.kind == CLASS:
+                continue
+            gathered.add("unknown", Item(body.text(each), body.path, node.lineno))
+
+    # -- by the name alone -----------------------------------------------------------
+
+    def _by_name(self, body: Body, node: ast.Call, use: f.Use) -> tuple[Summary, Origin]:
+        """Judge a call of which nothing is known by its name and its receiver."""
+        function = node.func
+        if not isinstance(function, ast.Attribute):
+            return self._unknown(node, body, body.said(node))
+        name = function.attr
+        owner = body.value(function.value)
+        origin = body.origins.of(function.value)
+        plain = origin.plain
+        if owner is not None and owner.kind in _CONTAINERS:
+            plain = max(plain, CONTAINER)
+        gathered = Gathered()
+        if isinstance(function.value, ast.Call) and dotted(function.value.func) == "super":
+            return self._above(body, node, use)
+        if plain == UNKNOWN and name in _OF_THE_LOOP and not self.effects.is_defined(name):
+            what = body.said(node)
+            gathered.add("loop", Item(what, body.path, node.lineno))
+            return gathered.summary(False, OWN), SOMETHING
+        if plain == LIBRARY:
+            self._mark(gathered, body, origin, WRITTEN, node.lineno)
+            return gathered.summary(False, OWN), OWN
+        own = plain != UNKNOWN or not self.effects.is_defined(name)
+        arguments = [body.origins.of(each) for each in node.args]
+        if own and name in (MUTATORS if plain else _ADDERS):
+            self._mark(gathered, body, origin, WRITTEN, node.lineno)
+            given = either([origin.then("[*]"), *arguments[-1:]])
+            return gathered.summary(False, OWN), given
+        if plain == PLAIN or (plain and name in _OF_CONTAINERS | _OF_TEXTS):
+            self._mark(gathered, body, origin, ITERATED, node.lineno)
+            if plain == PLAIN or name in _OF_TEXTS - _OF_CONTAINERS:
+                return gathered.summary(False, OWN), origin._replace(plain=PLAIN)
+            element = either([origin.then("[*]"), *arguments[1:2]])
+            if name == "get":
+                return gathered.summary(False, OWN), element
+            return gathered.summary(False, OWN), holding([origin.then("[*]")], CONTAINER)
+        if own and name in _TELLING:
+            self._mark(gathered, body, origin, ITERATED, node.lineno)
+            if name in ("items", "keys", "values"):
+                return gathered.summary(False, OWN), holding([origin.then("[*]")], CONTAINER)
+            return gathered.summary(False, OWN), TEXT
+        return self._unknown(node, body, body.said(node))
+
+    def _above(self, body: Body, node: ast.Call, use: f.Use) -> tuple[Summary, Origin]:
+        """Judge `super().name()` that no class of the project has."""
+        owner = body.effects.project.enclosing(body.path, body.scope, (f.CLASS,))
+        if owner >= 0:
+            line = body.values.classes.line(body.path, owner)
+            if all(
+                each is not None and (each.kind == CLASS or self._is_harmless(each.name))
+                for each in line
+            ):
+                return EMPTY, OWN
+        return self._unknown(node, body, use.name)
+
+    def _unknown(self, node: ast.Call, body: Body, what: str) -> tuple[Summary, Origin]:
+        item = Item(what, body.path, node.lineno)
+        return Summary(unknown=(item,)), SOMETHING
+
+
+def merged(summaries: list[Summary]) -> Summary:
+    """Give what any of some calls may touch."""
+    if not summaries:
+        return EMPTY
+    if len(summaries) == 1:
+        return summaries[0]
+    gathered = Gathered()
+    for summary in summaries:
+        for touch in (*summary.reads, *summary.writes):
+            gathered.touch(touch)
+        for kind in (
+            "loop", "contexts", "context_reads", "exceptions", "frames", "stops",
+            "threads", "drivers", "unknown",
+        ):  # fmt: skip
+            for item in getattr(summary, kind):
+                gathered.add(kind, item)
+    return gathered.summary(any(each.generator for each in summaries), OWN)

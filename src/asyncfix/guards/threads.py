@@ -1,0 +1,488 @@
+"""T guards: may this call run in a thread, while the loop and its tasks go on?
+
+Asked of a call that will be awaited in an executor. They go by what the call
+touches through all that it calls (`Context.effects`), and by what stands round it.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+
+from asyncfix.codemod import Context
+from asyncfix.guards.locks import is_lock
+from asyncfix.model import Doubt, Level
+from asyncfix.nodes import parameters
+from asyncfix.touches import (
+    ARGUMENT,
+    GLOBAL,
+    ITERATED,
+    LOCAL,
+    Item,
+    Place,
+    Summary,
+    Touch,
+)
+from asyncfix.tree import dotted, walk_function
+
+# Calls that let other tasks go on with what they are given.
+_STARTERS = frozenset(
+    ("create_task", "ensure_future", "gather", "start_soon", "run_in_executor", "submit",
+     "to_thread", "call_soon", "call_later", "add_done_callback", "spawn", "Thread")
+)  # fmt: skip
+_BASES = frozenset(("BaseException", "CancelledError"))
+_ASYNC_LOCKS = frozenset(
+    f"{library}.{kind}"
+    for library in ("asyncio", "anyio", "asyncio.locks")
+    for kind in ("Lock", "Semaphore", "BoundedSemaphore", "Condition", "CapacityLimiter")
+)
+
+
+def _touched(context: Context) -> Summary:
+    """Give what the site's call touches; asked once for each site."""
+    effects, site = context.effects, context.site
+    if effects is None:
+        raise TypeError("no effects are known at this site")
+    use = site.use
+    place = (use.line, use.col, use.end_line, use.end_col)
+    return effects.at((site.path, site.function), *place)
+
+
+def _where(found: Item | Touch) -> str:
+    return f"{found.path}:{found.line}"
+
+
+def _who(context: Context, found: Item | Touch) -> str:
+    """Give the function that does it."""
+    return found.via[-1].name if found.via else context.spelled
+
+
+def _first(found: Iterable[Item]) -> Item | None:
+    """Give what is nearest to the site, and of equals the first."""
+    return min(found, key=lambda each: (len(each.via), each.path, each.line), default=None)
+
+
+def no_thread_of_its_own(context: Context) -> Doubt | None:
+    """thread-affinity: nothing that belongs to one thread, or to the process, is used."""
+    touched = _touched(context)
+    item = _first(touched.threads)
+    if item is not None and item.place is None:
+        return Doubt(
+            "thread-affinity",
+            Level.MANUAL,
+            f"{_who(context, item)} calls {item.what} ({_where(item)}), which is bound to "
+            "its thread or changes the whole process",
+            "keep this call out of the helper, in the main thread",
+        )
+    if item is not None and item.place is not None:
+        return Doubt(
+            "thread-affinity",
+            Level.MANUAL,
+            f"{_said(item.place)} belongs to the thread that made it ({item.what}, "
+            f"{_where(item)})",
+            "move the whole unit, its opening included, into one function",
+        )
+    item = _first(touched.drivers)
+    if item is not None:
+        shown = _said(item.place) if item.place else item.what
+        return Doubt(
+            "thread-affinity",
+            Level.MANUAL,
+            f"{shown} is a connection that other tasks may use meanwhile ({item.what}, "
+            f"{_where(item)})",
+            "use the library's asyncio counterpart, or open it inside the function",
+        )
+    return None
+
+
+def no_event_loop(context: Context) -> Doubt | None:
+    """thread-loop: nothing of asyncio is used, which is not thread-safe."""
+    item = _first(_touched(context).loop)
+    if item is None:
+        return None
+    return Doubt(
+        "thread-loop",
+        Level.MANUAL,
+        f"{_who(context, item)} uses asyncio ({item.what}, {_where(item)}), which is not "
+        "thread-safe",
+        "split it: the part that waits in a thread, the rest in the coroutine",
+    )
+
+
+def no_context_set(context: Context) -> Doubt | None:
+    """thread-context: no context variable is set; a thread has a copy of them."""
+    item = _first(_touched(context).contexts)
+    if item is None:
+        return None
+    return Doubt(
+        "thread-context",
+        Level.MANUAL,
+        f"{_who(context, item)} sets a context variable ({item.what}, {_where(item)}), "
+        "which would be set in the thread's copy only",
+        "set it in the coroutine",
+    )
+
+
+def no_exception_looked_at(context: Context) -> Doubt | None:
+    """thread-exception: nobody looks at the exception being handled, or at frames."""
+    touched = _touched(context)
+    item = _first(touched.exceptions)
+    if item is not None and _handles(context):
+        return Doubt(
+            "thread-exception",
+            Level.MANUAL,
+            f"{_who(context, item)} looks at the exception being handled ({item.what}, "
+            f"{_where(item)}); a thread has none",
+            "pass the exception as an argument",
+        )
+    item = _first(touched.frames)
+    if item is not None:
+        return Doubt(
+            "thread-exception",
+            Level.MANUAL,
+            f"{_who(context, item)} looks at its callers' frames ({item.what}, "
+            f"{_where(item)}); in a thread they are others",
+            "pass what it looks for as an argument",
+        )
+    return None
+
+
+def _handles(context: Context) -> bool:
+    return any(
+        isinstance(above, ast.ExceptHandler) and below in above.body
+        for above, below in context.within()
+    )
+
+
+def no_stop_iteration(context: Context) -> Doubt | None:
+    """thread-stop: no StopIteration can come out, which a Future cannot carry."""
+    item = _first(_touched(context).stops)
+    if item is None:
+        return None
+    return Doubt(
+        "thread-stop",
+        Level.MANUAL,
+        f"{_who(context, item)} may raise StopIteration ({item.what}, {_where(item)}), "
+        "which a Future cannot carry: the await would never return",
+        "use next(it, default)",
+    )
+
+
+def no_generator(context: Context) -> Doubt | None:
+    """thread-generator: the call runs something, and does not only make a generator."""
+    if not _touched(context).generator:
+        return None
+    return Doubt(
+        "thread-generator",
+        Level.MANUAL,
+        f"{context.spelled} is a generator: a thread would only make it, and each step "
+        "would block the loop as before",
+        f"collect it in the thread: a function that returns list({context.spelled}(...))",
+    )
+
+
+def no_state_changed(context: Context) -> Doubt | None:
+    """thread-state: nothing is changed, or gone through, that other tasks may use."""
+    touched = _touched(context)
+    doubts = [
+        doubt for each in touched.writes if (doubt := _written(context, each)) is not None
+    ]
+    doubts += [
+        doubt
+        for each in touched.reads
+        if each.how == ITERATED and (doubt := _gone_through(context, each)) is not None
+    ]
+    doubts.sort(key=lambda doubt: doubt.level is not Level.MANUAL)
+    return doubts[0] if doubts else None
+
+
+def _written(context: Context, touch: Touch) -> Doubt | None:
+    place, who = touch.place, _who(context, touch)
+    if place.root == LOCAL:
+        if not _is_let_out(context, place.name):
+            return None  # nobody else has it while this coroutine waits
+        level = Level.UNSAFE
+    elif place.root == ARGUMENT and place.name == _self(context):
+        level = Level.MANUAL
+    else:
+        level = Level.UNSAFE if place.root == ARGUMENT else Level.MANUAL
+    return Doubt(
+        "thread-state",
+        level,
+        f"{who} changes {_said(place)} ({_where(touch)}), which other tasks use",
+        "return the new value instead, and set it in the coroutine after the await",
+    )
+
+
+def _self(context: Context) -> str:
+    """Give the name of the coroutine's `self`, if it is a method."""
+    scopes = context.facts.scopes
+    scope = scopes[context.site.function]
+    in_class = scope.parent >= 0 and scopes[scope.parent].kind == 1
+    return scope.first if in_class and "staticmethod" not in scope.decorators else ""
+
+
+def _gone_through(context: Context, touch: Touch) -> Doubt | None:
+    """Find who changes in place what the call goes through."""
+    changed = _changes(context, touch.place, inside=True)
+    if changed is None:
+        return None
+    return Doubt(
+        "thread-state",
+        Level.MANUAL,
+        f"{_who(context, touch)} goes through {_said(touch.place)} ({_where(touch)}), "
+        f"which is changed meanwhile at {changed}",
+        "hand a copy over, made in the coroutine",
+    )
+
+
+def _changes(context: Context, place: Place, inside: bool) -> str | None:
+    """Give where somebody changes what a place holds, once it is made."""
+    effects = context.effects
+    if effects is None or place.root in (LOCAL,):
+        return None
+    kinds = effects.kinds
+    found = []
+    if place.field is not None:
+        found = kinds.changed(place.field)
+    elif place.root == GLOBAL and not any(step[0] == "." for step in place.steps):
+        found = kinds.changed_global(place.name)
+    for change in found:
+        if change.inside or not inside:
+            return f"{change.path}:{change.line}"
+    return None
+
+
+def no_argument_shared(context: Context) -> Doubt | None:
+    """thread-arguments: what is read stays as it is while the thread runs."""
+    for touch in _touched(context).reads:
+        changed = _changes(context, touch.place, inside=False)
+        if changed is not None:
+            return Doubt(
+                "thread-arguments",
+                Level.UNSAFE,
+                f"{_who(context, touch)} reads {_said(touch.place)} ({_where(touch)}), "
+                f"which may be changed meanwhile at {changed}",
+                "read it in the coroutine, and pass the value",
+            )
+    for node in _arguments(context.call):
+        if isinstance(node, ast.Name) and _is_let_out(context, node.id):
+            return Doubt(
+                "thread-arguments",
+                Level.UNSAFE,
+                f"{node.id} was handed to another task, which may change it meanwhile",
+                "hand a copy over",
+            )
+    return None
+
+
+def _arguments(call: ast.Call) -> Iterator[ast.expr]:
+    yield from call.args
+    yield from (each.value for each in call.keywords)
+
+
+def _is_let_out(context: Context, name: str) -> bool:
+    """Tell whether what a local name holds may be in other hands, too."""
+    root = name.partition(".")[0]
+    given = {each.arg for each in parameters(context.function.args)}
+    if root in given or not root.isidentifier():
+        return False
+    for node in ast.walk(context.function):
+        if isinstance(node, ast.Call):
+            last = getattr(node.func, "attr", getattr(node.func, "id", ""))
+            if last in _STARTERS and any(_names(each, root) for each in _arguments(node)):
+                if _is_changeable(context, root):
+                    return True
+        elif isinstance(node, (ast.Lambda, ast.FunctionDef, ast.AsyncFunctionDef)):
+            if node is not context.function and _changes_name(node, root):
+                return True
+    return False
+
+
+def _names(node: ast.AST, name: str) -> bool:
+    return any(isinstance(each, ast.Name) and each.id == name for each in ast.walk(node))
+
+
+def _is_changeable(context: Context, name: str) -> bool:
+    """Tell whether a local is ever given a list, a dictionary or the like."""
+    makers = (ast.List, ast.Dict, ast.Set, ast.ListComp, ast.DictComp, ast.SetComp, ast.Call)
+    return any(
+        isinstance(node, (ast.Assign, ast.AnnAssign))
+        and isinstance(node.value, makers)
+        and any(
+            isinstance(each, ast.Name) and each.id == name
+            for each in (node.targets if isinstance(node, ast.Assign) else [node.target])
+        )
+        for node in ast.walk(context.function)
+    )
+
+
+def _changes_name(node: ast.AST, name: str) -> bool:
+    """Tell whether a nested function changes what a name of its owner holds."""
+    for each in ast.walk(node):
+        if isinstance(each, ast.Nonlocal) and name in each.names:
+            return True
+        if isinstance(each, (ast.Attribute, ast.Subscript)):
+            if not isinstance(each.ctx, ast.Load) and _names(each.value, name):
+                return True
+        if isinstance(each, ast.Call) and isinstance(each.func, ast.Attribute):
+            if _names(each.func.value, name):
+                return True
+    return False
+
+
+def no_lock_let_go(context: Context) -> Doubt | None:
+    """thread-lock: no `async with` round the site lets a lock go on a cancel."""
+    for above, below in context.within():
+        if not isinstance(above, ast.AsyncWith) or below not in above.body:
+            continue
+        for item in above.items:
+            if is_lock(item.context_expr) or _is_async_lock(context, item.context_expr):
+                return Doubt(
+                    "thread-lock",
+                    Level.MANUAL,
+                    f"on a cancel, the lock of line {above.lineno} is let go while the "
+                    "thread still runs: another task walks in",
+                    "shield the call, and wait for it before the lock is let go",
+                )
+    return None
+
+
+def _is_async_lock(context: Context, node: ast.expr) -> bool:
+    effects, name = context.effects, dotted(node)
+    if effects is None or name is None:
+        return False
+    value = effects.values.of(context.site.path, context.site.function, name)
+    return value is not None and value.name in _ASYNC_LOCKS
+
+
+def nothing_closed_under_it(context: Context) -> Doubt | None:
+    """thread-cleanup: nothing that the call uses is closed round it on a cancel."""
+    used = _uses(context)
+    for above, below in context.within():
+        if isinstance(above, (ast.With, ast.AsyncWith)) and below in above.body:
+            for item in above.items:
+                held = _held(item)
+                shared = sorted(each for each in held if _overlaps(each, used))
+                if shared:
+                    return _closed(above.lineno, shared[0])
+        elif type(above).__name__ in ("Try", "TryStar"):
+            body = [*getattr(above, "body", []), *getattr(above, "orelse", [])]
+            if below not in body and not isinstance(below, ast.ExceptHandler):
+                continue
+            ends: list[ast.AST] = list(getattr(above, "finalbody", []))
+            if below in body:
+                handlers: list[ast.ExceptHandler] = getattr(above, "handlers", [])
+                ends += [each for each in handlers if _catches_a_cancel(each)]
+            for end in ends:
+                shared = sorted(each for each in _names_in(end) if _overlaps(each, used))
+                if shared:
+                    return _closed(getattr(end, "lineno", 0), shared[0])
+    return None
+
+
+def _closed(line: int, name: str) -> Doubt:
+    return Doubt(
+        "thread-cleanup",
+        Level.MANUAL,
+        f"on a cancel, line {line} closes {name} while the thread still uses it",
+        "move the whole block into one function",
+    )
+
+
+def _held(item: ast.withitem) -> set[str]:
+    """Give the names of what a `with` item gives, and of what it is made of."""
+    held = set()
+    if item.optional_vars is not None:
+        held |= {
+            each.id for each in ast.walk(item.optional_vars) if isinstance(each, ast.Name)
+        }
+    node = item.context_expr
+    while isinstance(node, ast.Call):
+        node = node.func
+        node = node.value if isinstance(node, ast.Attribute) else node
+    if isinstance(node, ast.Attribute):
+        held.add(dotted(node) or "")
+    elif isinstance(node, ast.Name) and not isinstance(item.context_expr, ast.Call):
+        held.add(node.id)
+    return held - {""}
+
+
+def _uses(context: Context) -> set[str]:
+    """Give the dotted names that the call uses, through locals made of others, too."""
+    used = set(_names_in(context.node))
+    for touch in (*_touched(context).reads, *_touched(context).writes):
+        place = touch.place
+        if place.root in (ARGUMENT, LOCAL):
+            steps = [step for step in place.steps if step[0] == "."]
+            used.add("".join([place.name, *steps]))
+    made: dict[str, set[str]] = {}
+    for node in walk_function(context.function):
+        if isinstance(node, (ast.Assign, ast.AnnAssign, ast.NamedExpr)) and node.value:
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            for target in targets:
+                for each in ast.walk(target):
+                    if isinstance(each, ast.Name):
+                        made.setdefault(each.id, set()).update(_names_in(node.value))
+        elif isinstance(node, (ast.For, ast.AsyncFor)):
+            for each in ast.walk(node.target):
+                if isinstance(each, ast.Name):
+                    made.setdefault(each.id, set()).update(_names_in(node.iter))
+    todo = list(used)
+    while todo:
+        fresh = made.get(todo.pop().partition(".")[0], set()) - used
+        used |= fresh
+        todo += fresh
+    return used
+
+
+def _names_in(node: ast.AST) -> Iterator[str]:
+    """Give the dotted names in some code, the longest of each."""
+    todo = [node]
+    while todo:
+        each = todo.pop()
+        name = dotted(each)
+        if name is not None:
+            yield name
+        else:
+            todo.extend(ast.iter_child_nodes(each))
+
+
+def _overlaps(name: str, used: set[str]) -> bool:
+    """Tell whether one name is another, or a part of what it holds; `self` is not."""
+    if name in ("self", "cls"):
+        return False
+    return any(
+        each == name or each.startswith(f"{name}.") or name.startswith(f"{each}.")
+        for each in used
+        if each not in ("self", "cls")
+    )
+
+
+def _catches_a_cancel(handler: ast.ExceptHandler) -> bool:
+    if handler.type is None:
+        return True
+    kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+    return any((dotted(each) or "").rpartition(".")[2] in _BASES for each in kinds)
+
+
+def all_is_known(context: Context) -> Doubt | None:
+    """thread-unknown: every call on the way can be followed, or is known to be harmless."""
+    unknown = _touched(context).unknown
+    item = _first(unknown)
+    if item is None:
+        return None
+    more = len({each.what for each in unknown}) - 1
+    others = f" and {more} more" if more else ""
+    return Doubt(
+        "thread-unknown",
+        Level.UNSAFE,
+        f"{_who(context, item)} calls {item.what}{others} ({_where(item)}), of which "
+        "nothing is known",
+        "if it may run in a thread, say so: [tool.asyncfix.catalog.effects]",
+    )
+
+
+def _said(place: Place) -> str:
+    return place.shown().replace("[*]", "[...]")
+
