@@ -99,7 +99,9 @@ def _gathered(context: Context, call: ast.Call) -> Plan | None:
     if isinstance(given, ast.GeneratorExp) and not text.startswith("("):
         text = f"({text})"
     what = _word(context, given)
-    message = f"{gather} takes awaitables one by one, and gets {what}: it raises TypeError"
+    message = (
+        f"{gather} takes awaitables one by one, and gets {what}: it raises TypeError"
+    )
     by_hand = f"{gather}(*{text})"
     if len(call.args) > 1 or _is_async(given):
         # Which result belongs to what would change, or nothing can be unpacked.

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from asyncfix.offload import runs_elsewhere
     from asyncfix.reach import Chain, Step
     from asyncfix.slices import Slice
+    from asyncfix.touches import Item, Place, Summary, Touch
     from asyncfix.value import Value
 
 __version__ = "0.1.0"
@@ -39,16 +40,20 @@ __all__ = [
     "Context",
     "Doubt",
     "Finding",
+    "Item",
     "Level",
     "Model",
     "Names",
     "Part",
+    "Place",
     "Plan",
     "Problem",
     "Settings",
     "Site",
     "Slice",
     "Step",
+    "Summary",
+    "Touch",
     "Value",
     "__version__",
     "runs_elsewhere",
@@ -76,6 +81,10 @@ _HOMES = {
     "Problem": "model",
     "Settings": "model",
     "Value": "value",
+    "Item": "touches",
+    "Place": "touches",
+    "Summary": "touches",
+    "Touch": "touches",
 }
 
 

@@ -21,8 +21,12 @@ else:
 
 _STRINGS = ("paths", "select", "ignore", "exclude")
 _FLAGS = ("unsafe", "safe-only", "include-generated")
+_OTHERS = (
+    "target-version", "catalog", "severity", "concurrency-limit", "task-style",
+)  # fmt: skip
 _NEWEST = 16
 _SEVERITIES = ("high", "medium", "low")
+_TASK_STYLES = ("gather", "taskgroup")
 
 
 class Configuration(NamedTuple):
@@ -42,6 +46,8 @@ class Configuration(NamedTuple):
     """The person's own facts about libraries, as they stand; checked by `Catalog`."""
     severity: str = "medium"
     """The least severity that is reported."""
+    concurrency_limit: int = 0
+    task_style: str = "gather"
 
 
 def load(root: Path) -> Configuration:
@@ -64,7 +70,7 @@ def load(root: Path) -> Configuration:
     table = tool.get("asyncfix", {}) if isinstance(tool, dict) else {}
     if not isinstance(table, dict):
         raise AsyncfixError(f"{file}: [tool.asyncfix] is not a table")
-    known = (*_STRINGS, *_FLAGS, "target-version", "catalog", "severity")
+    known = (*_STRINGS, *_FLAGS, *_OTHERS)
     for key in table:
         if key not in known:
             raise AsyncfixError(
@@ -83,7 +89,9 @@ def load(root: Path) -> Configuration:
         target=_target(file, table, document),
         line_length=_line_length(tool if isinstance(tool, dict) else {}),
         catalog=_catalog(file, table),
-        severity=_severity(file, table),
+        severity=_choice(file, table, "severity", "medium", _SEVERITIES),
+        concurrency_limit=_limit(file, table),
+        task_style=_choice(file, table, "task-style", "gather", _TASK_STYLES),
     )
 
 
@@ -118,11 +126,22 @@ def _catalog(file: Path, table: Mapping[str, Any]) -> Mapping[str, object]:
     return value
 
 
-def _severity(file: Path, table: Mapping[str, Any]) -> str:
-    value = table.get("severity", "medium")
-    if value not in _SEVERITIES:
-        raise AsyncfixError(f'{file}: severity must be "high", "medium" or "low"')
+def _choice(
+    file: Path, table: Mapping[str, Any], key: str, default: str, of: tuple[str, ...]
+) -> str:
+    value = table.get(key, default)
+    if value not in of:
+        every = [f'"{each}"' for each in of]
+        words = f"{', '.join(every[:-1])} or {every[-1]}"
+        raise AsyncfixError(f"{file}: {key} must be {words}")
     return str(value)
+
+
+def _limit(file: Path, table: Mapping[str, Any]) -> int:
+    value = table.get("concurrency-limit", 0)
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise AsyncfixError(f"{file}: concurrency-limit must be a number, 0 for none")
+    return value
 
 
 def _target(

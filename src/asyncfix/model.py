@@ -109,6 +109,10 @@ class Settings:
     """The table [tool.asyncfix.catalog] as it stands; `Catalog` checks it."""
     severity: str = "medium"
     """The least severity of a blocking call that is reported."""
+    concurrency_limit: int = 0
+    """How many calls that become concurrent may run at once; 0 for any number."""
+    task_style: str = "gather"
+    """What makes calls concurrent: `gather`, or `taskgroup` on Python 3.11 and later."""
 
     def applies(self, level: Level) -> bool:
         """Tell whether a fix of this level is made in this run."""

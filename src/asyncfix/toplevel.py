@@ -10,7 +10,7 @@ from asyncfix.tree import Tree
 
 
 def additions(tree: Tree, statements: Sequence[str]) -> list[Edit]:
-    """Give the edits that add statements of one line each below the imports.
+    """Give the edits that add statements below the imports.
 
     A statement that the module has at its top level already is left out.
     """
@@ -21,7 +21,10 @@ def additions(tree: Tree, statements: Sequence[str]) -> list[Edit]:
     lines = tree.lines
     last = _last_of_head(tree)
     newline = lines.newline(last or 1)
-    body = newline.join(each.encode() for each in missing)
+    # Two empty lines round a definition, as black has it.
+    gap = newline * (2 if any("\n" in each for each in missing) else 0)
+    between = newline + gap
+    body = between.join(each.encode().replace(b"\n", newline) for each in missing)
     if not last:
         first = tree.module.body[0]
         line = min(
@@ -31,7 +34,7 @@ def additions(tree: Tree, statements: Sequence[str]) -> list[Edit]:
         start = lines.span(line, line)[0]
         return [Edit(start, start, body + newline * 3, True)]
     start = lines.span(last, last)[1]
-    text = newline + body + newline
+    text = newline + (newline if gap else b"") + body + newline
     if lines.text[start - 1 : start] not in (b"\n", b"\r"):
         text = newline + text
     if last < len(lines.starts) and lines.line(last + 1).strip():

@@ -91,6 +91,16 @@ class Value(NamedTuple):
         futures = ("asyncio.Future", "asyncio.Task")
         return self.kind == COROUTINE or self.name in futures
 
+    @property
+    def is_function(self) -> bool:
+        """Tell whether the thing is a function of the project."""
+        return self.kind == FUNCTION
+
+    @property
+    def is_code(self) -> bool:
+        """Tell whether the thing is a module, a class or a function."""
+        return self.kind in (MODULE, CLASS, FUNCTION, OUTSIDE)
+
 
 NONE = Value(NOTHING)
 
