@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from asyncfix.codemod import Codemod, Context, Model, Names, Part, Plan, Site
     from asyncfix.guards import GUARDS
+    from asyncfix.guards.ahead import goes_ahead
     from asyncfix.model import (
         NEW_AWAIT,
         NEW_THREAD,
@@ -56,6 +57,7 @@ __all__ = [
     "Touch",
     "Value",
     "__version__",
+    "goes_ahead",
     "runs_elsewhere",
 ]
 
@@ -72,6 +74,7 @@ _HOMES = {
     "GUARDS": "guards",
     "NEW_AWAIT": "model",
     "NEW_THREAD": "model",
+    "goes_ahead": "guards.ahead",
     "runs_elsewhere": "offload",
     "Step": "reach",
     "AsyncfixError": "model",

@@ -111,6 +111,14 @@ def _tests(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--ignore", metavar="NAMES", help="Not these codemods, with commas.")
 @click.option("--exclude", metavar="GLOB", multiple=True, help="Leave these files out.")
 @_severity
+@click.option(
+    "--min-severity",
+    type=click.Choice(_SEVERITIES),
+    help="The least severity that is rewritten (default: as configured, else high).",
+)
+@click.option(
+    "--prefer", metavar="WAYS", help="native, offload or colour first, with commas."
+)
 @click.option("--include-generated", is_flag=True, help="Also files marked generated.")
 @click.option(
     "--target-version",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeVar
@@ -113,6 +114,10 @@ class Plan:
         parts: what the fix replaces, where that is not the site's own call alone.
         key: fixes of one key are one and the same fix, made once; it cures all
             findings that have it. Empty for a fix of its own.
+        stands: where the new await will stand, if not at the site: guards are
+            asked at the first node, A3 at the others as well.
+        moves: the statement that goes to a thread as a whole, if one does.
+        keeps: the target in it that is assigned in the coroutine all the same.
     """
 
     message: str
@@ -123,6 +128,9 @@ class Plan:
     doubts: tuple[Doubt, ...] = ()
     parts: tuple[Part, ...] = ()
     key: str = ""
+    stands: tuple[ast.expr | ast.stmt, ...] = ()
+    moves: ast.stmt | None = None
+    keeps: ast.expr | None = None
 
 
 class Model:
@@ -143,15 +151,26 @@ class Model:
         self.catalog = catalog
         self.settings = settings
         self.reader = Reader(project, source)
-        self._pinned: dict[str, Tree] = {}
+        self._held: dict[str, Tree] = {}
+        self._kept: set[str] = set()
 
     def tree(self, path: str) -> Tree:
-        """Give a file's tree; raises LookupError if the file is not what it was."""
-        return self._pinned.get(path) or self.reader.tree(path)
+        """Give a file's tree, the same until it is released.
 
-    def pin(self, context: Context) -> None:
-        """Keep the tree of a context: fixes hold nodes of it."""
-        self._pinned[context.site.path] = context.tree
+        Raises LookupError if the file is not what it was.
+        """
+        tree = self._held.get(path)
+        if tree is None:
+            tree = self._held[path] = self.reader.tree(path)
+        return tree
+
+    def release(self) -> None:
+        """Let go of the trees of which no fix holds a node."""
+        self._held = {path: self._held[path] for path in self._kept}
+
+    def keep(self, path: str) -> None:
+        """Keep a file's tree: a fix holds nodes of it."""
+        self._kept.add(path)
 
     @cached_property
     def reach(self) -> Reach:
@@ -195,7 +214,7 @@ class Context:
         self.facts: Facts = project.files[site.path]
         use = site.use
         start, end = (use.line, use.col), (use.end_line, use.end_col)
-        self.node: ast.expr
+        self.node: ast.expr | ast.stmt
         if site.kind != "value":
             self.node = tree.find(ast.Call, start, end)
         else:
@@ -205,6 +224,23 @@ class Context:
         """The modules that the new code names; guard N3 asks for each."""
         self.framework = "asyncio"
         """The library whose event loop runs this code; guard E1 sets it."""
+        self.ahead = False
+        """The new await stands in a statement of its own, before the site's."""
+        self.moved: ast.stmt | None = None
+        """The statement that goes to a thread as a whole, where not just the call does."""
+        self.kept: ast.expr | None = None
+        """The target in it that is assigned in the coroutine all the same."""
+
+    @property
+    def effects(self) -> Effects:
+        """Give what functions touch, worked out where somebody asks."""
+        return self.model.effects
+
+    def at(self, node: ast.expr | ast.stmt) -> Context:
+        """Give the same context for another node of the same coroutine."""
+        there = copy(self)
+        there.node = node
+        return there
 
     def _coroutine(self) -> ast.AsyncFunctionDef:
         node: ast.AST = self.node
@@ -213,11 +249,6 @@ class Context:
                 return above
             node = above
         raise LookupError(f"no coroutine round line {getattr(node, 'lineno', 0)}")
-
-    @property
-    def effects(self) -> Effects:
-        """Give what functions touch; only some codemods need it."""
-        return self.model.effects
 
     @property
     def call(self) -> ast.Call:

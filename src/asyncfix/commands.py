@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -57,7 +57,23 @@ def settings(paths: tuple[Path, ...], options: dict[str, Any]) -> Settings:
         severity=options.get("severity") or found.severity,
         concurrency_limit=_given(options, "concurrency_limit", found.concurrency_limit),
         task_style=found.task_style,
+        min_severity=_least(options, found),
+        offload=found.offload,
+        executor=found.executor,
+        offload_drivers=found.offload_drivers,
+        prefer=config.preferred(
+            (*_names(options.get("prefer")), *found.prefer), "--prefer"
+        ),
     )
+
+
+def _least(options: Mapping[str, Any], found: config.Configuration) -> str:
+    """Give the least severity that is rewritten.
+
+    Who selects codemods by name wants what they report: medium counts, too.
+    """
+    selected = "medium" if options.get("select") else "high"
+    return options.get("min_severity") or found.min_severity or selected
 
 
 def _configured_root(paths: tuple[Path, ...], root: Path) -> Path:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,13 +20,13 @@ else:
     import tomli as tomllib
 
 _STRINGS = ("paths", "select", "ignore", "exclude")
-_FLAGS = ("unsafe", "safe-only", "include-generated")
-_OTHERS = (
-    "target-version", "catalog", "severity", "concurrency-limit", "task-style",
-)  # fmt: skip
+_FLAGS = ("unsafe", "safe-only", "include-generated", "offload-drivers")
 _NEWEST = 16
-_SEVERITIES = ("high", "medium", "low")
+SEVERITIES = ("high", "medium", "low")
+WAYS = ("native", "offload", "colour")
+_OFFLOAD = ("auto", "run_in_executor", "to_thread")
 _TASK_STYLES = ("gather", "taskgroup")
+_WORDS = ("severity", "min-severity", "offload", "task-style")
 
 
 class Configuration(NamedTuple):
@@ -46,6 +46,12 @@ class Configuration(NamedTuple):
     """The person's own facts about libraries, as they stand; checked by `Catalog`."""
     severity: str = "medium"
     """The least severity that is reported."""
+    min_severity: str = ""
+    """The least severity that is rewritten; empty where nothing is said of it."""
+    offload: str = "auto"
+    executor: str = ""
+    offload_drivers: bool = False
+    prefer: tuple[str, ...] = WAYS
     concurrency_limit: int = 0
     task_style: str = "gather"
 
@@ -70,7 +76,10 @@ def load(root: Path) -> Configuration:
     table = tool.get("asyncfix", {}) if isinstance(tool, dict) else {}
     if not isinstance(table, dict):
         raise AsyncfixError(f"{file}: [tool.asyncfix] is not a table")
-    known = (*_STRINGS, *_FLAGS, *_OTHERS)
+    known = (
+        *_STRINGS, *_FLAGS, *_WORDS, "target-version", "catalog", "executor", "prefer",
+        "concurrency-limit",
+    )  # fmt: skip
     for key in table:
         if key not in known:
             raise AsyncfixError(
@@ -89,9 +98,14 @@ def load(root: Path) -> Configuration:
         target=_target(file, table, document),
         line_length=_line_length(tool if isinstance(tool, dict) else {}),
         catalog=_catalog(file, table),
-        severity=_choice(file, table, "severity", "medium", _SEVERITIES),
+        severity=_word(file, table, "severity", "medium", SEVERITIES),
+        min_severity=_word(file, table, "min-severity", "", SEVERITIES),
+        offload=_word(file, table, "offload", "auto", _OFFLOAD),
+        executor=_executor(file, table),
+        offload_drivers=flags["offload-drivers"],
+        prefer=_prefer(file, table),
         concurrency_limit=_limit(file, table),
-        task_style=_choice(file, table, "task-style", "gather", _TASK_STYLES),
+        task_style=_word(file, table, "task-style", "gather", _TASK_STYLES),
     )
 
 
@@ -126,15 +140,43 @@ def _catalog(file: Path, table: Mapping[str, Any]) -> Mapping[str, object]:
     return value
 
 
-def _choice(
-    file: Path, table: Mapping[str, Any], key: str, default: str, of: tuple[str, ...]
+def _word(
+    file: Path, table: Mapping[str, Any], key: str, default: str, words: Sequence[str]
 ) -> str:
+    """Give a key's value, which is one of a few words."""
     value = table.get(key, default)
-    if value not in of:
-        every = [f'"{each}"' for each in of]
-        words = f"{', '.join(every[:-1])} or {every[-1]}"
-        raise AsyncfixError(f"{file}: {key} must be {words}")
+    if value != default and value not in words:
+        said = ", ".join(f'"{word}"' for word in words[:-1])
+        raise AsyncfixError(f'{file}: {key} must be {said} or "{words[-1]}"')
     return str(value)
+
+
+def _executor(file: Path, table: Mapping[str, Any]) -> str:
+    """Give the executor's place, `package.module:name`."""
+    value = table.get("executor", "")
+    if not isinstance(value, str) or (
+        value and not re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*", value)
+    ):
+        raise AsyncfixError(
+            f'{file}: executor must be a place like "app.pools:io_pool"'
+        )
+    return value
+
+
+def _prefer(file: Path, table: Mapping[str, Any]) -> tuple[str, ...]:
+    """Give the ways in their order; those that are not named follow."""
+    value = table.get("prefer", [])
+    return preferred([value] if isinstance(value, str) else value, f"{file}: prefer")
+
+
+def preferred(named: object, where: str) -> tuple[str, ...]:
+    """Give all ways to mend a call, the named ones first.
+
+    Raises AsyncfixError, which names `where`, for what is no way.
+    """
+    if not isinstance(named, (list, tuple)) or any(each not in WAYS for each in named):
+        raise AsyncfixError(f"{where}: the ways are {', '.join(WAYS)}")
+    return tuple(dict.fromkeys((*named, *WAYS)))
 
 
 def _limit(file: Path, table: Mapping[str, Any]) -> int:

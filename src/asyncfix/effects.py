@@ -9,6 +9,8 @@ which is read alone, once.
 
 from __future__ import annotations
 
+import ast
+
 from asyncfix import facts as f
 from asyncfix.catalog import Catalog
 from asyncfix.effects_body import Body
@@ -75,7 +77,9 @@ class Effects:
         if len(self._open) >= _DEEPEST:
             self._lowest = -1
             scope = self.project.files[place[0]].scopes[place[1]]
-            return Summary(unknown=(Item("calls deeper than this", place[0], scope.line),))
+            return Summary(
+                unknown=(Item("calls deeper than this", place[0], scope.line),)
+            )
         outside, self._lowest = self._lowest, _NOWHERE
         here = self._open[place] = len(self._open)
         found = self._read(place)
@@ -98,7 +102,9 @@ class Effects:
         function = self.reader.function(*place)
         if function is None:
             scope = self.project.files[place[0]].scopes[place[1]]
-            return Summary(unknown=(Item(scope.name or "a lambda", place[0], scope.line),))
+            return Summary(
+                unknown=(Item(scope.name or "a lambda", place[0], scope.line),)
+            )
         return Body(self, place, function[1]).summary()
 
     def at(
@@ -109,16 +115,32 @@ class Effects:
         What the function made itself and hands over is named, too, as LOCAL. The
         position is that of the facts. Raises LookupError where no call is there.
         """
+        body = self._body(place)
+        return body.call(body.find(line, col, end_line, end_col))[0]
+
+    def within(
+        self, place: Where, statement: ast.stmt, without: ast.expr | None = None
+    ) -> Summary:
+        """Give what one statement of a function touches, as `at` does for a call.
+
+        An expression in it, `without`, is left out. Raises LookupError where no
+        statement stands at its position.
+        """
+        place_of = statement.lineno, statement.col_offset
+        left_out = (without.lineno, without.col_offset) if without else None
+        return self._body(place).statement(place_of, left_out)
+
+    def _body(self, place: Where) -> Body:
         body = self._bodies.get(place)
         if body is None:
             function = self.reader.function(*place)
             if function is None:
-                raise LookupError(f"no function at line {line}")
+                raise LookupError(f"{place[0]} has no such function")
             if len(self._bodies) >= _MOST_BODIES:
                 del self._bodies[next(iter(self._bodies))]
             body = Body(self, place, function[1], first=True)
             self._bodies[place] = body
-        return body.call(body.find(line, col, end_line, end_col))[0]
+        return body
 
     def shown(self, place: Where) -> str:
         """Give a function's name as people say it: `Repo.load`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from asyncfix import facts as f
@@ -153,7 +154,10 @@ class Body:
         if owner > 0 and self.scopes[owner].kind != f.MODULE:
             return Origin(frozenset((Place(OUTER, f"{owner}:{name}"),)))
         full = self._global(name, found)
-        return Origin(frozenset((Place(GLOBAL, full),)), plain=self.effects.kinds.plain_global(full))
+        return Origin(
+            frozenset((Place(GLOBAL, full),)),
+            plain=self.effects.kinds.plain_global(full),
+        )
 
     def _global(self, name: str, found: list[f.Binding]) -> str:
         """Give file and name of a module's variable, where it was first made."""
@@ -185,10 +189,18 @@ class Body:
             full = f"{owner.path}:{node.attr}"
             if found and found[0].kind == f.FROM:
                 full = f"{owner.path}:{node.attr}"
-            return Origin(frozenset((Place(GLOBAL, full),)), plain=self.effects.kinds.plain_global(full))
+            return Origin(
+                frozenset((Place(GLOBAL, full),)),
+                plain=self.effects.kinds.plain_global(full),
+            )
         if owner.kind == CLASS:
             name = self.scopes_of(owner.path)[owner.scope].name
-            place = Place(GLOBAL, f"{owner.path}:{name}", (f".{node.attr}",), (owner.path, owner.scope, node.attr))
+            place = Place(
+                GLOBAL,
+                f"{owner.path}:{name}",
+                (f".{node.attr}",),
+                (owner.path, owner.scope, node.attr),
+            )
             return Origin(frozenset((place,)))
         if owner.kind == OUTSIDE:
             full = f"{owner.name}.{node.attr}"
@@ -201,7 +213,8 @@ class Body:
             made = self.effects.property(owner, node.attr)
             if made:
                 return either(
-                    self.returned(self.effects.of(each), each, {}, node.value) for each in made
+                    self.returned(self.effects.of(each), each, {}, node.value)
+                    for each in made
                 )
             field = self.field(node)
             if field is not None:
@@ -274,7 +287,9 @@ class Body:
             owner, _, name = place.name.partition(":")
             if (self.path, self.scope) == (target[0], int(owner)):
                 origin = self.origins.names.get(name, SOMETHING)
-                return list(handed(Place(0, name, place.steps, place.field), {name: origin}))
+                return list(
+                    handed(Place(0, name, place.steps, place.field), {name: origin})
+                )
             return [place]
         return list(handed(place, given))
 
@@ -283,21 +298,46 @@ class Body:
     def summary(self) -> Summary:
         """Give all that the function touches."""
         scope = self.scopes[self.scope]
-        todo: list[tuple[ast.AST, _Around]] = [
-            (each, _Around()) for each in self.function.body
-        ]
-        returned: list[Origin] = []
-        while todo:
-            node, around = todo.pop()
-            self._node(node, around)
-            if isinstance(node, ast.Return) and node.value is not None:
-                returned.append(self.origins.of(node.value))
-            elif isinstance(node, (ast.Yield, ast.YieldFrom)) and node.value:
-                returned.append(self.origins.of(node.value))
-            todo.extend(_children(node, around))
+        returned = self._look(self.function.body)
         return self.gathered.summary(
             scope.yields and not scope.is_async, either(returned)
         )
+
+    def statement(
+        self, place: tuple[int, int], without: tuple[int, int] | None
+    ) -> Summary:
+        """Give what one statement of the function touches, `without` a target in it.
+
+        Raises LookupError where none begins at the place.
+        """
+        for node in nodes(self.function):
+            if isinstance(node, ast.stmt) and (node.lineno, node.col_offset) == place:
+                self.gathered = Gathered()
+                self._look([node], without)
+                return self.gathered.summary(False, TEXT)
+        raise LookupError(f"no statement at line {place[0]}")
+
+    def _look(
+        self, body: Sequence[ast.AST], without: tuple[int, int] | None = None
+    ) -> list[Origin]:
+        """Note what some code touches; gives where what it returns comes from."""
+        todo: list[tuple[ast.AST, _Around]] = [(each, _Around()) for each in body]
+        returned: list[Origin] = []
+        while todo:
+            node, around = todo.pop()
+            if without and isinstance(getattr(node, "ctx", None), ast.Store):
+                if (
+                    getattr(node, "lineno", 0),
+                    getattr(node, "col_offset", 0),
+                ) == without:
+                    continue
+            self._node(node, around)
+            if (isinstance(node, ast.Return) and node.value is not None) or (
+                isinstance(node, (ast.Yield, ast.YieldFrom)) and node.value
+            ):
+                returned.append(self.origins.of(node.value))
+            todo.extend(_children(node, around))
+        return returned
 
     def _node(self, node: ast.AST, around: _Around) -> None:
         if isinstance(node, ast.Call):
@@ -323,7 +363,9 @@ class Body:
                     self._iterated(each, around)
         elif isinstance(node, ast.withitem):
             for name in _ENTERED if not self.effects.awaits else _ENTERED_ASYNC:
-                self.take(self.effects.calls.special(self, node.context_expr, name), around)
+                self.take(
+                    self.effects.calls.special(self, node.context_expr, name), around
+                )
         elif isinstance(node, ast.Raise):
             self._raised(node, around)
         elif isinstance(node, ast.Import) or isinstance(node, ast.ImportFrom):
@@ -335,13 +377,17 @@ class Body:
             if owner is not None and owner.kind == OBJECT:
                 for each in self.effects.property(owner, node.attr):
                     summary = self.effects.of(each)
-                    self.take(self.placed(summary, node, each, {}, node.value), _Around())
+                    self.take(
+                        self.placed(summary, node, each, {}, node.value), _Around()
+                    )
             elif owner is not None and owner.kind == OUTSIDE_OBJECT:
                 if self.effects.word(owner.name) == "thread":
                     what = f"{owner.name}.{node.attr}"
                     self.used("threads", what, self.origins.of(node.value), node)
         if isinstance(node, ast.Subscript) and self.origins.of(node.value).plain == 0:
-            self.take(self.effects.calls.special(self, node.value, "__getitem__"), _Around())
+            self.take(
+                self.effects.calls.special(self, node.value, "__getitem__"), _Around()
+            )
         self._touched(self.origins.of(node), READ, node)
 
     def _write(self, node: ast.expr) -> None:
@@ -356,7 +402,11 @@ class Body:
                 known = self.property(node)
                 full = owner.name or self.scopes_of(owner.path)[owner.scope].name
                 place = Place(GLOBAL, f"{owner.path}:{full}", (f".{node.attr}",))
-                self._touched(known if known and known.places else Origin(frozenset((place,))), WRITTEN, node)
+                self._touched(
+                    known if known and known.places else Origin(frozenset((place,))),
+                    WRITTEN,
+                    node,
+                )
                 return
             if owner is not None and owner.kind == OUTSIDE:
                 place = Place(GLOBAL, f":{owner.name}", (f".{node.attr}",))
@@ -365,8 +415,14 @@ class Body:
             step, field = f".{node.attr}", self.field(node)
         else:
             step, field = key(node), None
-            if isinstance(node.ctx, ast.Store) and self.origins.of(node.value).plain == 0:
-                self.take(self.effects.calls.special(self, node.value, "__setitem__"), _Around())
+            if (
+                isinstance(node.ctx, ast.Store)
+                and self.origins.of(node.value).plain == 0
+            ):
+                self.take(
+                    self.effects.calls.special(self, node.value, "__setitem__"),
+                    _Around(),
+                )
             if self.effects.is_environment(self.value(node.value)):
                 self.note("threads", "os.environ", node)
         origin = self.origins.of(node.value)
@@ -380,7 +436,9 @@ class Body:
             return
         first = self.origins.parameters.get(target.id)
         value = self.origins.of(node.value)
-        if isinstance(node.value, _ALWAYS_TEXT) or (value.plain == 2 and not value.places):
+        if isinstance(node.value, _ALWAYS_TEXT) or (
+            value.plain == 2 and not value.places
+        ):
             return
         if first is None or is_text(_annotation(self.function, target.id)):
             return
@@ -426,7 +484,15 @@ class Body:
         """Note what a call does, but for what this function keeps to itself."""
         for touch in (*summary.reads, *summary.writes):
             self.gathered.touch(touch)
-        for kind in ("loop", "contexts", "context_reads", "threads", "drivers", "unknown", "frames"):
+        for kind in (
+            "loop",
+            "contexts",
+            "context_reads",
+            "threads",
+            "drivers",
+            "unknown",
+            "frames",
+        ):
             for item in getattr(summary, kind):
                 self.gathered.add(kind, item)
         if not around.handles:
@@ -454,7 +520,16 @@ class Body:
             for place in self.here(touch.place, target, given):
                 if touch.how != READ or place.steps or place.root in (GLOBAL, OUTER):
                     gathered.touch(touch._replace(place=place, via=(step, *touch.via)))
-        for kind in ("loop", "contexts", "context_reads", "exceptions", "stops", "threads", "drivers", "unknown"):
+        for kind in (
+            "loop",
+            "contexts",
+            "context_reads",
+            "exceptions",
+            "stops",
+            "threads",
+            "drivers",
+            "unknown",
+        ):
             for item in getattr(summary, kind):
                 further = item._replace(via=(step, *item.via))
                 if item.place is None:
@@ -464,7 +539,9 @@ class Body:
                     gathered.add(kind, further._replace(place=place))
         for item in summary.frames:
             if item.up > 1:
-                gathered.add("frames", item._replace(via=(step, *item.via), up=item.up - 1))
+                gathered.add(
+                    "frames", item._replace(via=(step, *item.via), up=item.up - 1)
+                )
         return gathered.summary(summary.generator, TEXT)
 
 
@@ -499,7 +576,11 @@ def _children(node: ast.AST, around: _Around) -> list[tuple[ast.AST, _Around]]:
         if any(_catches_stop(each.type) for each in handlers):
             inner = around._replace(stops=True)
         found = [(each, inner) for each in getattr(node, "body", [])]
-        rest = [*handlers, *getattr(node, "orelse", []), *getattr(node, "finalbody", [])]
+        rest = [
+            *handlers,
+            *getattr(node, "orelse", []),
+            *getattr(node, "finalbody", []),
+        ]
         return [*found, *((each, around) for each in rest)]
     if isinstance(node, (ast.AnnAssign, ast.arg)):
         parts = [getattr(node, "target", None), getattr(node, "value", None)]

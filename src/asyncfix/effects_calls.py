@@ -12,8 +12,8 @@ from asyncfix.touches import (
     CONTAINER,
     EMPTY,
     ITERATED,
-    OWN,
     LIBRARY,
+    OWN,
     PLAIN,
     SOMETHING,
     TEXT,
@@ -60,8 +60,23 @@ _TELLING = frozenset(
      "is_integer", "replace", "format", "bit_length")
 )  # fmt: skip
 _ADDERS = frozenset(
-    ("append", "appendleft", "extend", "popitem", "popleft", "setdefault", "add",
-     "update", "discard", "insert", "remove", "pop", "clear", "sort", "reverse")
+    (
+        "append",
+        "appendleft",
+        "extend",
+        "popitem",
+        "popleft",
+        "setdefault",
+        "add",
+        "update",
+        "discard",
+        "insert",
+        "remove",
+        "pop",
+        "clear",
+        "sort",
+        "reverse",
+    )
 )
 # Methods of loops, futures and tasks; nothing else has them by these names.
 _OF_THE_LOOP = frozenset(
@@ -138,7 +153,9 @@ class Calls:
         if made == "elsewhere":
             return EMPTY, SOMETHING
         if made not in _FOLLOWED:
-            return self._unknown(node, body, f"{use.name} (@{', @'.join(scope.decorators)})")
+            return self._unknown(
+                node, body, f"{use.name} (@{', @'.join(scope.decorators)})"
+            )
         bodies = self._bodies(body, node, value)
         if not bodies:
             return self._unknown(node, body, use.name)
@@ -152,7 +169,9 @@ class Calls:
             origins.append(origin)
         return merged(summaries), either(origins)
 
-    def _bodies(self, body: Body, node: ast.Call, value: Value) -> tuple[Where, ...] | None:
+    def _bodies(
+        self, body: Body, node: ast.Call, value: Value
+    ) -> tuple[Where, ...] | None:
         """Give the functions that a call may run: that of the class, or a subclass."""
         here = value.path, value.scope
         if not isinstance(node.func, ast.Attribute):
@@ -193,7 +212,10 @@ class Calls:
             if not unbound:
                 origin = OWN
                 if receiver is not None and not whole:
-                    superior = isinstance(receiver, ast.Call) and dotted(receiver.func) == "super"
+                    superior = (
+                        isinstance(receiver, ast.Call)
+                        and dotted(receiver.func) == "super"
+                    )
                     origin = body.me() if superior else body.passed(receiver)
                 elif whole:
                     name = Place(1, f"{target.path}:{owner.name}")
@@ -233,7 +255,9 @@ class Calls:
                 given[each.arg] = OWN
         return given
 
-    def _class(self, body: Body, node: ast.Call, value: Value) -> tuple[Summary, Origin]:
+    def _class(
+        self, body: Body, node: ast.Call, value: Value
+    ) -> tuple[Summary, Origin]:
         """Make an object of a class of the project."""
         made = value._replace(kind=OBJECT)
         every = [*node.args, *(each.value for each in node.keywords)]
@@ -246,9 +270,13 @@ class Calls:
             given = self._given(body, node, found, None)
             if given is not None:
                 given[body.scopes_of(found.path)[found.scope].first] = origin
-            summaries.append(self._into(body, node, (found.path, found.scope), given)[0])
+            summaries.append(
+                self._into(body, node, (found.path, found.scope), given)[0]
+            )
         for each in body.values.classes.line(value.path, value.scope):
-            if each is None or (each.kind == OUTSIDE and not self._is_harmless(each.name)):
+            if each is None or (
+                each.kind == OUTSIDE and not self._is_harmless(each.name)
+            ):
                 name = body.scopes_of(value.path)[value.scope].name
                 above = each.name if each is not None else "a base that is not known"
                 summaries.append(self._unknown(node, body, f"{name} ({above})")[0])
@@ -257,13 +285,19 @@ class Calls:
 
     def _is_harmless(self, name: str) -> bool:
         word = self.effects.word(name)
-        return word in ("none", "plain", "passes", "changes") or name.endswith(_EXCEPTIONS)
+        return word in ("none", "plain", "passes", "changes") or name.endswith(
+            _EXCEPTIONS
+        )
 
     def special(self, body: Body, node: ast.expr, name: str) -> Summary:
         """Give what `with x:`, `for _ in x` and `x[k]` run of the project's classes."""
         value = body.value(node)
         if value is None or value.kind != OBJECT:
-            if value is not None and value.kind == OUTSIDE_OBJECT and name == "__exit__":
+            if (
+                value is not None
+                and value.kind == OUTSIDE_OBJECT
+                and name == "__exit__"
+            ):
                 return self._entered(body, node, value.name)
             return EMPTY
         found = body.values.attribute(value, name)
@@ -311,20 +345,33 @@ class Calls:
 
         if name == "builtins.next":
             if len(node.args) < 2:
-                gathered.add("stops", Item(f"next({body.text(node.args[0])})" if node.args else "next", body.path, line))
+                gathered.add(
+                    "stops",
+                    Item(
+                        f"next({body.text(node.args[0])})" if node.args else "next",
+                        body.path,
+                        line,
+                    ),
+                )
             if origins and origins[0].places:
                 self._mark(gathered, body, origins[0], WRITTEN, line)
-            return gathered.summary(False, OWN), origins[0].then("[*]") if origins else OWN
+            return gathered.summary(False, OWN), (
+                origins[0].then("[*]") if origins else OWN
+            )
         if name in ("builtins.setattr", "builtins.delattr") and node.args:
             attribute = node.args[1] if len(node.args) > 1 else None
-            step = f".{attribute.value}" if isinstance(attribute, ast.Constant) else ".*"
+            step = (
+                f".{attribute.value}" if isinstance(attribute, ast.Constant) else ".*"
+            )
             for place in origins[0].places:
                 gathered.touch(Touch(place.then((step,)), WRITTEN, body.path, line))
             return gathered.summary(False, OWN), OWN
         if name == "builtins.getattr" and len(node.args) > 1:
             attribute = node.args[1]
             if isinstance(attribute, ast.Constant):
-                return EMPTY, either([origins[0].then(f".{attribute.value}"), *origins[2:]])
+                return EMPTY, either(
+                    [origins[0].then(f".{attribute.value}"), *origins[2:]]
+                )
         if word == "loop":
             note("loop")
         elif word == "context":
@@ -350,7 +397,9 @@ class Calls:
             self._call_back(gathered, body, node, word)
         elif word not in ("none", "plain", "passes", "copies"):
             if not (name.rpartition(".")[2].endswith(_EXCEPTIONS) and name[:1] != "?"):
-                gathered.add("unknown", Item(name.removeprefix("builtins."), body.path, line))
+                gathered.add(
+                    "unknown", Item(name.removeprefix("builtins."), body.path, line)
+                )
         for origin in origins:
             self._mark(gathered, body, origin, ITERATED, line)
         if receiver is not None and word == "passes":
@@ -358,7 +407,11 @@ class Calls:
         return gathered.summary(False, OWN), self._gives(word, name, origins, receiver)
 
     def _gives(
-        self, word: str | None, name: str, origins: list[Origin], receiver: Origin | None
+        self,
+        word: str | None,
+        name: str,
+        origins: list[Origin],
+        receiver: Origin | None,
     ) -> Origin:
         if word == "plain":
             return TEXT
@@ -409,7 +462,13 @@ class Calls:
         return None
 
     def _use_receiver(
-        self, gathered: Gathered, body: Body, node: ast.AST, origin: Origin, word: str, name: str
+        self,
+        gathered: Gathered,
+        body: Body,
+        node: ast.AST,
+        origin: Origin,
+        word: str,
+        name: str,
     ) -> None:
         line = getattr(node, "lineno", 0)
         if word == "changes":
@@ -433,7 +492,9 @@ class Calls:
             for keyword in node.keywords:
                 if keyword.arg == "stacklevel":
                     value = keyword.value
-                    known = isinstance(value, ast.Constant) and isinstance(value.value, int)
+                    known = isinstance(value, ast.Constant) and isinstance(
+                        value.value, int
+                    )
                     return value.value - 1 if known else 99  # type: ignore[attr-defined, no-any-return]
             return 0 if len(node.args) < 3 else 99
         if name == "sys._getframe":
@@ -444,7 +505,9 @@ class Calls:
                 return value.value
         return 99
 
-    def _call_back(self, gathered: Gathered, body: Body, node: ast.Call, word: str) -> None:
+    def _call_back(
+        self, gathered: Gathered, body: Body, node: ast.Call, word: str
+    ) -> None:
         """Follow a function that is handed to a library which calls it at once."""
         handed = [each.value for each in node.keywords if each.arg in _HANDED]
         if word == "calls":
@@ -456,14 +519,26 @@ class Calls:
             while value is not None and value.kind == PARTIAL:
                 (value,) = value.inner
             if value is not None and value.kind == OUTSIDE:
-                if (self.effects.word(value.name) or self._by_entry(value.name)) in ("none", "plain", "passes"):
+                if (self.effects.word(value.name) or self._by_entry(value.name)) in (
+                    "none",
+                    "plain",
+                    "passes",
+                ):
                     continue
             if value is not None and value.kind == FUNCTION:
                 target = value.path, value.scope
                 summary = body.placed(self.effects.of(target), node, target, None)
                 for touch in (*summary.reads, *summary.writes):
                     gathered.touch(touch)
-                for kind in ("loop", "contexts", "exceptions", "stops", "threads", "drivers", "unknown"):
+                for kind in (
+                    "loop",
+                    "contexts",
+                    "exceptions",
+                    "stops",
+                    "threads",
+                    "drivers",
+                    "unknown",
+                ):
                     for item in getattr(summary, kind):
                         gathered.add(kind, item)
                 continue
@@ -473,7 +548,9 @@ class Calls:
 
     # -- by the name alone -----------------------------------------------------------
 
-    def _by_name(self, body: Body, node: ast.Call, use: f.Use) -> tuple[Summary, Origin]:
+    def _by_name(
+        self, body: Body, node: ast.Call, use: f.Use
+    ) -> tuple[Summary, Origin]:
         """Judge a call of which nothing is known by its name and its receiver."""
         function = node.func
         if not isinstance(function, ast.Attribute):
@@ -485,9 +562,16 @@ class Calls:
         if owner is not None and owner.kind in _CONTAINERS:
             plain = max(plain, CONTAINER)
         gathered = Gathered()
-        if isinstance(function.value, ast.Call) and dotted(function.value.func) == "super":
+        if (
+            isinstance(function.value, ast.Call)
+            and dotted(function.value.func) == "super"
+        ):
             return self._above(body, node, use)
-        if plain == UNKNOWN and name in _OF_THE_LOOP and not self.effects.is_defined(name):
+        if (
+            plain == UNKNOWN
+            and name in _OF_THE_LOOP
+            and not self.effects.is_defined(name)
+        ):
             what = body.said(node)
             gathered.add("loop", Item(what, body.path, node.lineno))
             return gathered.summary(False, OWN), SOMETHING
@@ -507,11 +591,15 @@ class Calls:
             element = either([origin.then("[*]"), *arguments[1:2]])
             if name == "get":
                 return gathered.summary(False, OWN), element
-            return gathered.summary(False, OWN), holding([origin.then("[*]")], CONTAINER)
+            return gathered.summary(False, OWN), holding(
+                [origin.then("[*]")], CONTAINER
+            )
         if own and name in _TELLING:
             self._mark(gathered, body, origin, ITERATED, node.lineno)
             if name in ("items", "keys", "values"):
-                return gathered.summary(False, OWN), holding([origin.then("[*]")], CONTAINER)
+                return gathered.summary(False, OWN), holding(
+                    [origin.then("[*]")], CONTAINER
+                )
             return gathered.summary(False, OWN), TEXT
         return self._unknown(node, body, body.said(node))
 
@@ -521,7 +609,8 @@ class Calls:
         if owner >= 0:
             line = body.values.classes.line(body.path, owner)
             if all(
-                each is not None and (each.kind == CLASS or self._is_harmless(each.name))
+                each is not None
+                and (each.kind == CLASS or self._is_harmless(each.name))
                 for each in line
             ):
                 return EMPTY, OWN

@@ -24,9 +24,13 @@ MUTATORS = frozenset(
      "popleft", "remove", "reverse", "rotate", "setdefault", "sort", "subtract",
      "symmetric_difference_update", "update", "put", "put_nowait")
 )  # fmt: skip
-_MAKING = frozenset(("__init__", "__new__", "__post_init__", "__init_subclass__", "__set_name__"))
+_MAKING = frozenset(
+    ("__init__", "__new__", "__post_init__", "__init_subclass__", "__set_name__")
+)
 _DISPLAYS = (ast.List, ast.Set, ast.Dict, ast.ListComp, ast.SetComp, ast.DictComp)
-_MAKERS = frozenset(("dict", "list", "set", "tuple", "frozenset", "defaultdict", "deque", "OrderedDict"))
+_MAKERS = frozenset(
+    ("dict", "list", "set", "tuple", "frozenset", "defaultdict", "deque", "OrderedDict")
+)
 
 
 class Change(NamedTuple):
@@ -50,7 +54,9 @@ class Kinds:
         self.project = project
         self.values = values
         self.reader = reader
-        self._changes: dict[str, tuple[dict[str, list[Change]], dict[str, list[Change]]]] = {}
+        self._changes: dict[
+            str, tuple[dict[str, list[Change]], dict[str, list[Change]]]
+        ] = {}
 
     def owner(self, value: Value, name: str) -> Field:
         """Give the class of the line of an object that has an attribute, as a field."""
@@ -73,7 +79,13 @@ class Kinds:
         attributes, _ = self.changes(field[0])
         scopes = self.project.files[field[0]].scopes
         first, last = scopes[field[1]].line, scopes[field[1]].end_line
-        return _plain([each for each in attributes.get(field[2], ()) if first <= each.line <= last])
+        return _plain(
+            [
+                each
+                for each in attributes.get(field[2], ())
+                if first <= each.line <= last
+            ]
+        )
 
     def plain_global(self, full: str) -> int:
         """Tell the same of a module's name, given as `path:NAME`."""
@@ -115,15 +127,23 @@ class Kinds:
         for other in sorted(self.project.importers(path)):
             if word in self.project.files[other].packed:
                 attributes, names = self.changes(other)
-                found += [each for each in names.get(name, ()) if each.inside and each.function]
+                found += [
+                    each
+                    for each in names.get(name, ())
+                    if each.inside and each.function
+                ]
                 found += [each for each in attributes.get(name, ()) if each.function]
         return found
 
-    def changes(self, path: str) -> tuple[dict[str, list[Change]], dict[str, list[Change]]]:
+    def changes(
+        self, path: str
+    ) -> tuple[dict[str, list[Change]], dict[str, list[Change]]]:
         """Give the changes in a file by the name of the attribute, and of the global."""
         known = self._changes.get(path)
         if known is None:
-            known = self._changes[path] = _Scan(path, self.reader.tree(path).module).found
+            known = self._changes[path] = _Scan(
+                path, self.reader.tree(path).module
+            ).found
         return known
 
 
@@ -168,9 +188,9 @@ class _Scan:
             targets = list(node.targets)
         elif isinstance(node, ast.AnnAssign):
             targets, annotation = [node.target], node.annotation
-        elif isinstance(node, ast.AugAssign):
-            targets, value = [node.target], None
-        elif isinstance(node, (ast.For, ast.AsyncFor)):
+        elif isinstance(node, ast.AugAssign) or isinstance(
+            node, (ast.For, ast.AsyncFor)
+        ):
             targets, value = [node.target], None
         elif isinstance(node, ast.withitem):
             targets, value = [n for n in [node.optional_vars] if n], None
@@ -192,12 +212,24 @@ class _Scan:
             elif isinstance(target, ast.Subscript):
                 self._inside(target.value, target.lineno, function)
             elif isinstance(target, ast.Attribute):
-                self._add(0, target.attr, target.lineno, function, False, value, annotation)
+                self._add(
+                    0, target.attr, target.lineno, function, False, value, annotation
+                )
             elif isinstance(target, ast.Name):
                 if not function or target.id in declared:
-                    self._add(1, target.id, target.lineno, function, False, value, annotation)
+                    self._add(
+                        1, target.id, target.lineno, function, False, value, annotation
+                    )
                     if not function:
-                        self._add(0, target.id, target.lineno, function, False, value, annotation)
+                        self._add(
+                            0,
+                            target.id,
+                            target.lineno,
+                            function,
+                            False,
+                            value,
+                            annotation,
+                        )
 
     def _inside(self, node: ast.AST, line: int, function: str) -> None:
         while isinstance(node, ast.Subscript):
@@ -247,8 +279,5 @@ def _of(change: Change) -> int | None:
         if name in ("str", "int", "float", "bool", "len", "getenv"):
             return PLAIN
     if isinstance(value, ast.BoolOp):
-        return min(
-            (_of(change._replace(value=each)) or UNKNOWN for each in value.values)
-        )
+        return min(_of(change._replace(value=each)) or UNKNOWN for each in value.values)
     return UNKNOWN
-

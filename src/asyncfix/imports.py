@@ -86,6 +86,25 @@ def addition(tree: Tree, module: str, local: str, near: str | None) -> Edit:
     return _after_line(tree, last, words)
 
 
+def merged(edits: Sequence[Edit]) -> list[Edit]:
+    """Give additions with those at one place made into one, sorted by their text."""
+    places: dict[int, list[bytes]] = {}
+    for edit in edits:
+        places.setdefault(edit.start, []).append(edit.new)
+    result = []
+    for start, texts in places.items():
+        text = texts[0]
+        if len(texts) > 1:
+            words = sorted({each.strip(b"\r\n") for each in texts})
+            newline = b"\r\n" if b"\r\n" in text else text.strip(b" ")[-1:]
+            if newline not in (b"\r", b"\r\n"):
+                newline = b"\n"
+            before, _, after = text.partition(text.strip(b"\r\n"))
+            text = before + newline.join(words) + after
+        result.append(Edit(start, start, text))
+    return result
+
+
 def _after_line(tree: Tree, line: int, words: str) -> Edit:
     end = tree.lines.span(line, line)[1]
     newline = tree.lines.newline(line)
@@ -132,15 +151,20 @@ def _choose(
     blocks: list[list[ast.Import | ast.ImportFrom]], module: str, near: str | None
 ) -> list[ast.Import | ast.ImportFrom] | None:
     top = module.partition(".")[0]
+    standard = top in sys.stdlib_module_names
+    if (near in sys.stdlib_module_names) != standard:
+        near = None
     for wanted in (top, near):
         for block in blocks:
             if any(_top(statement) == wanted for statement in block):
                 return block
-    standard = top in sys.stdlib_module_names
     for block in blocks:
         if all((_top(each) in sys.stdlib_module_names) == standard for each in block):
             if _top(block[0]) != ".":
                 return block
+    for block in blocks:  # one where both kinds are mixed
+        if any((_top(each) in sys.stdlib_module_names) == standard for each in block):
+            return block
     return None
 
 
@@ -197,7 +221,7 @@ def _first_import(
     )
     start = tree.lines.span(line, line)[0]
     if blocks and first is blocks[0][0]:
-        gap = newline
+        gap = newline * 2  # another kind of import
     else:
         gap = newline * (3 if hasattr(first, "decorator_list") else 2)
     return Edit(start, start, words.encode() + gap)

@@ -6,7 +6,7 @@ import ast
 import io
 import re
 import tokenize
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, cast
@@ -83,15 +83,22 @@ def judge(
 def _weigh(codemod: Codemod, context: Context, plan: Plan) -> Judgement:
     """Ask the guards: names first, then the codemod's own doubts, then the rest."""
     context.needs = plan.needs
+    there = context.at(plan.stands[0]) if plan.stands else context
+    there.moved, there.kept = plan.moves, plan.keeps
     naming = [guard for guard in codemod.guards if guard in ("N1", "N2")]
     others = [guard for guard in codemod.guards if guard not in naming]
     refused = plan.level is Level.MANUAL
     doubts: list[Doubt] = [*plan.doubts]
     if not refused:
         doubts = ask(context, naming) or [*_comment(context), *plan.doubts]
-    for more in (partial(ask, context, others), partial(_elsewhere, plan)):
+    asked: list[Callable[[], Iterable[Doubt]]]
+    asked = [partial(ask, there, others), partial(_elsewhere, plan)]
+    if "A3" in others:
+        asked += [partial(ask, context.at(node), ["A3"]) for node in plan.stands[1:]]
+    for more in asked:
         if not refused and not any(each.level is Level.MANUAL for each in doubts):
             doubts += more()
+    context.framework = there.framework
     refusal = next((each for each in doubts if each.level is Level.MANUAL), None)
     stated = f"{plan.message}; {plan.change}" if plan.change else plan.message
     level, guard, message = plan.level, None, stated
@@ -99,7 +106,9 @@ def _weigh(codemod: Codemod, context: Context, plan: Plan) -> Judgement:
     if refusal is not None:
         level, guard = Level.MANUAL, refusal.guard
         message = f"{plan.message}. Not changed: {refusal.reason}"
-        advice = f"{refusal.advice} (by hand: {plan.by_hand})"
+        advice = refusal.advice
+        if plan.by_hand:
+            advice = f"{advice} (by hand: {plan.by_hand})"
     elif doubts:
         level, guard = Level.UNSAFE, doubts[0].guard
         reasons = "; ".join(doubt.reason for doubt in doubts)
@@ -167,7 +176,7 @@ def _comment(context: Context) -> Iterator[Doubt]:
         )
 
 
-def _is_off(codemod: Codemod, tree: Tree, node: ast.expr) -> bool:
+def _is_off(codemod: Codemod, tree: Tree, node: ast.expr | ast.stmt) -> bool:
     """Tell whether a comment on the lines of the site silences the finding."""
     lines = tree.lines
     first = tree.statement(node).lineno

@@ -197,9 +197,7 @@ class Origins:
         elif isinstance(node, (ast.Import, ast.ImportFrom)):
             for alias in node.names:
                 self.declared.add(alias.asname or alias.name.partition(".")[0])
-        elif isinstance(
-            node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-        ):
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             self.declared.add(node.name)
 
     def _of(
@@ -237,7 +235,11 @@ class Origins:
         if isinstance(node, ast.Call):
             return self.called(node)
         if isinstance(node, (ast.IfExp, ast.BoolOp)):
-            values = node.values if isinstance(node, ast.BoolOp) else [node.body, node.orelse]
+            values = (
+                node.values
+                if isinstance(node, ast.BoolOp)
+                else [node.body, node.orelse]
+            )
             return either(self.of(each) for each in values)
         if isinstance(node, _DISPLAYS):
             made = [self.of(each) for each in node.elts]

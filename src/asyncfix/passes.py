@@ -134,7 +134,8 @@ class Passes:
         chosen = [each for each in judged if self.settings.applies(each.finding.level)]
         for each in chosen:
             for placed in each.parts:
-                self.model.pin(placed.context)
+                self.model.keep(placed.context.site.path)
+        self.model.release()
         return chosen
 
     def _rewritten(self, chosen: Sequence[Judgement], number: int) -> list[str]:

@@ -19,6 +19,8 @@ from asyncfix.link import Project
 from asyncfix.slices import Slice, SliceError
 from asyncfix.tree import Tree
 
+_HEAD = re.compile(rb"@|(?:async\s+)?def\s|class\s")
+
 
 class Made(NamedTuple):
     """The new code of one part of a fix."""
@@ -94,24 +96,43 @@ def _laid_out(tree: Tree, parts: Sequence[Made], line_length: int) -> list[Edit]
         lines = tree.lines
         indent = start - lines.span(statement.lineno, statement.lineno)[0]
         alone = not lines.text[start - indent : start].strip()
-        if hasattr(statement, "body") or not alone:
+        tail = b""
+        if hasattr(statement, "body"):
+            # Of a statement with a block only the head can have grown.
+            end = _head_end(tree, statement)
+            tail = lines.newline(statement.lineno) + b" " * (indent + 4) + b"pass"
+        if not alone or group[-1].end > end:
             result += group
             continue
         old = lines.text[start:end]
         moved = [Edit(e.start - start, e.end - start, e.new) for e in group]
         newline = lines.newline(statement.lineno)
         new = style.laid_out(
-            _with_lf(old, newline),
-            _with_lf(apply(old, moved), newline),
+            _with_lf(old + tail, newline),
+            _with_lf(apply(old, moved) + tail, newline),
             indent,
             line_length,
+            # Whoever broke the line did so for the code that was there.
+            always=any(b"\n" in lines.text[e.start : e.end] for e in group),
         )
-        result += (
-            group
-            if new is None
-            else [Edit(start, end, new.encode("utf-8").replace(b"\n", newline))]
-        )
+        if new is None:
+            result += group
+        else:
+            code = new.encode("utf-8").replace(b"\n", newline)
+            result.append(Edit(start, end, code.removesuffix(tail)))
     return result
+
+
+def _head_end(tree: Tree, statement: ast.stmt) -> int:
+    """Give where the head of a statement ends, after its colon; its start if unsure."""
+    start = tree.span(statement)[0]
+    first: ast.stmt | None = next(iter(getattr(statement, "body", ())), None)
+    if first is None:
+        return start
+    decorators = getattr(first, "decorator_list", None)
+    begin = tree.span(decorators[0] if decorators else first)[0]
+    head = tree.lines.text[start:begin].rstrip(b" \t\r\n@")
+    return start + len(head) if head.endswith(b":") else start
 
 
 def _block(tree: Tree, edit: Edit, line_length: int) -> Edit:
@@ -128,10 +149,15 @@ def _block(tree: Tree, edit: Edit, line_length: int) -> Edit:
         line_length,
         always=True,
     )
-    if new is None:
-        return edit
-    text = old[:indent] + new.encode("utf-8").replace(b"\n", newline)
-    return edit._replace(new=text + (old[-end:] if end else b""))
+    text = edit.new
+    if new is not None:
+        text = old[:indent] + new.lstrip(" \n").encode("utf-8").replace(b"\n", newline)
+        text += old[-end:] if end else b""
+    above = lines.line(max(lines.line_of(edit.start) - 1, 1)).strip()
+    if _HEAD.match(text.strip()) and above and not above.startswith(b"#"):
+        if not _HEAD.match(above):
+            text = newline + text
+    return edit._replace(new=text)
 
 
 def _with_lf(text: bytes, newline: bytes) -> str:
@@ -184,4 +210,10 @@ def _imports(
         if not re.search(rb"(?<![\w.])%s(?!\w)" % name.encode("utf-8"), written)
     ]
     dropped = imports.removals(tree, project, path, leaving, places)
-    return [*added.values(), *dropped]
+    leaves = {edit.start for edit in dropped}
+    new = imports.merged(list(added.values()))
+    for position, edit in enumerate(new):
+        if edit.start in leaves:  # it stands in place of what goes
+            text = re.sub(rb"(\r\n|\r|\n)\1\Z", rb"\1", edit.new)
+            new[position] = edit._replace(new=text)
+    return [*new, *dropped]

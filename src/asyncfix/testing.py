@@ -16,8 +16,8 @@ these forms; `reason.txt` says the same without `# unchanged: `:
     # unchanged: no finding: the call runs in a thread
 
 The first three lines of a file may also hold `# flags: --unsafe` (for a whole
-project: a file `flags.txt`; the flags are --unsafe, --safe-only and
---target-version 3.X), and `# python: 3.12` where its syntax, or that of its
+project: a file `flags.txt`; the flags are --unsafe, --safe-only, --prefer WAY,
+--min-severity WORD, here medium by default, and --target-version 3.X), and `# python: 3.12` where its syntax, or that of its
 fix, needs that Python. `requires-python` in a project's own file counts, too.
 """
 
@@ -158,7 +158,14 @@ def _write(folder: Path, files: Files) -> None:
 
 def _settings(flags: str) -> Settings:
     found = config.load(Path())
-    settings = Settings(severity=found.severity)
+    settings = Settings(
+        severity=found.severity,
+        min_severity=found.min_severity or "medium",
+        offload=found.offload,
+        executor=found.executor,
+        offload_drivers=found.offload_drivers,
+        prefer=found.prefer,
+    )
     if found.target is not None:
         settings = replace(settings, target=found.target)
     settings = replace(
@@ -171,6 +178,11 @@ def _settings(flags: str) -> Settings:
         if word == "--target-version":
             target = config.version(next(words, ""), word)
             settings = replace(settings, target=target)
+        elif word == "--min-severity":
+            settings = replace(settings, min_severity=next(words, ""))
+        elif word == "--prefer":
+            ways = config.preferred(next(words, "").split(","), word)
+            settings = replace(settings, prefer=ways)
         elif word == "--unsafe":
             settings = replace(settings, unsafe=True)
         elif word == "--concurrency-limit":

@@ -49,9 +49,11 @@ def _last_of_head(tree: Tree) -> int:
         is_text = isinstance(statement, ast.Expr) and isinstance(
             statement.value, ast.Constant
         )
-        if isinstance(statement, (ast.Import, ast.ImportFrom)) or (
-            is_text and not last
-        ) or (isinstance(statement, (ast.If, ast.Try)) and _imports(statement)):
+        if (
+            isinstance(statement, (ast.Import, ast.ImportFrom))
+            or (is_text and not last)
+            or (isinstance(statement, (ast.If, ast.Try)) and _imports(statement))
+        ):
             last = statement.end_lineno or statement.lineno
         else:
             break

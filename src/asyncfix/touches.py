@@ -194,7 +194,9 @@ class Summary:
 
 
 EMPTY = Summary()
-_LISTS = tuple(each.name for each in fields(Summary) if each.name not in ("generator", "returns"))
+_LISTS = tuple(
+    each.name for each in fields(Summary) if each.name not in ("generator", "returns")
+)
 
 
 def handed(place: Place, given: Mapping[str, Origin] | None) -> Iterator[Place]:

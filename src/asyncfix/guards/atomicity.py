@@ -64,7 +64,7 @@ def _held(line: int) -> Doubt:
         Level.MANUAL,
         f"a thread lock is held here (line {line}): with an await inside, "
         "a second task deadlocks (Lock) or walks in (RLock)",
-        "use asyncio.Lock with `async with`, or sleep after the lock is released",
+        "use asyncio.Lock with `async with`, or wait after the lock is released",
     )
 
 
@@ -164,7 +164,7 @@ def no_block_others_would_see(context: Context) -> Doubt | None:
                     Level.UNSAFE,
                     f"other tasks would run inside this block (line {node.lineno}) "
                     f"and see its {what}",
-                    "sleep outside of the block, if you can",
+                    "wait outside of the block, if you can",
                 )
     return None
 
@@ -190,7 +190,7 @@ def _entered(node: ast.With) -> Iterator[ast.expr]:
 
 def no_update_torn_apart(context: Context) -> Doubt | None:
     """A3: no value read before the site decides a write to its place after it."""
-    found = torn_update(context.tree, context.function, context.node)
+    found = torn_update(context.tree, context.function, context.node, context.ahead)
     if found is None:
         return None
     return Doubt(
@@ -250,6 +250,8 @@ def _perhaps_callers(context: Context) -> list[tuple[str, Use]]:
 
 def nothing_read_before(context: Context) -> Doubt | None:
     """A4: the expression has read no shared place before the site is reached."""
+    if context.ahead:
+        return None
     function = context.function
     places = context.tree.once(("places", function), partial(Places, function))
     rebound = context.tree.once(("globals",), partial(_rebound, context.tree.module))
@@ -258,8 +260,8 @@ def nothing_read_before(context: Context) -> Doubt | None:
             if isinstance(above, ast.AugAssign) and places.place(above.target):
                 return _read_first(context.tree.text(above.target))
             break
-        for earlier in _earlier(above, below):
-            for place, _ in places.reads(earlier):
+        for part in earlier(above, below):
+            for place, _ in places.reads(part):
                 # A module's name that nobody rebinds has the same value later.
                 if not place.isidentifier() or place in rebound:
                     return _read_first(place)
@@ -276,7 +278,7 @@ def _rebound(module: ast.Module) -> frozenset[str]:
     )
 
 
-def _earlier(above: ast.AST, below: ast.AST) -> list[ast.AST]:
+def earlier(above: ast.AST, below: ast.AST) -> list[ast.AST]:
     """Give the parts of an expression whose values wait while `below` runs."""
     if isinstance(above, (ast.BoolOp, ast.IfExp)):
         return []  # a condition is used up before what it guards is run

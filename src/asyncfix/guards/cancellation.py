@@ -79,8 +79,8 @@ def cleanup_is_not_cut(context: Context) -> Doubt | None:
         return Doubt(
             "C2",
             Level.UNSAFE,
-            f"in {place}: a second cancel would cut the pause short",
-            "make sure that nothing depends on the whole pause",
+            f"in {place}: a second cancel would cut the wait short",
+            "make sure that nothing depends on the whole wait",
         )
     return None
 

@@ -44,21 +44,27 @@ _NONE: _Reads = frozenset()
 
 
 def torn_update(
-    tree: Tree, function: ast.AsyncFunctionDef, site: ast.AST
+    tree: Tree, function: ast.AsyncFunctionDef, site: ast.AST, ahead: bool = False
 ) -> Conflict | None:
-    """Give the first conflict that a suspension at `site` would make."""
+    """Give the first conflict that a suspension at `site` would make.
+
+    With `ahead`, the suspension comes before the statement that holds `site`.
+    """
     places = tree.once(("places", function), partial(Places, function))
     if not places.has_writes:
         return None
     around = {above for above, _ in tree.ancestors(site)} | {site}
-    flow = _Flow(places, site, around)
+    flow = _Flow(places, site, around, ahead)
     flow.block(function.body, {}, _NONE)
     order = sorted(flow.conflicts, key=lambda c: (c.written, c.read, c.place))
     return order[0] if order else None
 
 
 class _Flow:
-    def __init__(self, places: Places, site: ast.AST, around: set[ast.AST]) -> None:
+    def __init__(
+        self, places: Places, site: ast.AST, around: set[ast.AST], ahead: bool
+    ) -> None:
+        self.ahead = ahead
         self.places = places
         self.site = site
         self.around = around
@@ -141,7 +147,7 @@ class _Flow:
     def simple(self, node: ast.stmt, known: _Locals, control: _Reads) -> _Reads:
         control = self.pass_site(node, known, control)
         deciding = control | self.through_locals(node, known)
-        if self.holds_site(node):
+        if self.holds_site(node) and not self.ahead:
             # What the statement itself reads may be read before the site.
             deciding |= self.age(self.reads(getattr(node, "value", None), known))
         for place, line in self.places.said(node).writes:

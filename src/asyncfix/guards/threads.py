@@ -34,18 +34,24 @@ _BASES = frozenset(("BaseException", "CancelledError"))
 _ASYNC_LOCKS = frozenset(
     f"{library}.{kind}"
     for library in ("asyncio", "anyio", "asyncio.locks")
-    for kind in ("Lock", "Semaphore", "BoundedSemaphore", "Condition", "CapacityLimiter")
+    for kind in (
+        "Lock",
+        "Semaphore",
+        "BoundedSemaphore",
+        "Condition",
+        "CapacityLimiter",
+    )
 )
 
 
 def _touched(context: Context) -> Summary:
     """Give what the site's call touches; asked once for each site."""
     effects, site = context.effects, context.site
-    if effects is None:
-        raise TypeError("no effects are known at this site")
+    function = site.path, site.function
+    if context.moved is not None:
+        return effects.within(function, context.moved, context.kept)
     use = site.use
-    place = (use.line, use.col, use.end_line, use.end_col)
-    return effects.at((site.path, site.function), *place)
+    return effects.at(function, use.line, use.col, use.end_line, use.end_col)
 
 
 def _where(found: Item | Touch) -> str:
@@ -54,12 +60,16 @@ def _where(found: Item | Touch) -> str:
 
 def _who(context: Context, found: Item | Touch) -> str:
     """Give the function that does it."""
-    return found.via[-1].name if found.via else context.spelled
+    if found.via:
+        return found.via[-1].name
+    return "the block" if context.moved is not None else context.spelled
 
 
 def _first(found: Iterable[Item]) -> Item | None:
     """Give what is nearest to the site, and of equals the first."""
-    return min(found, key=lambda each: (len(each.via), each.path, each.line), default=None)
+    return min(
+        found, key=lambda each: (len(each.via), each.path, each.line), default=None
+    )
 
 
 def no_thread_of_its_own(context: Context) -> Doubt | None:
@@ -185,7 +195,9 @@ def no_state_changed(context: Context) -> Doubt | None:
     """thread-state: nothing is changed, or gone through, that other tasks may use."""
     touched = _touched(context)
     doubts = [
-        doubt for each in touched.writes if (doubt := _written(context, each)) is not None
+        doubt
+        for each in touched.writes
+        if (doubt := _written(context, each)) is not None
     ]
     doubts += [
         doubt
@@ -238,10 +250,9 @@ def _gone_through(context: Context, touch: Touch) -> Doubt | None:
 
 def _changes(context: Context, place: Place, inside: bool) -> str | None:
     """Give where somebody changes what a place holds, once it is made."""
-    effects = context.effects
-    if effects is None or place.root in (LOCAL,):
+    if place.root == LOCAL:
         return None
-    kinds = effects.kinds
+    kinds = context.effects.kinds
     found = []
     if place.field is not None:
         found = kinds.changed(place.field)
@@ -290,7 +301,9 @@ def _is_let_out(context: Context, name: str) -> bool:
     for node in ast.walk(context.function):
         if isinstance(node, ast.Call):
             last = getattr(node.func, "attr", getattr(node.func, "id", ""))
-            if last in _STARTERS and any(_names(each, root) for each in _arguments(node)):
+            if last in _STARTERS and any(
+                _names(each, root) for each in _arguments(node)
+            ):
                 if _is_changeable(context, root):
                     return True
         elif isinstance(node, (ast.Lambda, ast.FunctionDef, ast.AsyncFunctionDef)):
@@ -300,18 +313,30 @@ def _is_let_out(context: Context, name: str) -> bool:
 
 
 def _names(node: ast.AST, name: str) -> bool:
-    return any(isinstance(each, ast.Name) and each.id == name for each in ast.walk(node))
+    return any(
+        isinstance(each, ast.Name) and each.id == name for each in ast.walk(node)
+    )
 
 
 def _is_changeable(context: Context, name: str) -> bool:
     """Tell whether a local is ever given a list, a dictionary or the like."""
-    makers = (ast.List, ast.Dict, ast.Set, ast.ListComp, ast.DictComp, ast.SetComp, ast.Call)
+    makers = (
+        ast.List,
+        ast.Dict,
+        ast.Set,
+        ast.ListComp,
+        ast.DictComp,
+        ast.SetComp,
+        ast.Call,
+    )
     return any(
         isinstance(node, (ast.Assign, ast.AnnAssign))
         and isinstance(node.value, makers)
         and any(
             isinstance(each, ast.Name) and each.id == name
-            for each in (node.targets if isinstance(node, ast.Assign) else [node.target])
+            for each in (
+                node.targets if isinstance(node, ast.Assign) else [node.target]
+            )
         )
         for node in ast.walk(context.function)
     )
@@ -349,10 +374,10 @@ def no_lock_let_go(context: Context) -> Doubt | None:
 
 
 def _is_async_lock(context: Context, node: ast.expr) -> bool:
-    effects, name = context.effects, dotted(node)
-    if effects is None or name is None:
+    name = dotted(node)
+    if name is None:
         return False
-    value = effects.values.of(context.site.path, context.site.function, name)
+    value = context.effects.values.of(context.site.path, context.site.function, name)
     return value is not None and value.name in _ASYNC_LOCKS
 
 
@@ -375,7 +400,9 @@ def nothing_closed_under_it(context: Context) -> Doubt | None:
                 handlers: list[ast.ExceptHandler] = getattr(above, "handlers", [])
                 ends += [each for each in handlers if _catches_a_cancel(each)]
             for end in ends:
-                shared = sorted(each for each in _names_in(end) if _overlaps(each, used))
+                shared = sorted(
+                    each for each in _names_in(end) if _overlaps(each, used)
+                )
                 if shared:
                     return _closed(getattr(end, "lineno", 0), shared[0])
     return None
@@ -395,7 +422,9 @@ def _held(item: ast.withitem) -> set[str]:
     held = set()
     if item.optional_vars is not None:
         held |= {
-            each.id for each in ast.walk(item.optional_vars) if isinstance(each, ast.Name)
+            each.id
+            for each in ast.walk(item.optional_vars)
+            if isinstance(each, ast.Name)
         }
     node = item.context_expr
     while isinstance(node, ast.Call):
@@ -410,7 +439,7 @@ def _held(item: ast.withitem) -> set[str]:
 
 def _uses(context: Context) -> set[str]:
     """Give the dotted names that the call uses, through locals made of others, too."""
-    used = set(_names_in(context.node))
+    used = set(_names_in(context.moved or context.node))
     for touch in (*_touched(context).reads, *_touched(context).writes):
         place = touch.place
         if place.root in (ARGUMENT, LOCAL):
@@ -485,4 +514,3 @@ def all_is_known(context: Context) -> Doubt | None:
 
 def _said(place: Place) -> str:
     return place.shown().replace("[*]", "[...]")
-
