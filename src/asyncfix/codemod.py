@@ -349,6 +349,8 @@ class Codemod:
     """Qualified names of callables; a call of one in a coroutine is a site."""
     blocking: ClassVar[bool] = False
     """Every call in a coroutine that blocks, itself or through others, is a site."""
+    awaited: ClassVar[bool] = False
+    """Every awaited call of a coroutine that stands below the head of a `for` is a site."""
     guards: ClassVar[tuple[str, ...]] = ()
     """Ids of the guards that must hold, asked in this order."""
     noqa: ClassVar[tuple[str, ...]] = ()

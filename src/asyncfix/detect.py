@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from asyncfix import facts as f
@@ -13,7 +13,7 @@ from asyncfix.reach import SEVERITIES, Chain, Edge, Place, Reach, Step
 
 
 def sites(
-    project: Project, path: str, codemods: Iterable[Codemod]
+    project: Project, path: str, codemods: Sequence[Codemod]
 ) -> Iterator[tuple[Codemod, Site]]:
     """Give the sites of one file, in its order.
 
@@ -25,7 +25,12 @@ def sites(
         for name in codemod.calls:
             wanted.setdefault(name, []).append(codemod)
     facts = project.files[path]
-    if not wanted or not facts.head.coroutines:
+    if not facts.head.coroutines:
+        return
+    for codemod in codemods:
+        if codemod.awaited:
+            yield from ((codemod, site) for site in _in_loops(project, path))
+    if not wanted:
         return
     spelled = project.spellings(wanted)
     if spelled and not any(name.encode() in facts.packed for name in spelled):
@@ -45,6 +50,27 @@ def sites(
                     site = Site(path, use, kind, answer.name, coroutine)
                     yield from ((codemod, site) for codemod in wanted[answer.name])
                     break
+
+
+def _in_loops(project: Project, path: str) -> Iterator[Site]:
+    """Give the awaited calls of coroutines that may stand in a `for` or comprehension.
+
+    Only the tree can tell for sure; the facts know where the head of a loop is.
+    """
+    facts = project.files[path]
+    heads: dict[int, int] = {}
+    for binding in facts.inner:
+        if "*" in binding.target:
+            first = heads.get(binding.scope, binding.line)
+            heads[binding.scope] = min(first, binding.line)
+    for use in facts.calls:
+        if use.role != f.AWAITED or use.scope not in heads:
+            continue
+        if use.line < heads[use.scope] and facts.scopes[use.scope].kind == f.FUNCTION:
+            continue
+        coroutine = _coroutine(project, path, use.scope)
+        if coroutine >= 0:
+            yield Site(path, use, "call", use.name, coroutine)
 
 
 def _place(use: f.Use) -> tuple[int, int]:
