@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 
 from asyncfix import Codemod, Context, Level, Plan
 from asyncfix_codemods._concurrent import plan_for
@@ -75,16 +76,26 @@ class SerialTasks(Codemod):
         if isinstance(rounds, str):
             by_hand = f"await {context.tree.text(call)}, if they are meant to"
             return Plan(message, by_hand, doubts=(refuse("gather-shape", rounds),))
-        return plan_for(context, rounds, creating, message)
+        plan = plan_for(context, rounds, creating, message)
+        if any(each.arg in ("context", None) for each in creating.keywords):
+            doubt = refuse(
+                "gather-shared",
+                "the task is given a context: rounds in one context see what the "
+                "others set in it",
+            )
+            plan = replace(plan, doubts=(doubt, *plan.doubts))
+        return plan
 
 
 def _alone(context: Context, call: ast.Call) -> Plan | None:
     """A task that is awaited at once, and no loop: it only costs a round of the loop.
 
-    It runs in a context of its own, which tests may want.
+    It runs in a context of its own, which tests may want, and code that says so.
     """
-    if context.in_tests() or not isinstance(
-        context.tree.parent(context.call), ast.Await
+    if (
+        context.in_tests()
+        or context.call.keywords
+        or not isinstance(context.tree.parent(context.call), ast.Await)
     ):
         return None
     text = context.tree.text(call)
