@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from asyncfix import facts, value
+    from asyncfix import facts, touches, value
     from asyncfix.codemod import Codemod, Context, Model, Names, Part, Plan, Site
     from asyncfix.detect import calls_named, site_of
     from asyncfix.guards import GUARDS
@@ -67,6 +67,7 @@ __all__ = [
     "goes_ahead",
     "runs_elsewhere",
     "site_of",
+    "touches",
     "value",
 ]
 
@@ -107,7 +108,7 @@ def __getattr__(name: str) -> Any:
     """Load a public name from the module it lives in (PEP 562)."""
     from importlib import import_module
 
-    if name in ("facts", "value"):
+    if name in ("facts", "touches", "value"):
         return import_module(f"asyncfix.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'asyncfix' has no attribute {name!r}")

@@ -46,8 +46,15 @@ class Effects:
     """
 
     def __init__(
-        self, project: Project, values: Values, catalog: Catalog, reader: Reader
+        self,
+        project: Project,
+        values: Values,
+        catalog: Catalog,
+        reader: Reader,
+        awaits: bool = False,
     ) -> None:
+        """`awaits`: a coroutine that is made is taken to run where it is made."""
+        self.awaits = awaits
         self.project = project
         self.values = values
         self.catalog = catalog
@@ -246,7 +253,7 @@ class Effects:
         """Give every method of a name in the project."""
         if name not in self._named:
             found = self._named[name] = []
-            for path in self._defining().get(name, ()):
+            for path in self._holding(name):
                 scopes = self.project.files[path].scopes
                 found += [
                     (path, index)
@@ -257,13 +264,16 @@ class Effects:
                 ]
         return self._named[name]
 
-    def _defining(self) -> dict[str, list[str]]:
-        """Give the files by the names of the functions that they define."""
+    def _holding(self, name: str) -> list[str]:
+        """Give the files that may have a function of a name: what is awaited, too."""
+        if self.awaits:
+            word, files = name.encode(), self.project.files
+            return [path for path in files if word in files[path].packed]
         if not self._plain:
             for path, facts in self.project.files.items():
                 for name in facts.head.plain:
                     self._plain.setdefault(name, []).append(path)
-        return self._plain
+        return self._plain.get(name, [])
 
     def is_defined(self, name: str) -> bool:
         """Tell whether some class of the project has a method of a name."""

@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 
 _CODE = (CLASS, FUNCTION, MODULE, OUTSIDE)
 _STOPPING = frozenset(("StopIteration", "Exception", "BaseException"))
+_ENTERED = ("__enter__", "__exit__")
+_ENTERED_ASYNC = (*_ENTERED, "__aenter__", "__aexit__")
 _ALWAYS_TEXT = (ast.Constant, ast.JoinedStr, ast.BinOp)
 
 
@@ -173,8 +175,11 @@ class Body(Code):
                 self._write(node)
         elif isinstance(node, ast.AugAssign):
             self._augmented(node)
-        elif isinstance(node, (ast.For, ast.comprehension)):
+        elif isinstance(node, (ast.For, ast.AsyncFor, ast.comprehension)):
             self._iterated(node.iter, around)
+            if self.effects.awaits:
+                for name in ("__aiter__", "__anext__"):
+                    self.take(self.effects.calls.special(self, node.iter, name), around)
         elif isinstance(node, (ast.Starred, ast.YieldFrom)):
             self._iterated(node.value, around)
         elif isinstance(node, ast.Compare):
@@ -182,7 +187,7 @@ class Body(Code):
                 if isinstance(operator, (ast.In, ast.NotIn)):
                     self._iterated(each, around)
         elif isinstance(node, ast.withitem):
-            for name in ("__enter__", "__exit__"):
+            for name in _ENTERED if not self.effects.awaits else _ENTERED_ASYNC:
                 self.take(
                     self.effects.calls.special(self, node.context_expr, name), around
                 )

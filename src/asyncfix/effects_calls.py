@@ -85,6 +85,9 @@ _OF_THE_LOOP = frozenset(
      "ensure_future", "add_reader", "add_writer", "set_result", "set_exception",
      "call_soon_threadsafe")
 )  # fmt: skip
+_FOLLOWED = (
+    "same", "property", "context-manager", "coroutine", "async-context-manager",
+)  # fmt: skip
 _HANDED = ("key", "default_factory", "func", "function", "object_hook", "default")
 
 
@@ -134,11 +137,12 @@ class Calls(LibraryCalls):
     ) -> tuple[Summary, Origin]:
         made = body.values.functions.made_by_decorators(value)
         scope = body.scopes_of(value.path)[value.scope]
-        if scope.is_async or made in ("coroutine", "async-context-manager"):
+        later = scope.is_async or made in ("coroutine", "async-context-manager")
+        if later and not self.effects.awaits:
             return EMPTY, SOMETHING  # it runs where it is awaited
         if made == "elsewhere":
             return EMPTY, SOMETHING
-        if made not in ("same", "property", "context-manager"):
+        if made not in _FOLLOWED:
             return self._unknown(
                 node, body, f"{use.name} (@{', @'.join(scope.decorators)})"
             )

@@ -1,0 +1,422 @@
+"""Calls of `asyncio.gather` and its neighbours that can only fail."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from asyncfix import Codemod, Context, Doubt, Level, Names, Part, Plan, Slice
+from asyncfix_codemods._called import (
+    coroutine_function,
+    is_coroutine_function,
+    value_of,
+)
+
+if TYPE_CHECKING:
+    import libcst as cst
+
+_LISTS = (ast.List, ast.ListComp, ast.Tuple, ast.GeneratorExp)
+_SETS = (ast.Set, ast.SetComp)
+_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.GeneratorExp)
+_MAKERS = frozenset(("builtins.list", "builtins.tuple", "builtins.map"))
+_EXPECTS = ("raises", "assertRaises", "assertRaisesRegex", "suppress")
+
+# What else `asyncio.gather(...)` raises than TypeError (tried on CPython 3.9 to 3.13).
+_ERRORS = frozenset(("TypeError", "Exception", "BaseException"))
+_ERRORS_OF_GENERATOR = _ERRORS | {"RuntimeError"}
+
+
+class GatherMisuse(Codemod):
+    """A call of `gather`, `wait` or `create_task` that can only raise.
+
+    Before:
+
+        import asyncio
+
+        async def pages(urls, fetch):
+            return await asyncio.gather([fetch(url) for url in urls])
+
+    After:
+
+        import asyncio
+
+        async def pages(urls, fetch):
+            return await asyncio.gather(*[fetch(url) for url in urls])
+
+    Safety: safe for a list, tuple or generator that `gather` is given whole, and
+    for coroutines given to `asyncio.wait`, which takes tasks only since Python
+    3.11. Unsafe where the error of today is caught, and where `gather` is given
+    what was awaited already: that ran one after the other. `create_task` of a
+    function or a future, and a set given to `gather`, are reported.
+    """
+
+    name = "gather-misuse"
+    calls = (
+        "asyncio.gather",
+        "asyncio.wait",
+        "asyncio.create_task",
+        "asyncio.ensure_future",
+    )
+    guards = ("N1", "N2", "N3")
+
+    def judge(self, context: Context) -> Plan | None:
+        """Say what is wrong with one call; None for one that may be right."""
+        if context.site.kind != "call":
+            return None
+        call = context.call
+        kind = context.site.wanted.rpartition(".")[2]
+        if kind == "gather":
+            return _awaited(context, call) or _gathered(context, call)
+        if kind == "wait":
+            return _waited(context, call)
+        return _scheduled(context, call)
+
+
+def _plan(context: Context, message: str, by_hand: str, make: _Change) -> Plan:
+    """Give a plan whose one part is the whole call."""
+    part = Part((context.call,), partial(_changed, make))
+    return Plan(message, by_hand=by_hand, parts=(part,))
+
+
+_Change = Callable[["cst.Call", Names], "cst.Call"]
+
+
+def _changed(make: _Change, slice_: Slice, names: Names) -> Sequence[cst.CSTNode]:
+    import libcst as cst
+
+    return [make(cst.ensure_type(slice_.nodes[0], cst.Call), names)]
+
+
+# -- gather, given one thing that holds them all ------------------------------
+
+
+def _gathered(context: Context, call: ast.Call) -> Plan | None:
+    if len(call.args) == 1 and isinstance(call.args[0], ast.Starred):
+        return _in_random_order(context, call)
+    whole = [each for each in call.args if _holds_many(context, each)]
+    if not whole:
+        return None
+    given, gather = whole[0], context.spelled
+    text = context.tree.text(given)
+    if isinstance(given, ast.GeneratorExp) and not text.startswith("("):
+        text = f"({text})"
+    what = _word(context, given)
+    message = (
+        f"{gather} takes awaitables one by one, and gets {what}: it raises TypeError"
+    )
+    by_hand = f"{gather}(*{text})"
+    if len(call.args) > 1 or _is_async(given):
+        # Which result belongs to what would change, or nothing can be unpacked.
+        return Plan(message, by_hand, level=Level.MANUAL)
+    if _holds_many(context, given) == "set":
+        return Plan(message, f"{gather}(*[...]): a set has no order", Level.MANUAL)
+    generator = isinstance(given, ast.GeneratorExp)
+    doubts = _caught(context, _ERRORS_OF_GENERATOR if generator else _ERRORS)
+    if generator and context.settings.target < (3, 12):
+        doubts += _returned(call)
+    plan = _plan(context, message, by_hand, _unpacked)
+    return replace(plan, doubts=doubts)
+
+
+def _word(context: Context, node: ast.expr) -> str:
+    if isinstance(node, ast.GeneratorExp):
+        return "a generator"
+    if isinstance(node, ast.Tuple):
+        return "a tuple"
+    return f"a {_holds_many(context, node)}"
+
+
+def _holds_many(context: Context, node: ast.expr, deep: bool = True) -> str:
+    """Tell whether an expression surely is a list or the like, or a set.
+
+    Gives `list`, `set`, or nothing; a name is followed to all that the coroutine
+    gives it.
+    """
+    if isinstance(node, _LISTS):
+        return "list"
+    if isinstance(node, _SETS):
+        return "set"
+    if isinstance(node, ast.Call):
+        return "list" if context.qualified_name(node.func) in _MAKERS else ""
+    if isinstance(node, ast.Name) and deep:
+        found = {
+            value is not None and _holds_many(context, value, deep=False)
+            for value in _given(context.function, node.id)
+        }
+        if len(found) == 1:
+            return found.pop() or ""
+    return ""
+
+
+def _given(function: ast.AsyncFunctionDef, name: str) -> Iterator[ast.expr | None]:
+    """Give all that a local name of a coroutine is given, None for the unknown."""
+    if any(
+        isinstance(each, ast.arg) and each.arg == name for each in ast.walk(function)
+    ):
+        yield None
+    values = {
+        id(target): node.value
+        for node in ast.walk(function)
+        if isinstance(node, (ast.Assign, ast.AnnAssign))
+        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
+    }
+    for node in ast.walk(function):
+        if isinstance(node, ast.Name) and node.id == name:
+            if not isinstance(node.ctx, ast.Load):
+                yield values.get(id(node))
+        elif isinstance(node, (ast.Global, ast.Nonlocal)) and name in node.names:
+            yield None
+        elif name in (getattr(node, "name", None), getattr(node, "rest", None)):
+            yield None  # a definition, a handler or a pattern
+        elif isinstance(node, ast.alias) and name in (node.asname, node.name):
+            yield None
+
+
+def _is_async(node: ast.expr) -> bool:
+    """Tell whether a generator expression is an asynchronous generator."""
+    return isinstance(node, ast.GeneratorExp) and any(
+        isinstance(each, ast.Await) or getattr(each, "is_async", 0)
+        for each in ast.walk(node)
+    )
+
+
+def _unpacked(call: cst.Call, names: Names) -> cst.Call:
+    """Put a star before the only positional argument."""
+    import libcst as cst
+
+    args = list(call.args)
+    at = next(i for i, each in enumerate(args) if each.keyword is None)
+    value = args[at].value
+    if isinstance(value, cst.GeneratorExp) and not value.lpar:
+        value = value.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
+    args[at] = args[at].with_changes(star="*", value=value)
+    return call.with_changes(args=args)
+
+
+def _in_random_order(context: Context, call: ast.Call) -> Plan | None:
+    """Find `gather(*{f(), g()})` whose results are used: which is whose?"""
+    starred = call.args[0]
+    assert isinstance(starred, ast.Starred)
+    above = context.tree.parent(call)
+    if not isinstance(starred.value, _SETS) or not isinstance(above, ast.Await):
+        return None
+    if isinstance(context.tree.parent(above), ast.Expr):
+        return None
+    message = (
+        f"{context.spelled} gets a set: its results come in another order each time"
+    )
+    return Plan(message, f"{context.spelled}(*[...])", level=Level.MANUAL)
+
+
+# -- gather, given what was awaited already -----------------------------------
+
+
+def _awaited(context: Context, call: ast.Call) -> Plan | None:
+    """Find `gather(await f(), await g())`: they ran one after the other."""
+    found = [each for each in _elements(call) if isinstance(each, ast.Await)]
+    if not found:
+        return None
+    gives = [_gives_awaitable(context, each) for each in found]
+    if any(each is True for each in gives):
+        return None  # two steps: what was awaited gives what gather awaits
+    gather = context.spelled
+    message = (
+        f"{gather} gets what `{context.tree.text(found[0])}` gave: "
+        "the calls run one after the other, and then it raises TypeError"
+    )
+    text = f"{gather}({context.tree.text(found[0].value)}, ...)"
+    plan = _plan(context, message, text, partial(_without_awaits, context))
+    if any(each is None for each in gives):
+        doubt = Doubt(
+            "gather-awaited",
+            Level.MANUAL,
+            "what the awaited call gives is not known: it may be a task or a coroutine",
+            f"if it is not, leave the inner awaits out: {text}",
+        )
+        return replace(plan, doubts=(doubt,))
+    if any(_has_star_missing(each) for each in call.args):
+        return replace(plan, level=Level.MANUAL, parts=())
+    return replace(
+        plan,
+        level=Level.UNSAFE,
+        change="the calls run at the same time, which they never did",
+        doubts=_caught(context, _ERRORS),
+    )
+
+
+def _has_star_missing(argument: ast.expr) -> bool:
+    return isinstance(argument, (ast.List, *_COMPREHENSIONS))
+
+
+def _elements(call: ast.Call) -> Iterator[ast.expr]:
+    """Give the expressions that make what a call of gather is to wait for."""
+    for argument in call.args:
+        inner = argument.value if isinstance(argument, ast.Starred) else argument
+        if isinstance(inner, _COMPREHENSIONS):
+            yield inner.elt
+        elif isinstance(inner, (ast.List, ast.Tuple, ast.Set)):
+            yield from inner.elts
+        elif not isinstance(argument, ast.Starred):
+            yield argument
+
+
+def _gives_awaitable(context: Context, node: ast.Await) -> bool | None:
+    if not isinstance(node.value, ast.Call):
+        return None
+    if coroutine_function(context, node.value) is None:
+        return None
+    value = value_of(context, node.value, "()!")
+    return None if value is None else value.is_awaitable
+
+
+def _without_awaits(context: Context, call: cst.Call, names: Names) -> cst.Call:
+    """Give the call with what its elements await in their place."""
+    import libcst as cst
+
+    def element(node: cst.BaseExpression) -> cst.BaseExpression:
+        if not isinstance(node, cst.Await):
+            return node
+        inner = node.expression
+        return inner.with_changes(
+            lpar=[*node.lpar, *inner.lpar], rpar=[*inner.rpar, *node.rpar]
+        )
+
+    args = []
+    for each in call.args:
+        value = each.value
+        if isinstance(value, (cst.ListComp, cst.SetComp, cst.GeneratorExp)):
+            value = value.with_changes(elt=element(value.elt))
+        elif isinstance(value, (cst.List, cst.Tuple, cst.Set)):
+            elements = [e.with_changes(value=element(e.value)) for e in value.elements]
+            value = value.with_changes(elements=elements)
+        elif not each.star:
+            value = element(value)
+        args.append(each.with_changes(value=value))
+    return call.with_changes(args=args)
+
+
+# -- wait and create_task -----------------------------------------------------
+
+
+def _waited(context: Context, call: ast.Call) -> Plan | None:
+    """Find coroutines given to `asyncio.wait`."""
+    if not call.args:
+        return None
+    given = call.args[0]
+    if isinstance(given, ast.Name):
+        values = list(_given(context.function, given.id))
+        if len(values) != 1 or values[0] is None:
+            return None
+        elements = _inside(values[0])
+    else:
+        elements = _inside(given)
+    coroutines = [
+        each
+        for each in elements
+        if isinstance(each, ast.Call) and coroutine_function(context, each)
+    ]
+    if not coroutines:
+        return None
+    wait, text = context.spelled, context.tree.text(coroutines[0])
+    message = f"{wait} gets the coroutine {text}: it takes tasks only since Python 3.11"
+    by_hand = f"asyncio.create_task({text})"
+    if isinstance(given, ast.Name):
+        return Plan(message, by_hand, level=Level.MANUAL)
+    part = Part(tuple(coroutines[:1]), _as_task)
+    more = tuple(Part((each,), _as_task) for each in coroutines[1:])
+    return Plan(
+        message,
+        by_hand,
+        needs=("asyncio",),
+        parts=(part, *more),
+        doubts=_caught(context, _ERRORS),
+    )
+
+
+def _inside(node: ast.expr) -> list[ast.expr]:
+    if isinstance(node, (ast.List, ast.Tuple, ast.Set)):
+        return node.elts
+    if isinstance(node, _COMPREHENSIONS):
+        return [node.elt]
+    return []
+
+
+def _as_task(slice_: Slice, names: Names) -> Sequence[cst.CSTNode]:
+    import libcst as cst
+
+    create = cst.Attribute(cst.Name(names["asyncio"]), cst.Name("create_task"))
+    coroutine = cst.ensure_type(slice_.nodes[0], cst.Call)
+    return [cst.Call(create, [cst.Arg(coroutine)])]
+
+
+def _scheduled(context: Context, call: ast.Call) -> Plan | None:
+    """Find `create_task(f)` without the call, and `create_task(gather(...))`."""
+    if not call.args:
+        return None
+    given, spelled = call.args[0], context.spelled
+    text = context.tree.text(given)
+    if isinstance(given, ast.Call):
+        if context.site.wanted != "asyncio.create_task":
+            return None  # ensure_future takes futures
+        if context.qualified_name(given.func) != "asyncio.gather":
+            return None
+        message = f"{spelled} takes a coroutine, and gather gives a future: TypeError"
+        return Plan(message, f"{text}: it runs already", level=Level.MANUAL)
+    if not is_coroutine_function(context, given):
+        return None
+    message = f"{spelled} gets the function {text}, not a call of it: TypeError"
+    return Plan(message, f"{spelled}({text}(...))", level=Level.MANUAL)
+
+
+# -- errors that somebody waits for -------------------------------------------
+
+
+def _caught(context: Context, errors: frozenset[str]) -> tuple[Doubt, ...]:
+    """Find a handler round the site that today's error gets to."""
+    for above, below in context.within():
+        if isinstance(above, (ast.With, ast.AsyncWith)) and below in above.body:
+            for item in above.items:
+                call = item.context_expr
+                if isinstance(call, ast.Call) and _last(call.func) in _EXPECTS:
+                    if any(_last(each) in errors for each in call.args):
+                        return _expected(above.lineno)
+        handlers: list[ast.ExceptHandler] = getattr(above, "handlers", [])
+        if below in getattr(above, "body", ()):
+            for handler in handlers:
+                kinds = handler.type
+                each = kinds.elts if isinstance(kinds, ast.Tuple) else [kinds]
+                if any(kind is None or _last(kind) in errors for kind in each):
+                    return _expected(handler.lineno)
+    return ()
+
+
+def _expected(line: int) -> tuple[Doubt, ...]:
+    doubt = Doubt(
+        "gather-caught",
+        Level.UNSAFE,
+        f"the error that it raises today is caught at line {line}",
+        "see whether the code relies on that error",
+    )
+    return (doubt,)
+
+
+def _returned(call: ast.Call) -> tuple[Doubt, ...]:
+    """Find `return_exceptions`: before 3.12 a generator's error is a result then."""
+    if not any(each.arg == "return_exceptions" for each in call.keywords):
+        return ()
+    doubt = Doubt(
+        "gather-caught",
+        Level.UNSAFE,
+        "before Python 3.12 the error is returned as the only result here",
+        "see whether the code relies on that error",
+    )
+    return (doubt,)
+
+
+def _last(node: ast.expr) -> str:
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    return node.id if isinstance(node, ast.Name) else ""

@@ -1,0 +1,116 @@
+"""Awaits in a loop whose rounds have nothing to do with one another."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import replace
+
+from asyncfix import (
+    GUARDS,
+    Codemod,
+    Context,
+    Level,
+    Model,
+    Plan,
+    Site,
+    facts,
+    site_of,
+)
+from asyncfix_codemods._called import coroutine_function
+from asyncfix_codemods._concurrent import plan_for
+from asyncfix_codemods._rounds import Rounds, find
+from asyncfix_codemods._stops import changes_outside
+
+
+class SequentialAwaits(Codemod):
+    """A `for` awaits calls one after the other that could run at the same time.
+
+    Before:
+
+        import asyncio
+
+        async def fetch(url):
+            await asyncio.sleep(0.1)
+            return len(url)
+
+        async def main(urls: list[str]):
+            pages = []
+            for url in urls:
+                pages.append(await fetch(url))
+            return pages
+
+    After:
+
+        import asyncio
+
+        async def fetch(url):
+            await asyncio.sleep(0.1)
+            return len(url)
+
+        async def main(urls: list[str]):
+            pages = await asyncio.gather(*(fetch(url) for url in urls))
+            return pages
+
+    Safety: unsafe, since most such loops are meant: they keep an order, a rate, or
+    one connection. It is told only where the whole proof holds: the called function
+    is a coroutine of the project, everything in it can be followed, and it changes
+    nothing that the rounds share, nor, by the names of what it awaits, anything
+    outside. All other loops are passed over in silence.
+    """
+
+    name = "sequential-awaits"
+    guards = ("N3",)
+
+    def search(self, model: Model, path: str) -> Iterator[Site]:
+        """Give the awaited calls of coroutines that may stand in a `for`.
+
+        Only the tree can tell for sure; the facts know where the head of a loop is.
+        """
+        known = model.project.files[path]
+        if not known.head.coroutines:
+            return
+        heads: dict[int, int] = {}
+        for binding in known.inner:
+            if "*" in binding.target:
+                first = heads.get(binding.scope, binding.line)
+                heads[binding.scope] = min(first, binding.line)
+        for use in known.calls:
+            if use.role != facts.AWAITED or use.scope not in heads:
+                continue
+            scope = known.scopes[use.scope]
+            if use.line < heads[use.scope] and scope.kind == facts.FUNCTION:
+                continue
+            site = site_of(model.project, path, use, "call", use.name)
+            if known.scopes[site.function].is_async:
+                yield site
+
+    def judge(self, context: Context) -> Plan | None:
+        """Give a plan where everything is proven, and None elsewhere."""
+        call = context.call
+        above = context.tree.parent(call)
+        if not isinstance(above, ast.Await) or context.in_tests():
+            return None
+        rounds = find(context, call, call)
+        if not isinstance(rounds, Rounds):
+            return None
+        function = coroutine_function(context, call)
+        if function is None or not _waits(context, function):
+            return None
+        callee = context.tree.text(call.func)
+        message = (
+            f"the calls of {callee} wait for one another, and nothing in them depends "
+            "on the others"
+        )
+        plan = plan_for(context, rounds, None, message)
+        if plan.doubts or changes_outside(context, function):
+            return None
+        if GUARDS["E1"](context) is not None or context.framework != "asyncio":
+            return None
+        return replace(plan, level=Level.UNSAFE)
+
+
+def _waits(context: Context, function: tuple[str, int]) -> bool:
+    """Tell whether a coroutine suspends at all: else there is nothing to win."""
+    path, scope = function
+    return context.project.files[path].scopes[scope].suspends
