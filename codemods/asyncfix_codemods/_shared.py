@@ -94,26 +94,14 @@ class Shared:
         inside = place.name.rpartition(":")[2] == self.source and len(place.steps) > 1
         return inside and place.steps[0].startswith("[")
 
-    def _of_item(self, item: touches.Item) -> list[touches.Place]:
-        """Give what a method was called on, in the words of the loop."""
-        if item.place is not None:
-            return [item.place]
-        assert self.touched is not None
-        last = "." + item.what.rpartition(".")[2]
-        return [
-            read.place
-            for read in self.touched.reads
-            if (read.path, read.line) == (item.path, item.line)
-            and read.place.steps[-1:] == (last,)
-        ]
-
     def _is_shared(self, item: touches.Item) -> bool:
-        if not item.via and item.place is None:
-            return item.what.partition(".")[0] not in self.rounds.names
-        return any(
-            not self.is_own(place) and not place.is_result
-            for place in self._of_item(item)
-        )
+        """Tell whether an object that something is done with is of all rounds."""
+        place = item.place
+        if place is None:
+            return not item.via and (
+                item.what.partition(".")[0] not in self.rounds.names
+            )
+        return not self.is_own(place) and not place.is_result
 
     # -- questions ----------------------------------------------------------------
 
@@ -128,20 +116,15 @@ class Shared:
                 yield _connection(item.what.rpartition(".")[0] or "object", what)
         for item in (*touched.loop, *touched.unknown):
             owner, _, _ = item.what.rpartition(".")
-            last = owner.rpartition(".")[2]
             known = _CONNECTIONS.match(item.what)
             if not known and (
-                item in touched.loop or not _CONNECTION_NAMES.match(last)
+                item in touched.loop
+                or not _CONNECTION_NAMES.match(owner.rpartition(".")[2])
             ):
                 continue
             if self._is_shared(item):
-                yield _connection(last if not known else owner, self._shown(item))
-
-    def _shown(self, item: touches.Item) -> str:
-        place = next((p for p in self._of_item(item) if not self.is_own(p)), None)
-        if place is None:
-            return ""
-        return place.shown().rpartition(".")[0] or place.shown()
+                shown = item.place.shown() if item.place is not None else owner
+                yield _connection(owner if known else "connection", shown)
 
     def _handed(self) -> Iterator[tuple[str, str]]:
         """Give the names that the call is given or made on, with their types."""

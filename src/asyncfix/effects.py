@@ -253,7 +253,7 @@ class Effects:
         """Give every method of a name in the project."""
         if name not in self._named:
             found = self._named[name] = []
-            for path in self._holding(name):
+            for path in self._defining().get(name, ()):
                 scopes = self.project.files[path].scopes
                 found += [
                     (path, index)
@@ -264,16 +264,14 @@ class Effects:
                 ]
         return self._named[name]
 
-    def _holding(self, name: str) -> list[str]:
-        """Give the files that may have a function of a name: what is awaited, too."""
-        if self.awaits:
-            word, files = name.encode(), self.project.files
-            return [path for path in files if word in files[path].packed]
+    def _defining(self) -> dict[str, list[str]]:
+        """Give the files by the names of the functions that they define."""
         if not self._plain:
             for path, facts in self.project.files.items():
-                for name in facts.head.plain:
+                head = facts.head
+                for name in (*head.plain, *(head.awaited if self.awaits else ())):
                     self._plain.setdefault(name, []).append(path)
-        return self._plain.get(name, [])
+        return self._plain
 
     def is_defined(self, name: str) -> bool:
         """Tell whether some class of the project has a method of a name."""

@@ -367,8 +367,12 @@ class Body(Code):
                 if item.place is None:
                     gathered.add(kind, further)
                     continue
-                for place in self.here(item.place, target, given):
+                places = self.here(item.place, target, given)
+                for place in places:
                     gathered.add(kind, further._replace(place=place))
+                if not places and kind in ("loop", "unknown"):
+                    # Done with an object of this function's own: done all the same.
+                    gathered.add(kind, further._replace(place=None))
         return gathered.summary(summary.generator, TEXT)
 
 

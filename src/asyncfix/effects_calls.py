@@ -370,7 +370,9 @@ class Calls(LibraryCalls):
             and not self.effects.is_defined(name)
         ):
             what = body.said(node)
-            gathered.add("loop", Item(what, body.path, node.lineno))
+            item = Item(what, body.path, node.lineno)
+            for each in self._done_with(item, origin):
+                gathered.add("loop", each)
             return gathered.summary(False, OWN), SOMETHING
         if plain == LIBRARY:
             self._mark(gathered, body, origin, WRITTEN, node.lineno)
@@ -398,7 +400,8 @@ class Calls(LibraryCalls):
                     [origin.then("[*]")], CONTAINER
                 )
             return gathered.summary(False, OWN), TEXT
-        return self._unknown(node, body, body.said(node))
+        unknown = Item(body.said(node), body.path, node.lineno)
+        return Summary(unknown=tuple(self._done_with(unknown, origin))), SOMETHING
 
     def _above(self, body: Body, node: ast.Call, use: f.Use) -> tuple[Summary, Origin]:
         """Judge `super().name()` that no class of the project has."""

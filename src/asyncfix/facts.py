@@ -153,6 +153,8 @@ class Head(NamedTuple):
     lines: int
     plain: tuple[str, ...]
     """Names of the functions that are no coroutines."""
+    awaited: tuple[str, ...] = ()
+    """Names of the functions that are."""
     places: tuple[int, ...] = ()
     """Where the parts begin, counted from the end of the head."""
 

@@ -44,13 +44,17 @@ def _pack(walk: Walk, source: Source, opaque: tuple[f.Opaque, ...]) -> bytes:
         scope = scopes[index]
         flags = index in walk.suspending, index in walk.yielding
         scopes[index] = (*scope[:7], *flags, *scope[9:])
+    functions = [scope for scope in scopes if scope[0] == f.FUNCTION]
     head = f.Head(
         *_imports(walk),
         any(scope[4] for scope in scopes),
         tuple(statement.line for statement in opaque),
         bool(_GENERATED.search(source.text[:1024])),
         source.text.count(b"\n") + 1,
-        tuple(sorted({s[1] for s in scopes if s[0] == f.FUNCTION and not s[4]})),
+        *(
+            tuple(sorted({s[1] for s in functions if s[4] is is_async}))
+            for is_async in (False, True)
+        ),
     )
     settled = _settled(walk)
     attributes = [each for each in settled if each[3] == f.ATTRIBUTE]
