@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from asyncfix import Context, Value, dotted, facts
+from asyncfix import Context, Model, Value, dotted, facts
 
 
 def use_of(context: Context, call: ast.Call) -> facts.Use | None:
@@ -30,21 +30,22 @@ def value_of(context: Context, call: ast.Call, steps: str = "()") -> Value | Non
 
 def coroutine_function(context: Context, call: ast.Call) -> tuple[str, int] | None:
     """Give file and scope of the project's `async def` that a call surely calls."""
-    return _coroutine_of(context, value_of(context, call, ""))
+    return coroutine_of(context.model, value_of(context, call, ""))
 
 
 def is_coroutine_function(context: Context, node: ast.expr) -> bool:
     """Tell whether a name or attribute surely is an `async def` of the project."""
     if dotted(node) is None:
         return False
-    return _coroutine_of(context, context.value(node)) is not None
+    return coroutine_of(context.model, context.value(node)) is not None
 
 
-def _coroutine_of(context: Context, value: Value | None) -> tuple[str, int] | None:
+def coroutine_of(model: Model, value: Value | None) -> tuple[str, int] | None:
+    """Give file and scope of the project's `async def` that a value is."""
     if value is None or not value.is_function:
         return None
-    scope = context.project.files[value.path].scopes[value.scope]
-    made = context.model.values.functions.made_by_decorators(value)
+    scope = model.project.files[value.path].scopes[value.scope]
+    made = model.values.functions.made_by_decorators(value)
     if not scope.is_async or scope.yields or made not in ("same", "coroutine"):
         return None
     return value.path, value.scope

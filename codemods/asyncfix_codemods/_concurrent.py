@@ -29,16 +29,17 @@ def plan_for(
     """Give the plan that makes rounds run together, with all that speaks against it."""
     rounds = _really(context, rounds)
     known = items(context, rounds.items)
-    doubts = local_doubts(context, rounds, known)
+    form = _form(context, rounds, creating)
+    doubts = [
+        *local_doubts(context, rounds, known),
+        *([form] if isinstance(form, Doubt) else _fits(context, form, known)),
+    ]
     if not any(each.level is Level.MANUAL for each in doubts):
         doubts += Shared(context, rounds, known).doubts()
-    form = _form(context, rounds, creating)
+    doubts.sort(key=lambda doubt: doubt.level is not Level.MANUAL)
     made: tuple[Part, ...] = ()
     kind = "ordered"
-    if isinstance(form, Doubt):
-        doubts.append(form)
-    else:
-        doubts += _fits(context, form, known)
+    if isinstance(form, Form):
         kind, made = form.kind, parts(form)
     callee = context.tree.text(rounds.call.func)
     changes = [
@@ -63,6 +64,18 @@ def plan_for(
         doubts=tuple(doubts),
         parts=made,
     )
+
+
+def is_proven(context: Context, rounds: Rounds) -> bool:
+    """Tell whether nothing at all speaks against it; the cheap questions come first."""
+    rounds = _really(context, rounds)
+    known = items(context, rounds.items)
+    if any(True for _ in local_doubts(context, rounds, known)):
+        return False
+    form = _form(context, rounds, None)
+    if isinstance(form, Doubt) or _fits(context, form, known):
+        return False
+    return not any(True for _ in Shared(context, rounds, known).doubts())
 
 
 def _really(context: Context, rounds: Rounds) -> Rounds:

@@ -38,34 +38,33 @@ def assume(guard: str, reason: str) -> Doubt:
     return Doubt(guard, Level.UNSAFE, reason, "make sure of it")
 
 
-def local_doubts(context: Context, rounds: Rounds, known: Items) -> list[Doubt]:
-    """Give all that speaks against it in the code of the loop; refusals first."""
-    found = [
-        *_eager(context),
-        *_generator(context),
-        *_exits(context, rounds),
-        *_used_later(context, rounds),
-        *_late_binding(context, rounds),
-        *_carried(context, rounds),
-        *_arguments(context, rounds),
-        *_undo(context, rounds),
-        *_waits(context, rounds),
-        *_before(context, rounds),
-        *_lazy(context, rounds, known),
-    ]
-    return sorted(found, key=lambda doubt: doubt.level is not Level.MANUAL)
+def local_doubts(context: Context, rounds: Rounds, known: Items) -> Iterator[Doubt]:
+    """Give all that speaks against it in the code of the loop, one after the other."""
+    yield from _eager(context)
+    yield from _generator(context)
+    yield from _exits(context, rounds)
+    yield from _used_later(context, rounds)
+    yield from _late_binding(context, rounds)
+    yield from _carried(context, rounds)
+    yield from _arguments(context, rounds)
+    yield from _undo(context, rounds)
+    yield from _waits(context, rounds)
+    yield from _before(context, rounds)
+    yield from _lazy(context, rounds, known)
 
 
 def _eager(context: Context) -> Iterator[Doubt]:
     """With eager tasks a call runs to its first pause when its task is made."""
-    for path, facts in context.project.files.items():
-        if _EAGER in facts.packed:
-            yield refuse(
-                "gather-eager",
-                f"{path} sets an eager task factory: each round would begin "
-                "before the next task is made",
-            )
-            return
+    files = context.project.files
+    eager = context.model.once(
+        "eager", lambda: [path for path in files if _EAGER in files[path].packed]
+    )
+    if eager:
+        yield refuse(
+            "gather-eager",
+            f"{eager[0]} sets an eager task factory: each round would begin "
+            "before the next task is made",
+        )
 
 
 def _generator(context: Context) -> Iterator[Doubt]:

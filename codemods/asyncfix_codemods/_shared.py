@@ -11,7 +11,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from asyncfix import Context, Doubt, Level, touches
+from asyncfix import Context, Doubt, touches
 from asyncfix_codemods._called import coroutine_function, use_of
 from asyncfix_codemods._independence import assume, refuse, root, source_of
 from asyncfix_codemods._items import Items
@@ -66,24 +66,22 @@ class Shared:
         effects = self.context.model.awaited_effects
         return effects.at((site.path, site.function), *use[1:5])
 
-    def doubts(self) -> list[Doubt]:
-        """Give all that speaks against it; refusals first."""
+    def doubts(self) -> Iterator[Doubt]:
+        """Give all that speaks against it, one after the other."""
         touched = self.touched
         if touched is None:
-            return [assume("gather-shared", f"what {self.callee} does is not known")]
-        found = [
-            *self._connections(touched),
-            *self._contexts(touched),
-            *self._grown(touched),
-            *self._lost_updates(touched),
-            *self._stops(touched),
-            *self._body(touched),
-            *self._unknown(touched),
-            *self._written(touched),
-            *self._pools(touched),
-            *self._signals(touched),
-        ]
-        return sorted(found, key=lambda doubt: doubt.level is not Level.MANUAL)
+            yield assume("gather-shared", f"what {self.callee} does is not known")
+            return
+        yield from self._connections(touched)
+        yield from self._contexts(touched)
+        yield from self._grown(touched)
+        yield from self._lost_updates(touched)
+        yield from self._stops(touched)
+        yield from self._body(touched)
+        yield from self._unknown(touched)
+        yield from self._written(touched)
+        yield from self._pools(touched)
+        yield from self._signals(touched)
 
     # -- places -----------------------------------------------------------------
 
@@ -303,7 +301,7 @@ class Shared:
         """Find a `raise` of the function that keeps later steps from being done."""
         if self.function is None:
             return
-        line = stop_of(self.context, self.function)
+        line = stop_of(self.context.model, self.function)
         if not line:
             return
         tried = [
@@ -314,7 +312,7 @@ class Shared:
         outside = (
             touched.drivers
             or [each for each in touched.writes if not self.is_own(each.place)]
-            or changes_outside(self.context, self.function)
+            or changes_outside(self.context.model, self.function)
         )
         if tried or outside:
             yield refuse(

@@ -17,10 +17,10 @@ from asyncfix import (
     facts,
     site_of,
 )
-from asyncfix_codemods._called import coroutine_function
-from asyncfix_codemods._concurrent import plan_for
+from asyncfix_codemods._called import coroutine_of
+from asyncfix_codemods._concurrent import is_proven, plan_for
 from asyncfix_codemods._rounds import Rounds, find
-from asyncfix_codemods._stops import changes_outside
+from asyncfix_codemods._stops import changes_outside, says_change, waits_for_unknown
 
 
 class SequentialAwaits(Codemod):
@@ -82,7 +82,7 @@ class SequentialAwaits(Codemod):
             if use.line < heads[use.scope] and scope.kind == facts.FUNCTION:
                 continue
             site = site_of(model.project, path, use, "call", use.name)
-            if known.scopes[site.function].is_async:
+            if known.scopes[site.function].is_async and _is_worth_it(model, site):
                 yield site
 
     def judge(self, context: Context) -> Plan | None:
@@ -92,10 +92,7 @@ class SequentialAwaits(Codemod):
         if not isinstance(above, ast.Await) or context.in_tests():
             return None
         rounds = find(context, call, call)
-        if not isinstance(rounds, Rounds):
-            return None
-        function = coroutine_function(context, call)
-        if function is None or not _waits(context, function):
+        if not isinstance(rounds, Rounds) or not is_proven(context, rounds):
             return None
         callee = context.tree.text(call.func)
         message = (
@@ -103,14 +100,26 @@ class SequentialAwaits(Codemod):
             "on the others"
         )
         plan = plan_for(context, rounds, None, message)
-        if plan.doubts or changes_outside(context, function):
-            return None
         if GUARDS["E1"](context) is not None or context.framework != "asyncio":
             return None
         return replace(plan, level=Level.UNSAFE)
 
 
-def _waits(context: Context, function: tuple[str, int]) -> bool:
-    """Tell whether a coroutine suspends at all: else there is nothing to win."""
+def _is_worth_it(model: Model, site: Site) -> bool:
+    """Tell whether a call may turn out to be a candidate, by facts alone.
+
+    It calls a coroutine of the project that suspends, else there is nothing to win;
+    nothing that it waits for is unknown, or is called like a change of the world.
+    """
+    use = site.use
+    if says_change(use.name):
+        return False
+    function = coroutine_of(model, model.values.of(site.path, use.scope, use.name))
+    if function is None:
+        return False
     path, scope = function
-    return context.project.files[path].scopes[scope].suspends
+    return (
+        model.project.files[path].scopes[scope].suspends
+        and not changes_outside(model, function)
+        and not waits_for_unknown(model, function)
+    )
