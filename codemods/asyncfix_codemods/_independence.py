@@ -195,12 +195,23 @@ def _carried(context: Context, rounds: Rounds) -> Iterator[Doubt]:
         for node in own(rounds.body)
         if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)
     }
+    own_making = _made_first(rounds)
     for name in sorted(given | set(changed)):
         line = changed.get(name) or lines.get(name) or rounds.call.lineno
+        if name in own_making and name not in changed:
+            continue
         yield refuse(
             "gather-depends",
             f"each round uses {name} from the round before (line {line}): these "
             "cannot run at the same time",
+        )
+        return
+    for name in sorted(given & own_making):
+        yield refuse(
+            "gather-before",
+            f"each round makes {name} (line {lines[name]}) before its call begins; "
+            "together, all calls would have begun by then",
+            f"make {name} in the function that is called, or in the call itself",
         )
         return
     for name in sorted(rounds.names & stored(rounds.body)):
@@ -210,6 +221,23 @@ def _carried(context: Context, rounds: Rounds) -> Iterator[Doubt]:
             f"(line {lines.get(name, rounds.loop.lineno)})",
         )
         return
+
+
+def _made_first(rounds: Rounds) -> frozenset[str]:
+    """Give the names that each round surely gives a value before its call.
+
+    What they hold is then of this round; what it is made of is another question.
+    """
+    found: set[str] = set()
+    for statement in rounds.before:
+        if isinstance(statement, ast.Assign):
+            targets = statement.targets
+        elif isinstance(statement, ast.AnnAssign) and statement.value is not None:
+            targets = [statement.target]
+        else:
+            continue
+        found |= {each.id for each in targets if isinstance(each, ast.Name)}
+    return frozenset(found)
 
 
 def _walruses(node: ast.AST) -> frozenset[str]:

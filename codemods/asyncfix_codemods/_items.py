@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from asyncfix import Context
 from asyncfix_codemods._called import value_of
@@ -66,6 +66,16 @@ def items(context: Context, node: ast.expr, deep: int = 3) -> Items:
         return _READ_LATER
     if isinstance(node, ast.Call):
         return _call(context, node, deep)
+    if isinstance(node, ast.Await) and isinstance(node.value, ast.Call):
+        return _returned(context, node.value, awaited=True)
+    if isinstance(node, ast.IfExp):
+        return _any_of(
+            [items(context, each, deep) for each in (node.body, node.orelse)]
+        )
+    if isinstance(node, ast.BoolOp):
+        return _any_of([items(context, each, deep) for each in node.values])
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        return items(context, node.left, deep)  # whatever it is, the sum is of its kind
     if isinstance(node, ast.Name) and deep:
         return _name(context, node, deep - 1)
     if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Slice):
@@ -74,6 +84,16 @@ def items(context: Context, node: ast.expr, deep: int = 3) -> Items:
     if isinstance(node, ast.Attribute):
         return Items(again=_is_simple(node))
     return _UNKNOWN
+
+
+def _any_of(found: list[Items]) -> Items:
+    """Give what is true of each of some things that an expression may be."""
+    return Items(
+        lazy=any(each.lazy for each in found),
+        proven=all(each.proven for each in found),
+        again=False,
+        few=max(each.few for each in found) if all(each.few for each in found) else 0,
+    )
 
 
 def _is_simple(node: ast.AST) -> bool:
@@ -124,12 +144,24 @@ def _call(context: Context, node: ast.Call, deep: int) -> Items:
             return Items(inside.lazy, inside.proven, inside.again, inside.few)
         if method in _SPLIT:
             return Items(proven=True, again=_is_simple(owner))
+    return _returned(context, node, awaited=False)
+
+
+def _returned(context: Context, node: ast.Call, awaited: bool) -> Items:
+    """Judge what a function of the project gives by what it says that it gives."""
     made = value_of(context, node, "")
-    if made is not None and made.path and made.scope >= 0:
-        scope = context.project.files[made.path].scopes[made.scope]
-        if scope.yields:
-            return _READ_LATER
-    return _UNKNOWN
+    if made is None or not made.is_function:
+        return _UNKNOWN
+    scope = context.project.files[made.path].scopes[made.scope]
+    if scope.yields:
+        return _READ_LATER
+    if scope.is_async is not awaited or not scope.returns:
+        return _UNKNOWN
+    try:
+        said = ast.parse(scope.returns.lstrip(":"), mode="eval").body
+    except SyntaxError:
+        return _UNKNOWN  # of a part of it nothing is known
+    return replace(_annotated(said), again=False)
 
 
 def _has_star(node: ast.Call) -> bool:
@@ -150,21 +182,15 @@ def _name(context: Context, node: ast.Name, deep: int) -> Items:
     """Follow a name to all that it is given."""
     found: list[Items] = []
     for value, annotation in _given(context, node.id):
-        if annotation is not None:
-            found.append(_annotated(annotation))
-        elif value is None:
-            found.append(_UNKNOWN)
-        else:
-            found.append(items(context, value, deep))
+        said = _UNKNOWN if annotation is None else _annotated(annotation)
+        if value is not None and not said.proven and not said.lazy:
+            said = items(context, value, deep)
+        found.append(said)
     if not found:
         return Items(again=True)
-    return Items(
-        lazy=any(each.lazy for each in found),
-        proven=all(each.proven for each in found),
-        # A name that holds a container gives the same each time.
-        again=all(each.proven for each in found),
-        few=max(each.few for each in found) if all(e.few for e in found) else 0,
-    )
+    whole = _any_of(found)
+    # A name that holds a container gives the same each time.
+    return replace(whole, again=whole.proven)
 
 
 def _given(
@@ -222,17 +248,13 @@ def _annotated(annotation: ast.expr) -> Items:
             return _UNKNOWN
     if isinstance(annotation, ast.BinOp) and isinstance(annotation.op, ast.BitOr):
         sides = [_annotated(annotation.left), _annotated(annotation.right)]
-        return Items(
-            lazy=any(each.lazy for each in sides),
-            proven=all(each.proven for each in sides),
-            again=all(each.again for each in sides),
-        )
+        return replace(_any_of(sides), again=all(each.again for each in sides))
     if isinstance(annotation, ast.Constant) and annotation.value is None:
         return Items(proven=True, again=True)
     if isinstance(annotation, ast.Subscript):
         owner = annotation.value
         last = getattr(owner, "attr", getattr(owner, "id", ""))
-        if last == "Optional":
+        if last in ("Optional", "Final", "ClassVar"):
             return _annotated(annotation.slice)
         annotation = owner
     last = getattr(annotation, "attr", getattr(annotation, "id", ""))
