@@ -189,16 +189,16 @@ def _carried(context: Context, rounds: Rounds) -> Iterator[Doubt]:
     """Find what a round makes and the next one is called with."""
     used = names_in(rounds.call) - rounds.names
     given = used & (stored(rounds.body) | _walruses(rounds.call))
-    changed = {name: line for name, line in _changed(rounds) if name in used}
+    altered = {name: line for name, line in changed(rounds) if name in used}
     lines = {
         node.id: node.lineno
         for node in own(rounds.body)
         if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)
     }
     own_making = _made_first(rounds)
-    for name in sorted(given | set(changed)):
-        line = changed.get(name) or lines.get(name) or rounds.call.lineno
-        if name in own_making and name not in changed:
+    for name in sorted(given | set(altered)):
+        line = altered.get(name) or lines.get(name) or rounds.call.lineno
+        if name in own_making and name not in altered:
             continue
         yield refuse(
             "gather-depends",
@@ -245,7 +245,7 @@ def _walruses(node: ast.AST) -> frozenset[str]:
     return frozenset(each.target.id for each in found)
 
 
-def _changed(rounds: Rounds) -> Iterator[tuple[str, int]]:
+def changed(rounds: Rounds) -> Iterator[tuple[str, int]]:
     """Give the names whose objects the body surely changes: (name, line)."""
     call = {id(node) for node in ast.walk(rounds.waiting)}
     call |= {id(node) for node in ast.walk(rounds.call)}
@@ -258,6 +258,8 @@ def _changed(rounds: Rounds) -> Iterator[tuple[str, int]]:
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             if node.func.attr in _MUTATORS and (name := root(node.func.value)):
                 yield name, node.lineno
+        elif isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
+            yield node.target.id, node.lineno  # a list is added to where it is
 
 
 def root(node: ast.AST) -> str:
@@ -303,7 +305,7 @@ def _arguments(context: Context, rounds: Rounds) -> Iterator[Doubt]:
 
 def _undo(context: Context, rounds: Rounds) -> Iterator[Doubt]:
     """Find a list of what was done that a handler round the loop goes by."""
-    filled = stored(rounds.body) | {name for name, _ in _changed(rounds)}
+    filled = stored(rounds.body) | {name for name, _ in changed(rounds)}
     for above, below in context.tree.ancestors(rounds.loop):
         if not isinstance(above, ast.Try) or below not in above.body:
             continue
@@ -371,7 +373,7 @@ def _lazy(context: Context, rounds: Rounds, known: Items) -> Iterator[Doubt]:
     """Find items that are made, or that change, while the loop runs."""
     text = context.tree.text(rounds.items)
     source = source_of(rounds.items)
-    grown = [line for name, line in _changed(rounds) if name == source]
+    grown = [line for name, line in changed(rounds) if name == source]
     if known.lazy or (source and grown):
         where = f" (line {grown[0]})" if grown else ""
         yield refuse(

@@ -10,12 +10,15 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cached_property
 
 from asyncfix import Context, Doubt, touches
+from asyncfix_codemods._beside import Beside
 from asyncfix_codemods._called import coroutine_function, use_of
 from asyncfix_codemods._independence import assume, refuse, root, source_of
 from asyncfix_codemods._items import Items
-from asyncfix_codemods._rounds import Rounds, own
+from asyncfix_codemods._places import is_in, is_receiver, overlap
+from asyncfix_codemods._rounds import Rounds, names_in, own
 from asyncfix_codemods._stops import changes_outside, stop_of
 
 # Objects that one call at a time may use.
@@ -77,7 +80,7 @@ class Shared:
         yield from self._grown(touched)
         yield from self._lost_updates(touched)
         yield from self._stops(touched)
-        yield from self._body(touched)
+        yield from Beside(self.context, self.rounds, touched, self.is_own).doubts()
         yield from self._unknown(touched)
         yield from self._written(touched)
         yield from self._pools(touched)
@@ -86,11 +89,35 @@ class Shared:
     # -- places -----------------------------------------------------------------
 
     def is_own(self, place: touches.Place) -> bool:
-        """Tell whether a place belongs to one round: it is, or is in, its item."""
-        if not place.is_outer and place.name in self.rounds.names:
+        """Tell whether a place belongs to one round: it is, or is in, its item.
+
+        It does not where the call gets at the items in another way, too.
+        """
+        if place.is_outer:
+            return False
+        if place.name in self.rounds.names:
             return True
-        inside = place.name.rpartition(":")[2] == self.source and len(place.steps) > 1
-        return inside and place.steps[0].startswith("[")
+        return any(is_in(place, each) for each in self._own) and not any(
+            is_in(place, each) for each in self._others
+        )
+
+    @cached_property
+    def _own(self) -> frozenset[touches.Place]:
+        """Give the places that the items of the rounds may come from."""
+        return self._places(self.rounds.names)
+
+    @cached_property
+    def _others(self) -> frozenset[touches.Place]:
+        """Give the places that the call is given besides its item."""
+        return self._places(names_in(self.rounds.call) - self.rounds.names)
+
+    def _places(self, names: frozenset[str]) -> frozenset[touches.Place]:
+        site, effects = self.context.site, self.context.model.awaited_effects
+        found: set[touches.Place] = set()
+        for name in names:
+            origin = effects.origin((site.path, site.function), name)
+            found |= origin.places | origin.inside
+        return frozenset(found)
 
     def _is_shared(self, item: touches.Item) -> bool:
         """Tell whether an object that something is done with is of all rounds."""
@@ -155,7 +182,7 @@ class Shared:
                 yield self._shares(write)
                 return
             for read in touched.reads:
-                if overlap(read.place, write.place) and not _is_receiver(read, write):
+                if overlap(read.place, write.place) and not is_receiver(read, write):
                     yield self._shares(write)
                     return
 
@@ -328,80 +355,6 @@ class Shared:
                 "then is not known",
             )
 
-    # -- the rest of the body -------------------------------------------------------
-
-    def _body(self, touched: touches.Summary) -> Iterator[Doubt]:
-        """Find what the body does after the call and the next call goes by."""
-        rest = self._rest()
-        if not rest:
-            return
-        reads = [each for each in touched.reads if not self.is_own(each.place)]
-        writes = [each for each in touched.writes if not self.is_own(each.place)]
-        if not reads and not writes:
-            return
-        for node in rest:
-            if isinstance(node, (ast.Attribute, ast.Subscript)):
-                if isinstance(node.ctx, ast.Load):
-                    continue
-                for read in reads:
-                    if _may_be(node, read.place):
-                        yield self._depends(read.what, node)
-                        return
-            elif isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
-                for read in reads:
-                    if (
-                        read.place.name.rpartition(":")[2] == node.id
-                        and not read.place.steps
-                    ):
-                        if read.place.is_outer:
-                            yield self._depends(read.what, node)
-                            return
-        names = {n.id for n in rest if isinstance(n, ast.Name)}
-        for write in writes:
-            if write.place.name.rpartition(":")[2] in names:
-                yield self._depends(write.what, self.rounds.call)
-                return
-        for node in rest:
-            if isinstance(node, ast.Call):
-                yield from self._called(node, reads, writes)
-
-    def _rest(self) -> list[ast.AST]:
-        own_call = {id(n) for n in ast.walk(self.rounds.waiting)}
-        own_call |= {id(n) for n in ast.walk(self.rounds.call)}
-        return [n for n in own(self.rounds.body) if id(n) not in own_call]
-
-    def _called(
-        self, node: ast.Call, reads: list[touches.Touch], writes: list[touches.Touch]
-    ) -> Iterator[Doubt]:
-        """Ask what another call of the body touches of what the function touches."""
-        summary = self._summary(node)
-        if summary is None:
-            return
-        for write in summary.writes:
-            for read in reads:
-                if overlap(read.place, write.place):
-                    yield self._depends(read.what, node)
-                    return
-        for read in summary.reads:
-            for write in writes:
-                if overlap(read.place, write.place):
-                    yield self._depends(write.what, node)
-                    return
-        shown = self.context.tree.text(node.func)
-        if summary.unknown and "log" not in shown.lower():
-            yield assume(
-                "gather-depends",
-                f"what {shown} (line {node.lineno}) changes of what {self.callee} goes "
-                "by is not known",
-            )
-
-    def _depends(self, what: str, node: ast.expr) -> Doubt:
-        return refuse(
-            "gather-depends",
-            f"each round uses {what} from the round before (line {node.lineno}): these "
-            "cannot run at the same time",
-        )
-
 
 _TEXTS = frozenset(
     f"builtins.{name}" for name in ("str", "int", "float", "bool", "bytes")
@@ -415,32 +368,3 @@ def _connection(kind: str, name: str) -> Doubt:
         f"all rounds talk over the one {shown}: open one per task, or keep the order",
         "open one in each task",
     )
-
-
-def _is_receiver(read: touches.Touch, write: touches.Touch) -> bool:
-    """Tell whether an object is read only to change what is in it: `log.append(x)`."""
-    return (
-        read.is_plain
-        and len(read.place.steps) < len(write.place.steps)
-        and (read.path, read.line) == (write.path, write.line)
-    )
-
-
-def overlap(one: touches.Place, other: touches.Place) -> bool:
-    """Tell whether a change of one place may be seen at the other."""
-    if (one.root, one.name) != (other.root, other.name):
-        return False
-    for mine, theirs in zip(one.steps, other.steps, strict=False):
-        if mine != theirs and not ("[*]" in (mine, theirs) and mine[0] == theirs[0]):
-            return False
-    return True
-
-
-def _may_be(node: ast.Attribute | ast.Subscript, place: touches.Place) -> bool:
-    """Tell whether an assignment's target is a place, by its name and attributes."""
-    text = ast.unparse(node)
-    said = place.name.rpartition(":")[2] + "".join(
-        "" if each.startswith("[") else each for each in place.steps
-    )
-    plain = re.sub(r"\[[^\]]*\]", "", text)
-    return plain == said or said.startswith(plain + ".")

@@ -10,6 +10,7 @@ which is read alone, once.
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 from dataclasses import replace
 
 from asyncfix import facts as f
@@ -20,7 +21,7 @@ from asyncfix.effects_calls import Calls
 from asyncfix.effects_kinds import Kinds
 from asyncfix.link import Project
 from asyncfix.reader import Reader
-from asyncfix.touches import EMPTY, Item, Summary
+from asyncfix.touches import EMPTY, SOMETHING, Item, Origin, Summary
 from asyncfix.value import CLASS, FUNCTION, OUTSIDE, OUTSIDE_OBJECT, Value
 from asyncfix.values import Values
 
@@ -165,6 +166,16 @@ class Effects:
         place_of = statement.lineno, statement.col_offset
         left_out = (without.lineno, without.col_offset) if without else None
         return self._body(place).statement(place_of, left_out)
+
+    def beside(
+        self, place: Where, code: Sequence[ast.AST], without: ast.AST | None = None
+    ) -> Summary:
+        """Give what some code in a function touches, but for a part of it."""
+        return self._body(place).beside(code, without)
+
+    def origin(self, place: Where, name: str) -> Origin:
+        """Give where what a name of a function stands for may come from."""
+        return self._body(place).origins.names.get(name, SOMETHING)
 
     def _body(self, place: Where) -> Body:
         body = self._bodies.get(place)

@@ -168,7 +168,7 @@ class Code(ABC):
             if found and found[0].kind == f.FROM:
                 full = f"{owner.path}:{node.attr}"
             return Origin(frozenset((Place(GLOBAL, full),)))
-        if owner.kind == CLASS:
+        if owner.kind in (CLASS, FUNCTION):
             name = self.scopes_of(owner.path)[owner.scope].name
             place = Place(
                 GLOBAL,
