@@ -75,7 +75,8 @@ def is_proven(context: Context, rounds: Rounds) -> bool:
     form = _form(context, rounds, None)
     if isinstance(form, Doubt) or _fits(context, form, known):
         return False
-    return not any(True for _ in Shared(context, rounds, known).doubts())
+    shared = Shared(context, rounds, known)
+    return not shared.sees_context() and not any(True for _ in shared.doubts())
 
 
 def _really(context: Context, rounds: Rounds) -> Rounds:

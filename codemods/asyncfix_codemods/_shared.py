@@ -86,6 +86,13 @@ class Shared:
         yield from self._pools(touched)
         yield from self._signals(touched)
 
+    def sees_context(self) -> bool:
+        """Tell whether the function goes by the context that it runs in.
+
+        A coroutine that is awaited shares its caller's; a task has a copy.
+        """
+        return self.touched is None or bool(self.touched.context_reads)
+
     # -- places -----------------------------------------------------------------
 
     def is_own(self, place: touches.Place) -> bool:

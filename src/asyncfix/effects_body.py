@@ -384,8 +384,9 @@ class Body(Code):
         step = Step(self.effects.shown(target), self.path, getattr(node, "lineno", 0))
         gathered = Gathered()
         for touch in (*summary.reads, *summary.writes):
+            variable = touch.place.root in (GLOBAL, OUTER)
             for place in self.here(touch.place, target, given):
-                if touch.how != READ or place.steps or place.root in (GLOBAL, OUTER):
+                if touch.how != READ or place.steps or variable:
                     gathered.touch(touch._replace(place=place, via=(step, *touch.via)))
         for kind in (
             "loop",

@@ -75,6 +75,8 @@ class Code(ABC):
         )
         self.origins.settle()
         self.settled = True
+        if first:
+            self.made.clear()  # from now on what was made here is a place
 
     def _uses(self) -> dict[tuple[int, int, int, int], f.Use]:
         """Give the calls of the function by their place in the file."""
