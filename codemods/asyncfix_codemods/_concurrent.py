@@ -131,11 +131,15 @@ def _form(context: Context, rounds: Rounds, creating: ast.Call | None) -> Form |
     elif rounds.collects and not around:
         kind = "gather"
     elif not is_loop and holder is None:
+        line = getattr(around[0], "lineno", 0) if around else 0
+        why = "the comprehension is part of an expression"
+        if around:
+            why = (
+                f"the block at line {line} may react to an error while other calls go "
+                f"on, and {why}"
+            )
         return refuse(
-            "gather-shape",
-            f"the block at line {getattr(around[0], 'lineno', 0)} may react to an error "
-            "while other calls go on, and the comprehension is part of an expression",
-            "give the comprehension a statement of its own",
+            "gather-shape", why, "give the comprehension a statement of its own"
         )
     names = free(context, "tasks", "task", "group", "limit")
     if rounds.started is not None and isinstance(rounds.waiting, ast.Name):

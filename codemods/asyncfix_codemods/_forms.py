@@ -8,6 +8,7 @@ configuration. Each has a bounded form.
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from asyncfix import Context
@@ -83,14 +84,15 @@ class Form:
     def _names_target(self) -> bool:
         """Tell whether the body uses the item beside the call."""
         rounds = self.rounds
-        if not isinstance(rounds.loop, ast.For):
-            return False
         call = {id(n) for n in ast.walk(self.creating or rounds.call)}
+        body: Iterable[ast.AST] = own(rounds.body)
+        if isinstance(rounds.loop, (ast.ListComp, ast.SetComp)):
+            body = ast.walk(rounds.loop.elt)
         return any(
             isinstance(node, ast.Name)
             and node.id in rounds.names
             and id(node) not in call
-            for node in own(rounds.body)
+            for node in body
         )
 
 

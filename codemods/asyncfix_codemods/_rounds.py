@@ -24,6 +24,18 @@ _ALWAYS = (
 )  # fmt: skip
 
 
+_NOTHING_DONE = (
+    ast.Name, ast.Constant, ast.Tuple, ast.List, ast.Dict, ast.keyword, ast.BinOp,
+    ast.UnaryOp, ast.Slice, ast.JoinedStr, ast.FormattedValue, ast.expr_context,
+    ast.operator, ast.unaryop, ast.Compare, ast.cmpop,
+)  # fmt: skip
+_LOOKERS = frozenset(
+    f"builtins.{name}"
+    for name in ("len", "round", "int", "float", "str", "bool", "abs", "sum", "tuple",
+                 "list", "set", "sorted", "dict", "repr", "min", "max", "bytes")
+)  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Rounds:
     """A loop whose rounds each await one call."""
@@ -104,25 +116,42 @@ def find(context: Context, call: ast.Call, waiting: ast.Call) -> Rounds | str:
         return _apart(context, call, waiting, above)
     if not isinstance(above, ast.Await):
         return ""
-    over = tree.parent(above)
-    if isinstance(over, (ast.ListComp, ast.SetComp, ast.DictComp)):
-        return _comprehension(over, call, waiting, above)
+    for over, _ in tree.ancestors(above):
+        if isinstance(over, (ast.ListComp, ast.SetComp, ast.DictComp)):
+            return _comprehension(context, over, call, waiting, above)
+        if isinstance(over, (ast.comprehension, ast.GeneratorExp, ast.stmt)):
+            break
+        if isinstance(over, ast.Lambda):
+            return ""
     return _loop(context, call, above, waiting)
 
 
 def _comprehension(
-    over: Comprehension, call: ast.Call, waiting: ast.expr, awaited: ast.Await
+    context: Context,
+    over: Comprehension,
+    call: ast.Call,
+    waiting: ast.expr,
+    awaited: ast.Await,
 ) -> Rounds | str:
     generators = over.generators
-    if isinstance(over, ast.DictComp) and over.value is not awaited:
-        return "the key of each item is what is awaited"
-    if isinstance(over, (ast.ListComp, ast.SetComp)) and over.elt is not awaited:
-        return ""
+    element = over.value if isinstance(over, ast.DictComp) else over.elt
+    if element is not awaited:
+        # `[(x, await f(x)) for x in xs]`: awaited first, once for each item?
+        for above, below in context.tree.ancestors(awaited):
+            if below is element:
+                break
+            if above is over:
+                return "the key of each item is what is awaited"
+            if said := _conditional(above, below, None):
+                return said
+        if not _is_plain_beside(context, element, awaited):
+            return "each round does something else, too, in the same expression"
     if len(generators) > 1:
         return "it goes through more than one loop"
     if generators[0].is_async:
         return "the items come one by one, too"
     kinds = {ast.ListComp: "list", ast.SetComp: "set", ast.DictComp: "dict"}
+    bare = element is awaited
     return Rounds(
         over,
         generators[0].target,
@@ -130,10 +159,35 @@ def _comprehension(
         call,
         waiting,
         None,
-        collects=kinds[type(over)],
+        collects=kinds[type(over)] if bare else "",
         key=over.key if isinstance(over, ast.DictComp) else None,
         names=names_in(generators[0].target),
     )
+
+
+def _is_plain_beside(context: Context, element: ast.expr, awaited: ast.Await) -> bool:
+    """Tell whether an element holds, besides what is awaited, only names and the like.
+
+    What is done to the result, an attribute or a builtin that only looks at it, may
+    be there, too.
+    """
+    todo: list[ast.AST] = [element]
+    while todo:
+        node = todo.pop()
+        if node is awaited:
+            continue
+        if isinstance(node, (ast.Attribute, ast.Subscript)):
+            if not any(each is awaited for each in ast.walk(node.value)):
+                return False
+        elif isinstance(node, ast.Call):
+            if context.qualified_name(node.func) not in _LOOKERS:
+                return False
+            todo.extend([*node.args, *node.keywords])
+            continue
+        elif not isinstance(node, _NOTHING_DONE):
+            return False
+        todo.extend(ast.iter_child_nodes(node))
+    return True
 
 
 def _apart(

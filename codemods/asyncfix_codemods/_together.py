@@ -183,16 +183,20 @@ def _results(slice_: Slice, form: Form, names: Names) -> cst.BaseExpression:
             cst.Name("map_bounded"), cst.Arg(function), cst.Arg(items), cst.Arg(limit)
         )
     each = call
-    if (
-        form.creating is not None
-        and len(form.creating.args + form.creating.keywords) > 1
-    ):
-        each = _twin(slice_, form.creating)  # it gives the task a name, or a context
+    if form.creating is not None and _says_more(form.creating, names):
+        each = _twin(slice_, form.creating)
     if form.limit:
         each = _limited(call, form)
     return _call(
         _of(names["asyncio"], "gather"), cst.Arg(head.generator(each), star="*")
     )
+
+
+def _says_more(creating: ast.Call, names: Names) -> bool:
+    """Tell whether a task is given a name or a context, or is made by a loop's method."""
+    owner = getattr(creating.func, "value", None)
+    of_loop = owner is not None and getattr(owner, "id", "") != names["asyncio"]
+    return of_loop or len(creating.args + creating.keywords) > 1
 
 
 def _as_kind(
@@ -361,21 +365,17 @@ def _of_comprehension(form: Form, slice_: Slice, head: _Loop) -> cst.BaseStateme
     import libcst as cst
 
     old = _comprehension(slice_, form)
-    awaited = cst.Await(cst.Name(form.task))
+    changed = old.deep_replace(slice_.find(form.rounds.waiting), cst.Name(form.task))
     target: cst.BaseAssignTargetExpression = cst.Name(form.task)
     items: cst.BaseExpression = cst.Name(form.tasks)
-    if isinstance(old, cst.DictComp):
+    if form.pairs:
         first = head.target
         if isinstance(first, cst.Tuple) and not first.lpar:
             first = first.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
         target = cst.Tuple([cst.Element(first), cst.Element(target)], lpar=[], rpar=[])
         items = _call(cst.Name("zip"), cst.Arg(head.items), cst.Arg(items))
-        new: cst.CSTNode = old.with_changes(
-            value=awaited, for_in=old.for_in.with_changes(target=target, iter=items)
-        )
-    else:
-        inner = old.for_in.with_changes(target=target, iter=items, ifs=[])
-        new = old.with_changes(elt=awaited, for_in=inner)
+    inner = old.for_in.with_changes(target=target, iter=items, ifs=[])
+    new = cst.ensure_type(changed, type(old)).with_changes(for_in=inner)
     statement = slice_.nodes[0].deep_replace(old, new)
     assert isinstance(statement, cst.BaseStatement)
     return _under(statement, [])

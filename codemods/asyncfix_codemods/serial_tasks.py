@@ -53,11 +53,12 @@ class SerialTasks(Codemod):
 
     name = "serial-tasks"
     calls = ("asyncio.create_task", "asyncio.ensure_future")
+    methods = ("asyncio.AbstractEventLoop.create_task",)
     guards = ("N1", "N2", "N3", "E2")
 
     def judge(self, context: Context) -> Plan | None:
         """Say what to do about one task that is awaited where it is made."""
-        if context.site.kind != "call" or not context.call.args:
+        if context.site.kind == "value" or not context.call.args:
             return None
         creating = context.call
         call = creating.args[0]
