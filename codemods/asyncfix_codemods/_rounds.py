@@ -257,7 +257,7 @@ def _loop(
         started=started,
         names=names,
     )
-    return _collecting(context, rounds, awaited)
+    return collecting(context, rounds, awaited)
 
 
 def _kind(loop: ast.While | ast.AsyncFor) -> str:
@@ -291,7 +291,7 @@ def _conditional(above: ast.AST, below: ast.AST, started: ast.Assign | None) -> 
     return f"it is not awaited in each round (line {line})"
 
 
-def _collecting(context: Context, rounds: Rounds, awaited: ast.Await) -> Rounds | str:
+def collecting(context: Context, rounds: Rounds, awaited: ast.Await) -> Rounds:
     """Tell what a loop does with the result, if that is all that it does."""
     body = [each for each in rounds.body if each is not rounds.started]
     statement = rounds.statement

@@ -8,6 +8,7 @@ from dataclasses import replace
 from asyncfix import Codemod, Context, Level, Plan
 from asyncfix_codemods._concurrent import plan_for
 from asyncfix_codemods._independence import refuse
+from asyncfix_codemods._one_by_one import plan_for_list
 from asyncfix_codemods._rounds import find
 
 
@@ -69,7 +70,7 @@ class SerialTasks(Codemod):
         if rounds == "alone":
             return _alone(context, call)
         if rounds == "":
-            return None
+            return plan_for_list(context)
         message = (
             f"the calls of {callee} run one after the other: each task is awaited "
             "before the next one is made"
