@@ -48,6 +48,7 @@ def local_doubts(context: Context, rounds: Rounds, known: Items) -> Iterator[Dou
     yield from _carried(context, rounds)
     yield from _arguments(context, rounds)
     yield from _undo(context, rounds)
+    yield from _in_handler(context, rounds)
     yield from _waits(context, rounds)
     yield from _before(context, rounds)
     yield from _lazy(context, rounds, known)
@@ -319,6 +320,24 @@ def _undo(context: Context, rounds: Rounds) -> Iterator[Doubt]:
                         "steps must not have started",
                     )
                     return
+
+
+def _in_handler(context: Context, rounds: Rounds) -> Iterator[Doubt]:
+    """Find a loop that takes back what was done, or cleans up: its order may count."""
+    for above, below in context.tree.ancestors(rounds.loop):
+        if above is context.function:
+            return
+        if isinstance(above, ast.ExceptHandler) or below in getattr(
+            above, "finalbody", ()
+        ):
+            line = getattr(above, "lineno", 0)
+            what = "a handler" if isinstance(above, ast.ExceptHandler) else "a `finally`"
+            yield refuse(
+                "gather-undo",
+                f"the loop stands in {what} (line {line}): what is taken back or "
+                "cleaned up there may have to be in this order",
+            )
+            return
 
 
 def _waits(context: Context, rounds: Rounds) -> Iterator[Doubt]:

@@ -220,7 +220,7 @@ class Shared:
             if self.is_own(write.place):
                 continue
             if (
-                (name == self.source and write.place.steps[:1] == ("[*]",))
+                (name == self.source and len(write.place.steps) == 1)
                 or (whole and whole == text)
                 or write.what == text
             ):

@@ -8,12 +8,27 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from asyncfix import Codemod, Context, Doubt, Level, Names, Part, Plan, Slice
+from asyncfix import (
+    Codemod,
+    Context,
+    Doubt,
+    Level,
+    Model,
+    Names,
+    Part,
+    Plan,
+    Site,
+    Slice,
+    calls_named,
+    facts,
+    site_of,
+)
 from asyncfix_codemods._called import (
     coroutine_function,
-    is_coroutine_function,
     value_of,
 )
+from asyncfix_codemods._misuse import caught, function_of, given_to, returned
+from asyncfix_codemods._misuse_tasks import awaited_as_list, run, scheduled, waited
 
 if TYPE_CHECKING:
     import libcst as cst
@@ -22,7 +37,11 @@ _LISTS = (ast.List, ast.ListComp, ast.Tuple, ast.GeneratorExp)
 _SETS = (ast.Set, ast.SetComp)
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.GeneratorExp)
 _MAKERS = frozenset(("builtins.list", "builtins.tuple", "builtins.map"))
-_EXPECTS = ("raises", "assertRaises", "assertRaisesRegex", "suppress")
+
+
+_LAST = frozenset(("gather", "wait", "create_task", "ensure_future", "run"))
+_RUN = "asyncio.run"
+_LISTED = "await"
 
 # What else `asyncio.gather(...)` raises than TypeError (tried on CPython 3.9 to 3.13).
 _ERRORS = frozenset(("TypeError", "Exception", "BaseException"))
@@ -50,7 +69,8 @@ class GatherMisuse(Codemod):
     for coroutines given to `asyncio.wait`, which takes tasks only since Python
     3.11. Unsafe where the error of today is caught, and where `gather` is given
     what was awaited already: that ran one after the other. `create_task` of a
-    function or a future, and a set given to `gather`, are reported.
+    function or a future, a set given to `gather`, a list that is awaited, and
+    `asyncio.run` of `gather` are reported.
     """
 
     name = "gather-misuse"
@@ -62,17 +82,38 @@ class GatherMisuse(Codemod):
     )
     guards = ("N1", "N2", "N3")
 
+    def search(self, model: Model, path: str) -> Iterator[Site]:
+        """Give calls outside of coroutines, those in awaited lists, and `asyncio.run`."""
+        project = model.project
+        for use in calls_named(project, path, _LAST):
+            meant = {each.name for each in project.answers(path, use.scope, use.name)}
+            wanted = meant & {*self.calls, _RUN}
+            if wanted:
+                site = site_of(project, path, use, "call", min(wanted))
+                scope = project.files[path].scopes[site.function]
+                if _RUN in wanted or not scope.is_async:
+                    yield site
+        if not project.files[path].head.coroutines:
+            return
+        for use in project.files[path].calls:
+            if use.role == facts.AWAITED_WITHIN:
+                yield site_of(project, path, use, "call", _LISTED)
+
     def judge(self, context: Context) -> Plan | None:
         """Say what is wrong with one call; None for one that may be right."""
         if context.site.kind != "call":
             return None
         call = context.call
         kind = context.site.wanted.rpartition(".")[2]
+        if context.site.wanted == _LISTED:
+            return awaited_as_list(context, call)
+        if kind == "run":
+            return run(context, call)
         if kind == "gather":
             return _awaited(context, call) or _gathered(context, call)
         if kind == "wait":
-            return _waited(context, call)
-        return _scheduled(context, call)
+            return waited(context, call)
+        return scheduled(context, call)
 
 
 def _plan(context: Context, message: str, by_hand: str, make: _Change) -> Plan:
@@ -108,15 +149,19 @@ def _gathered(context: Context, call: ast.Call) -> Plan | None:
         f"{gather} takes awaitables one by one, and gets {what}: it raises TypeError"
     )
     by_hand = f"{gather}(*{text})"
+    if not isinstance(function_of(context), ast.AsyncFunctionDef):
+        # Which loop it would belong to, if there is one at all, is another question.
+        by_hand = f"async def main(): return await {by_hand}"
+        return Plan(message, by_hand, level=Level.MANUAL)
     if len(call.args) > 1 or _is_async(given):
         # Which result belongs to what would change, or nothing can be unpacked.
         return Plan(message, by_hand, level=Level.MANUAL)
     if _holds_many(context, given) == "set":
         return Plan(message, f"{gather}(*[...]): a set has no order", Level.MANUAL)
     generator = isinstance(given, ast.GeneratorExp)
-    doubts = _caught(context, _ERRORS_OF_GENERATOR if generator else _ERRORS)
+    doubts = caught(context, _ERRORS_OF_GENERATOR if generator else _ERRORS)
     if generator and context.settings.target < (3, 12):
-        doubts += _returned(call)
+        doubts += returned(call)
     plan = _plan(context, message, by_hand, _unpacked)
     return replace(plan, doubts=doubts)
 
@@ -144,35 +189,11 @@ def _holds_many(context: Context, node: ast.expr, deep: bool = True) -> str:
     if isinstance(node, ast.Name) and deep:
         found = {
             value is not None and _holds_many(context, value, deep=False)
-            for value in _given(context.function, node.id)
+            for value in given_to(function_of(context), node.id)
         }
         if len(found) == 1:
             return found.pop() or ""
     return ""
-
-
-def _given(function: ast.AsyncFunctionDef, name: str) -> Iterator[ast.expr | None]:
-    """Give all that a local name of a coroutine is given, None for the unknown."""
-    if any(
-        isinstance(each, ast.arg) and each.arg == name for each in ast.walk(function)
-    ):
-        yield None
-    values = {
-        id(target): node.value
-        for node in ast.walk(function)
-        if isinstance(node, (ast.Assign, ast.AnnAssign))
-        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
-    }
-    for node in ast.walk(function):
-        if isinstance(node, ast.Name) and node.id == name:
-            if not isinstance(node.ctx, ast.Load):
-                yield values.get(id(node))
-        elif isinstance(node, (ast.Global, ast.Nonlocal)) and name in node.names:
-            yield None
-        elif name in (getattr(node, "name", None), getattr(node, "rest", None)):
-            yield None  # a definition, a handler or a pattern
-        elif isinstance(node, ast.alias) and name in (node.asname, node.name):
-            yield None
 
 
 def _is_async(node: ast.expr) -> bool:
@@ -243,7 +264,7 @@ def _awaited(context: Context, call: ast.Call) -> Plan | None:
         plan,
         level=Level.UNSAFE,
         change="the calls run at the same time, which they never did",
-        doubts=_caught(context, _ERRORS),
+        doubts=caught(context, _ERRORS),
     )
 
 
@@ -296,127 +317,3 @@ def _without_awaits(context: Context, call: cst.Call, names: Names) -> cst.Call:
             value = element(value)
         args.append(each.with_changes(value=value))
     return call.with_changes(args=args)
-
-
-# -- wait and create_task -----------------------------------------------------
-
-
-def _waited(context: Context, call: ast.Call) -> Plan | None:
-    """Find coroutines given to `asyncio.wait`."""
-    if not call.args:
-        return None
-    given = call.args[0]
-    if isinstance(given, ast.Name):
-        values = list(_given(context.function, given.id))
-        if len(values) != 1 or values[0] is None:
-            return None
-        elements = _inside(values[0])
-    else:
-        elements = _inside(given)
-    coroutines = [
-        each
-        for each in elements
-        if isinstance(each, ast.Call) and coroutine_function(context, each)
-    ]
-    if not coroutines:
-        return None
-    wait, text = context.spelled, context.tree.text(coroutines[0])
-    message = f"{wait} gets the coroutine {text}: it takes tasks only since Python 3.11"
-    by_hand = f"asyncio.create_task({text})"
-    if isinstance(given, ast.Name):
-        return Plan(message, by_hand, level=Level.MANUAL)
-    part = Part(tuple(coroutines[:1]), _as_task)
-    more = tuple(Part((each,), _as_task) for each in coroutines[1:])
-    return Plan(
-        message,
-        by_hand,
-        needs=("asyncio",),
-        parts=(part, *more),
-        doubts=_caught(context, _ERRORS),
-    )
-
-
-def _inside(node: ast.expr) -> list[ast.expr]:
-    if isinstance(node, (ast.List, ast.Tuple, ast.Set)):
-        return node.elts
-    if isinstance(node, _COMPREHENSIONS):
-        return [node.elt]
-    return []
-
-
-def _as_task(slice_: Slice, names: Names) -> Sequence[cst.CSTNode]:
-    import libcst as cst
-
-    create = cst.Attribute(cst.Name(names["asyncio"]), cst.Name("create_task"))
-    coroutine = cst.ensure_type(slice_.nodes[0], cst.Call)
-    return [cst.Call(create, [cst.Arg(coroutine)])]
-
-
-def _scheduled(context: Context, call: ast.Call) -> Plan | None:
-    """Find `create_task(f)` without the call, and `create_task(gather(...))`."""
-    if not call.args:
-        return None
-    given, spelled = call.args[0], context.spelled
-    text = context.tree.text(given)
-    if isinstance(given, ast.Call):
-        if context.site.wanted != "asyncio.create_task":
-            return None  # ensure_future takes futures
-        if context.qualified_name(given.func) != "asyncio.gather":
-            return None
-        message = f"{spelled} takes a coroutine, and gather gives a future: TypeError"
-        return Plan(message, f"{text}: it runs already", level=Level.MANUAL)
-    if not is_coroutine_function(context, given):
-        return None
-    message = f"{spelled} gets the function {text}, not a call of it: TypeError"
-    return Plan(message, f"{spelled}({text}(...))", level=Level.MANUAL)
-
-
-# -- errors that somebody waits for -------------------------------------------
-
-
-def _caught(context: Context, errors: frozenset[str]) -> tuple[Doubt, ...]:
-    """Find a handler round the site that today's error gets to."""
-    for above, below in context.within():
-        if isinstance(above, (ast.With, ast.AsyncWith)) and below in above.body:
-            for item in above.items:
-                call = item.context_expr
-                if isinstance(call, ast.Call) and _last(call.func) in _EXPECTS:
-                    if any(_last(each) in errors for each in call.args):
-                        return _expected(above.lineno)
-        handlers: list[ast.ExceptHandler] = getattr(above, "handlers", [])
-        if below in getattr(above, "body", ()):
-            for handler in handlers:
-                kinds = handler.type
-                each = kinds.elts if isinstance(kinds, ast.Tuple) else [kinds]
-                if any(kind is None or _last(kind) in errors for kind in each):
-                    return _expected(handler.lineno)
-    return ()
-
-
-def _expected(line: int) -> tuple[Doubt, ...]:
-    doubt = Doubt(
-        "gather-caught",
-        Level.UNSAFE,
-        f"the error that it raises today is caught at line {line}",
-        "see whether the code relies on that error",
-    )
-    return (doubt,)
-
-
-def _returned(call: ast.Call) -> tuple[Doubt, ...]:
-    """Find `return_exceptions`: before 3.12 a generator's error is a result then."""
-    if not any(each.arg == "return_exceptions" for each in call.keywords):
-        return ()
-    doubt = Doubt(
-        "gather-caught",
-        Level.UNSAFE,
-        "before Python 3.12 the error is returned as the only result here",
-        "see whether the code relies on that error",
-    )
-    return (doubt,)
-
-
-def _last(node: ast.expr) -> str:
-    if isinstance(node, ast.Attribute):
-        return node.attr
-    return node.id if isinstance(node, ast.Name) else ""

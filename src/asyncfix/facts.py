@@ -53,8 +53,9 @@ CONDITIONAL, TYPE_CHECKING = 1, 2
 
 # How what a call gives is used.
 VALUE, AWAITED, WITH, ASYNC_WITH, FOR, ASYNC_FOR, STATEMENT, ARGUMENT = range(8)
-# A call told not to wait, such as `lock.acquire(blocking=False)`.
-AT_ONCE = 8
+# A call told not to wait, such as `lock.acquire(blocking=False)`; one in a list or a
+# tuple that is awaited as such.
+AT_ONCE, AWAITED_WITHIN = 8, 9
 
 
 class Scope(NamedTuple):
