@@ -331,7 +331,9 @@ def _in_handler(context: Context, rounds: Rounds) -> Iterator[Doubt]:
             above, "finalbody", ()
         ):
             line = getattr(above, "lineno", 0)
-            what = "a handler" if isinstance(above, ast.ExceptHandler) else "a `finally`"
+            what = (
+                "a handler" if isinstance(above, ast.ExceptHandler) else "a `finally`"
+            )
             yield refuse(
                 "gather-undo",
                 f"the loop stands in {what} (line {line}): what is taken back or "
