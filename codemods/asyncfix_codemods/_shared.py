@@ -22,7 +22,7 @@ from asyncfix_codemods._rounds import Rounds, names_in, own
 from asyncfix_codemods._stops import changes_outside, stop_of
 
 # Objects that one call at a time may use.
-_CONNECTIONS = re.compile(
+CONNECTIONS = re.compile(
     r"^(?:asyncio\.(?:Stream(?:Reader|Writer)|subprocess\.Process|Transport)\b"
     r"|aiohttp\.(?:ClientWebSocketResponse|web\.WebSocketResponse)"
     r"|(?:starlette|fastapi)\.\w*\.?WebSocket\b|websockets\.|websocket\."
@@ -37,10 +37,10 @@ _CONNECTION_NAMES = re.compile(
     r"|stream|transport|session|db|tx|txn|transaction|channel|proc|process|pipe|serial"
     r"|stdin|stdout|page|browser|port)$"
 )
-_POOLED = ("aiohttp.ClientSession.", "httpx.AsyncClient.")
+POOLED = ("aiohttp.ClientSession.", "httpx.AsyncClient.")
 _POOL = 100
 # asyncio's own that have nothing to do with who is first.
-_NEUTRAL = frozenset(
+NEUTRAL = frozenset(
     ("sleep", "create_task", "gather", "wait_for", "wait", "shield", "to_thread", "timeout",
      "timeout_at", "get_running_loop", "get_event_loop", "current_task", "ensure_future",
      "iscoroutine", "iscoroutinefunction", "run_in_executor", "create_future", "time",
@@ -140,7 +140,7 @@ class Shared:
     def _connections(self, touched: touches.Summary) -> Iterator[Doubt]:
         """Find one connection, session or file that all rounds talk over."""
         for name, kind in self._handed():
-            if name not in self.rounds.names and _CONNECTIONS.match(kind):
+            if name not in self.rounds.names and CONNECTIONS.match(kind):
                 yield _connection(kind.rpartition(".")[2], name)
         for item in (*touched.drivers, *touched.threads):
             if item.place is None or not self.is_own(item.place):
@@ -148,7 +148,7 @@ class Shared:
                 yield _connection(item.what.rpartition(".")[0] or "object", what)
         for item in (*touched.loop, *touched.unknown):
             owner, _, _ = item.what.rpartition(".")
-            known = _CONNECTIONS.match(item.what)
+            known = CONNECTIONS.match(item.what)
             if not known and (
                 item in touched.loop
                 or not _CONNECTION_NAMES.match(owner.rpartition(".")[2])
@@ -309,7 +309,7 @@ class Shared:
         if 0 < self.items.few <= _POOL or self.context.settings.concurrency_limit:
             return
         for item in touched.loop:
-            if item.what.startswith(_POOLED) and self._is_shared(item):
+            if item.what.startswith(POOLED) and self._is_shared(item):
                 yield assume(
                     "gather-connection",
                     f"all rounds share one client: more than {_POOL} calls at once wait "
@@ -321,7 +321,7 @@ class Shared:
         """Find waits for one another: events, queues, conditions."""
         for item in touched.loop:
             if item.what.startswith("asyncio.") or "." not in item.what:
-                if item.what.rpartition(".")[2] not in _NEUTRAL:
+                if item.what.rpartition(".")[2] not in NEUTRAL:
                     yield assume(
                         "gather-shared",
                         f"{self.callee} uses {item.what} ({item.path}:{item.line}): the "

@@ -15,12 +15,14 @@ from asyncfix import (
     Plan,
     Site,
     facts,
+    is_test,
     site_of,
 )
 from asyncfix_codemods._called import coroutine_of
 from asyncfix_codemods._concurrent import is_proven, plan_for
 from asyncfix_codemods._rounds import Rounds, find
 from asyncfix_codemods._stops import changes_outside, says_change, waits_for_unknown
+from asyncfix_codemods._straight import neighbours, plan_for_steps
 
 
 class SequentialAwaits(Codemod):
@@ -70,28 +72,36 @@ class SequentialAwaits(Codemod):
         known = model.project.files[path]
         if not known.head.coroutines:
             return
+        if is_test(path):
+            return
+        awaited = [use for use in known.calls if use.role == facts.AWAITED]
         heads: dict[int, int] = {}
         for binding in known.inner:
             if "*" in binding.target:
                 first = heads.get(binding.scope, binding.line)
                 heads[binding.scope] = min(first, binding.line)
-        for use in known.calls:
-            if use.role != facts.AWAITED or use.scope not in heads:
-                continue
-            scope = known.scopes[use.scope]
-            if use.line < heads[use.scope] and scope.kind == facts.FUNCTION:
+        followed = neighbours(awaited)
+        for use in awaited:
+            kind = known.scopes[use.scope].kind
+            may_loop = use.scope in heads and (
+                use.line >= heads[use.scope] or kind != facts.FUNCTION
+            )
+            if not may_loop and use not in followed:
                 continue
             site = site_of(model.project, path, use, "call", use.name)
             if known.scopes[site.function].is_async and _is_worth_it(model, site):
-                yield site
+                if may_loop or _is_worth_it(model, site._replace(use=followed[use])):
+                    yield site
 
     def judge(self, context: Context) -> Plan | None:
         """Give a plan where everything is proven, and None elsewhere."""
         call = context.call
         above = context.tree.parent(call)
-        if not isinstance(above, ast.Await) or context.in_tests():
+        if not isinstance(above, ast.Await):
             return None
         rounds = find(context, call, call)
+        if rounds == "alone":
+            return self._steps(context)
         if not isinstance(rounds, Rounds) or not is_proven(context, rounds):
             return None
         callee = context.tree.text(call.func)
@@ -103,6 +113,22 @@ class SequentialAwaits(Codemod):
         if GUARDS["E1"](context) is not None or context.framework != "asyncio":
             return None
         return replace(plan, level=Level.UNSAFE)
+
+    def _steps(self, context: Context) -> Plan | None:
+        """Give a suggestion for awaits that follow each other."""
+        model, path = context.model, context.site.path
+        known = model.project.files[path]
+        worth = frozenset(
+            (use.line, use.col)
+            for use in known.calls
+            if use.role == facts.AWAITED
+            and use.scope == context.site.use.scope
+            and _is_worth_it(model, context.site._replace(use=use))
+        )
+        plan = plan_for_steps(context, worth)
+        if plan is None or GUARDS["E1"](context) is not None:
+            return None
+        return plan if context.framework == "asyncio" else None
 
 
 def _is_worth_it(model: Model, site: Site) -> bool:

@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from asyncfix import facts, touches, value
-    from asyncfix.codemod import Codemod, Context, Model, Names, Part, Plan, Site
+    from asyncfix.codemod import (
+        Codemod,
+        Context,
+        Model,
+        Names,
+        Part,
+        Plan,
+        Site,
+        is_test,
+    )
     from asyncfix.detect import calls_named, site_of
     from asyncfix.guards import GUARDS
     from asyncfix.guards.ahead import goes_ahead
@@ -65,6 +74,7 @@ __all__ = [
     "dotted",
     "facts",
     "goes_ahead",
+    "is_test",
     "runs_elsewhere",
     "site_of",
     "touches",
@@ -77,6 +87,7 @@ _HOMES = {
     "Reference": "references",
     "Chain": "reach",
     "Codemod": "codemod",
+    "is_test": "codemod",
     "Context": "codemod",
     "Model": "codemod",
     "Names": "codemod",
