@@ -83,7 +83,26 @@ def items(context: Context, node: ast.expr, deep: int = 3) -> Items:
         return Items(whole.lazy, whole.proven, whole.again)
     if isinstance(node, ast.Attribute):
         return Items(again=_is_simple(node))
+    if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name):
+        return _element(context, node.value)
     return _UNKNOWN
+
+
+def _element(context: Context, node: ast.Name) -> Items:
+    """Judge an element of what a name holds by the annotation: of `list[list[str]]`."""
+    found = []
+    for _, annotation in _given(context, node.id):
+        if isinstance(annotation, ast.Subscript) and _annotated(annotation).proven:
+            inside = annotation.slice
+            parts = inside.elts if isinstance(inside, ast.Tuple) else [inside]
+            last = getattr(
+                annotation.value, "attr", getattr(annotation.value, "id", "")
+            )
+            if len(parts) == 1 or last.lower() == "tuple":
+                found.append(replace(_annotated(parts[0]), again=False))
+                continue
+        found.append(_UNKNOWN)
+    return _any_of(found) if found else _UNKNOWN
 
 
 def _any_of(found: list[Items]) -> Items:
@@ -227,6 +246,9 @@ def _assigned(
             values.update({id(target): (node.value, None) for target in node.targets})
         elif isinstance(node, ast.AnnAssign):
             values[id(node.target)] = node.value, node.annotation
+        elif isinstance(node, ast.For) and isinstance(node.iter, ast.Name):
+            first = ast.Subscript(node.iter, ast.Constant(0), ast.Load())
+            values[id(node.target)] = first, None
     for node in own(body):
         if isinstance(node, ast.Name) and node.id == name:
             if isinstance(node.ctx, ast.Store):

@@ -58,14 +58,15 @@ class SequentialAwaits(Codemod):
     one connection. It is told only where the whole proof holds: the called function
     is a coroutine of the project, everything in it can be followed, and it changes
     nothing that the rounds share, nor, by the names of what it awaits, anything
-    outside. All other loops are passed over in silence.
+    outside. All other loops are passed over in silence. Awaits in statements that
+    follow each other are suggested as one `gather` where none needs the others.
     """
 
     name = "sequential-awaits"
     guards = ("N3",)
 
     def search(self, model: Model, path: str) -> Iterator[Site]:
-        """Give the awaited calls of coroutines that may stand in a `for`.
+        """Give the awaited calls that may stand in a `for`, or follow one another.
 
         Only the tree can tell for sure; the facts know where the head of a loop is.
         """

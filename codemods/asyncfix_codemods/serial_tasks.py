@@ -49,7 +49,9 @@ class SerialTasks(Codemod):
     body stays as it is, the first error in the order of the items is raised, and
     the tasks that are left are cancelled and awaited. Refused with the line that
     makes the rounds depend on each other. `--concurrency-limit N` bounds how many
-    run at once; `task-style = "taskgroup"` uses `asyncio.TaskGroup`.
+    run at once; `task-style = "taskgroup"` uses `asyncio.TaskGroup`. Tasks that are
+    made first and awaited one by one run together already: these are awaited in one
+    step, unsafe, where the loop only collects their results.
     """
 
     name = "serial-tasks"
