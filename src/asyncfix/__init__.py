@@ -10,9 +10,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from asyncfix import facts, value
+    from asyncfix import facts, touches, value
     from asyncfix.catalog_file import Entry
-    from asyncfix.codemod import Codemod, Context, Model, Names, Part, Plan, Site
+    from asyncfix.codemod import (
+        Codemod,
+        Context,
+        Model,
+        Names,
+        Part,
+        Plan,
+        Site,
+        is_test,
+    )
     from asyncfix.detect import calls_named, calls_used, site_of
     from asyncfix.guards import GUARDS
     from asyncfix.guards.ahead import goes_ahead
@@ -70,8 +79,10 @@ __all__ = [
     "dotted",
     "facts",
     "goes_ahead",
+    "is_test",
     "runs_elsewhere",
     "site_of",
+    "touches",
     "value",
 ]
 
@@ -83,6 +94,7 @@ _HOMES = {
     "Reference": "references",
     "Chain": "reach",
     "Codemod": "codemod",
+    "is_test": "codemod",
     "Context": "codemod",
     "Model": "codemod",
     "Names": "codemod",
@@ -115,7 +127,7 @@ def __getattr__(name: str) -> Any:
     """Load a public name from the module it lives in (PEP 562)."""
     from importlib import import_module
 
-    if name in ("facts", "value"):
+    if name in ("facts", "touches", "value"):
         return import_module(f"asyncfix.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'asyncfix' has no attribute {name!r}")

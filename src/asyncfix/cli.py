@@ -126,6 +126,10 @@ def _tests(command: Callable[..., None]) -> Callable[..., None]:
     help="Oldest Python the code must run on (default: requires-python, else 3.9).",
 )
 @click.option(
+    "--concurrency-limit", type=click.IntRange(min=0), metavar="N",
+    help="Let at most N calls run at once where a fix makes them concurrent.",
+)  # fmt: skip
+@click.option(
     "--check", is_flag=True, help="With --diff: exit with 1 if anything is found."
 )
 @click.option(

@@ -244,10 +244,18 @@ class Model:
 
     @cached_property
     def effects(self) -> Effects:
-        """Give what functions touch."""
+        """Give what functions touch; what they only make a coroutine of is left out."""
+        return self._effects(awaits=False)
+
+    @cached_property
+    def awaited_effects(self) -> Effects:
+        """Give what functions touch, the coroutines that they make included."""
+        return self._effects(awaits=True)
+
+    def _effects(self, awaits: bool) -> Effects:
         from asyncfix.effects import Effects
 
-        return Effects(self.project, self.values, self.catalog, self.reader)
+        return Effects(self.project, self.values, self.catalog, self.reader, awaits)
 
 
 class Context:

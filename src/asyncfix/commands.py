@@ -55,6 +55,8 @@ def settings(paths: tuple[Path, ...], options: dict[str, Any]) -> Settings:
         jobs=options.get("jobs") or os.cpu_count() or 1,
         catalog=found.catalog,
         severity=options.get("severity") or found.severity,
+        concurrency_limit=_given(options, "concurrency_limit", found.concurrency_limit),
+        task_style=found.task_style,
         min_severity=_least(options, found),
         offload=found.offload,
         executor=found.executor,
@@ -86,6 +88,11 @@ def _configured_root(paths: tuple[Path, ...], root: Path) -> Path:
         if folder == root:
             break
     return root
+
+
+def _given(options: dict[str, Any], key: str, otherwise: int) -> int:
+    value = options.get(key)
+    return otherwise if value is None else int(value)
 
 
 def _names(text: str | None) -> tuple[str, ...]:

@@ -27,7 +27,8 @@ _NEWEST = 16
 SEVERITIES = ("high", "medium", "low")
 WAYS = ("native", "offload", "colour")
 _OFFLOAD = ("auto", "run_in_executor", "to_thread")
-_WORDS = ("severity", "min-severity", "offload")
+_TASK_STYLES = ("gather", "taskgroup")
+_WORDS = ("severity", "min-severity", "offload", "task-style")
 
 
 class Configuration(NamedTuple):
@@ -58,6 +59,8 @@ class Configuration(NamedTuple):
     """In MB."""
     max_file_time: int = 60
     """In seconds."""
+    concurrency_limit: int = 0
+    task_style: str = "gather"
 
 
 def load(root: Path) -> Configuration:
@@ -83,6 +86,7 @@ def load(root: Path) -> Configuration:
     known = (
         *_STRINGS, *_FLAGS, *_WORDS, *_NUMBERS,
         "target-version", "catalog", "executor", "process-executor", "prefer",
+        "concurrency-limit",
     )  # fmt: skip
     for key in table:
         if key not in known:
@@ -111,6 +115,8 @@ def load(root: Path) -> Configuration:
         prefer=_prefer(file, table),
         max_file_size=_number(file, table, "max-file-size", 32),
         max_file_time=_number(file, table, "max-file-time", 60),
+        concurrency_limit=_limit(file, table),
+        task_style=_word(file, table, "task-style", "gather", _TASK_STYLES),
     )
 
 
@@ -187,6 +193,13 @@ def preferred(named: object, where: str) -> tuple[str, ...]:
     if not isinstance(named, (list, tuple)) or any(each not in WAYS for each in named):
         raise AsyncfixError(f"{where}: the ways are {', '.join(WAYS)}")
     return tuple(dict.fromkeys((*named, *WAYS)))
+
+
+def _limit(file: Path, table: Mapping[str, Any]) -> int:
+    value = table.get("concurrency-limit", 0)
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise AsyncfixError(f"{file}: concurrency-limit must be a number, 0 for none")
+    return value
 
 
 def _target(

@@ -57,6 +57,8 @@ VALUE, AWAITED, WITH, ASYNC_WITH, FOR, ASYNC_FOR, STATEMENT, ARGUMENT = range(8)
 AT_ONCE = 8
 # What it gives is what a `return`, a `yield` or a lambda gives.
 HANDED_BACK = 9
+# It stands in a list or a tuple that is awaited as such.
+AWAITED_WITHIN = 10
 
 
 class Scope(NamedTuple):
