@@ -143,6 +143,8 @@ def _head_end(tree: Tree, statement: ast.stmt) -> int:
 
 def _block(tree: Tree, edit: Edit, line_length: int) -> Edit:
     """Lay out new statements as black does, if the old ones were laid out so."""
+    if not edit.new:
+        return edit
     lines = tree.lines
     old = lines.text[edit.start : edit.end]
     newline = lines.newline(lines.line_of(edit.start))
