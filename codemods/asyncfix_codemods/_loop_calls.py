@@ -202,8 +202,8 @@ def _makes_loop(context: Context, node: ast.expr) -> bool:
     if not isinstance(node, ast.Call) or node.args or node.keywords:
         return False
     path, scope = context.site.path, context.site.use.scope
-    said = dotted(node.func)
-    return bool(said) and context.project.qualified_name(path, scope, said) in _MAKERS
+    said = dotted(node.func) or ""
+    return context.project.qualified_name(path, scope, said) in _MAKERS
 
 
 def _local_loop(context: Context, name: str) -> _Local | None:

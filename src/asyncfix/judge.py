@@ -183,7 +183,7 @@ def _comment(context: Context) -> Iterator[Doubt]:
 def _is_off(codemod: Codemod, tree: Tree, node: ast.expr | ast.stmt) -> bool:
     """Tell whether a comment on the lines of the site silences the finding."""
     lines = tree.lines
-    first = tree.statement(node).lineno
+    first = min(tree.statement(node).lineno, node.lineno)  # of a decorator: its own
     last = node.end_lineno or node.lineno
     start, end = lines.span(first, last)
     if b"#" not in lines.text[start:end]:

@@ -163,6 +163,7 @@ class Slice:
 
 # Where LibCST has another name for what `ast` has.
 _TWINS = {
+    "YieldFrom": "Yield",
     "BinOp": "BinaryOperation",
     "BoolOp": "BooleanOperation",
     "UnaryOp": "UnaryOperation",

@@ -1,0 +1,307 @@
+"""Which functions are coroutines of older days, and what can be awaited.
+
+Source of facts: CPython 3.8's `asyncio/coroutines.py` and `types.py`. A generator
+under `@asyncio.coroutine` can be awaited; a generator without it cannot, though the
+event loop of Python 3.11 and older runs it all the same; and a coroutine of an
+`async def` cannot be given to `yield from` in a generator without decorator.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import NamedTuple
+
+from asyncfix import Model, Place, facts, value
+from asyncfix_codemods import _old_code
+
+DECORATORS = frozenset(
+    ("asyncio.coroutine", "asyncio.coroutines.coroutine", "types.coroutine")
+)
+_MARKS = (
+    "pytest.mark.",
+    "unittest.skip",
+    "builtins.staticmethod",
+    "builtins.classmethod",
+)
+# Methods of event loops and streams that no other library has under these names.
+_OF_LOOPS = frozenset(
+    ("run_in_executor", "create_connection", "create_datagram_endpoint",
+     "create_server", "create_task", "create_unix_connection", "create_unix_server",
+     "getaddrinfo", "getnameinfo", "sock_accept", "sock_connect", "sock_recv",
+     "sock_sendall", "subprocess_exec", "subprocess_shell", "connect_read_pipe",
+     "connect_write_pipe", "wait_closed", "drain", "readexactly", "readuntil",
+     "create_future", "async")
+)  # fmt: skip
+# How an operand was understood, the worst last.
+AWAITABLE, LIKELY, UNKNOWN, PLAIN = range(4)
+_DEEPEST = 8
+
+
+class Operand(NamedTuple):
+    """What a `yield from` is given, as far as it is known."""
+
+    given: _old_code.Given
+    level: int
+    places: tuple[Place, ...] = ()
+    """The functions of the project whose result it may be."""
+
+
+class Kinds:
+    """The coroutines of older days in a project."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self.project = model.project
+        self.values = model.values
+        self._kinds: dict[Place, str] = {}
+        self._codes: dict[Place, _old_code.Code | None] = {}
+        self._operands: dict[Place, tuple[Operand, ...]] = {}
+        self._calls: dict[str, dict[tuple[int, ...], str]] = {}
+        self._named: dict[str, tuple[Place, ...]] = {}
+
+    def scope(self, place: Place) -> facts.Scope:
+        """Give what the facts say of a function."""
+        return self.project.files[place[0]].scopes[place[1]]
+
+    def shown(self, place: Place) -> str:
+        """Give a function's place and name for a message."""
+        scope = self.scope(place)
+        return f"{scope.name} ({place[0]}:{scope.line})"
+
+    # -- one function --------------------------------------------------------
+
+    def decorator(self, place: Place) -> str:
+        """Give the decorator that makes a coroutine of a function, as it is written."""
+        path, _ = place
+        scope = self.scope(place)
+        for said in scope.decorators:
+            names = {a.name for a in self.project.answers(path, scope.parent, said)}
+            if names & DECORATORS:
+                return said
+        return ""
+
+    def is_decorated(self, place: Place) -> bool:
+        """Tell whether a decorator makes a coroutine of a function."""
+        return bool(self.decorator(place))
+
+    def is_old(self, place: Place) -> bool:
+        """Tell whether a function is a coroutine that could be an `async def`.
+
+        `@types.coroutine` may stand on a generator that is to stay one.
+        """
+        kind = self.kind(place)
+        if kind != "types":
+            return kind in ("asyncio", "bare")
+        code = self.code(place)
+        levels = {each.level for each in self.operands(place)}
+        return bool(levels) and PLAIN not in levels and not (code and code.yields)
+
+    def kind(self, place: Place) -> str:
+        """Tell what a function is.
+
+        `asyncio`, `types` (of these decorators), `native`, `bare` (a generator
+        without a decorator that is used as a coroutine), `generator`, `sync`.
+        """
+        if place not in self._kinds:
+            self._kinds[place] = "generator"  # one that waits for itself
+            self._kinds[place] = self._kind(place)
+        return self._kinds[place]
+
+    def _kind(self, place: Place) -> str:
+        path, _ = place
+        scope = self.scope(place)
+        if scope.is_async:
+            return "generator" if scope.yields else "native"
+        said = self.decorator(place)
+        if said:
+            names = {a.name for a in self.project.answers(path, scope.parent, said)}
+            return "types" if names == {"types.coroutine"} else "asyncio"
+        if not scope.yields:
+            return "sync"
+        return "bare" if self._is_bare(place) else "generator"
+
+    def _is_bare(self, place: Place) -> bool:
+        scope = self.scope(place)
+        if scope.name in ("__iter__", "__await__"):
+            return False
+        path, _ = place
+        for said in scope.decorators:
+            value_ = self.values.of(path, scope.parent, said.partition("(")[0])
+            name = value_.name if value_ and not value_.path else ""
+            if not name.startswith(_MARKS):
+                return False
+        code = self.code(place)
+        if code is None or code.yields:
+            return False
+        levels = {each.level for each in self.operands(place)}
+        return bool(levels & {AWAITABLE, LIKELY}) and PLAIN not in levels
+
+    def code(self, place: Place) -> _old_code.Code | None:
+        """Give what a function's code says; None where the tree does not hold it."""
+        if place not in self._codes:
+            path, _ = place
+            scope = self.scope(place)
+            tree = self.model.reader.tree(path)
+            function = _old_code.functions(tree).get((scope.line, scope.name))
+            self._codes[place] = (
+                _old_code.read(tree, self._calls_of(path), function)
+                if function
+                else None
+            )
+        return self._codes[place]
+
+    def _calls_of(self, path: str) -> dict[tuple[int, ...], str]:
+        if path not in self._calls:
+            self._calls[path] = {
+                (use.line, use.col, use.end_line, use.end_col): use.name
+                for use in self.project.files[path].calls
+            }
+        return self._calls[path]
+
+    def operands(self, place: Place) -> tuple[Operand, ...]:
+        """Give what a function's `yield from` are given."""
+        if place not in self._operands:
+            self._operands[place] = ()
+            code = self.code(place)
+            waits = code.waits if code else ()
+            self._operands[place] = tuple(
+                self.operand(place, each, code.made if code else {}) for each in waits
+            )
+        return self._operands[place]
+
+    # -- what can be awaited ---------------------------------------------------
+
+    def operand(
+        self,
+        place: Place,
+        given: _old_code.Given,
+        made: dict[str, _old_code.Given | None],
+        depth: int = 0,
+    ) -> Operand:
+        """Tell whether a value in a function's code can be awaited."""
+        path, scope = place
+        if given.kind == "plain":
+            return Operand(given, PLAIN)
+        if given.kind == "name":
+            known = made.get(given.said)
+            if known is not None and depth < _DEEPEST:
+                found = self.operand(place, known, made, depth + 1)
+                return found._replace(given=given)
+            what = self.values.of(path, scope, given.said)
+            return Operand(given, self._of_object(what))
+        if given.kind == "element":
+            what = self.values.of(path, scope, given.said)
+            of_tasks = what is not None and what.name == "asyncio.as_completed"
+            return Operand(given, AWAITABLE if of_tasks else UNKNOWN)
+        if given.kind != "call":
+            return Operand(given, UNKNOWN)
+        what = self.values.of(path, scope, given.said) if given.said else None
+        if what is None:
+            return self._by_name(given)
+        if what.kind == value.FUNCTION and what.scope >= 0:
+            return self._of_function(given, (what.path, what.scope), depth)
+        if what.kind == value.CLASS and what.path:
+            return Operand(given, self._of_object(what._replace(kind=value.OBJECT)))
+        if what.kind == value.OUTSIDE:
+            root = what.name.partition(".")[0]
+            if root == "asyncio":
+                return Operand(given, AWAITABLE)
+            if root in ("builtins", "itertools"):
+                return Operand(given, PLAIN)
+        return Operand(given, UNKNOWN)
+
+    def _of_object(self, what: value.Value | None) -> int:
+        if what is None:
+            return UNKNOWN
+        if what.kind == value.COROUTINE:
+            return AWAITABLE
+        if what.kind == value.OUTSIDE_OBJECT and what.name.startswith("asyncio."):
+            return AWAITABLE
+        if what.kind in (value.TUPLE, value.MAPPING):
+            return PLAIN
+        if what.kind == value.OBJECT:
+            klass = what._replace(kind=value.CLASS)
+            lines = self.values.classes.line(what.path, what.scope)
+            if self.values.classes.member(klass, "__await__") is not None:
+                return AWAITABLE
+            if None not in lines and all(each and each.path for each in lines):
+                if self.values.classes.member(klass, "__iter__") is not None:
+                    return PLAIN
+        return UNKNOWN
+
+    def _of_function(self, given: _old_code.Given, place: Place, depth: int) -> Operand:
+        every = [place, *self.overriders(place)]
+        code = self.code(place) if self.kind(place) == "sync" else None
+        if code is not None and code.is_empty and len(every) > 1:
+            every = every[1:]  # it is there to be replaced
+        level, places = AWAITABLE, list[Place]()
+        for each in every:
+            found = self._result(given, each, depth)
+            level = max(level, found.level)
+            places += found.places
+        return Operand(given, level, tuple(dict.fromkeys(places)))
+
+    def _result(self, given: _old_code.Given, place: Place, depth: int) -> Operand:
+        """Tell what calling a function gives."""
+        kind = self.kind(place)
+        if kind in ("asyncio", "types", "native", "bare"):
+            return Operand(given, AWAITABLE, (place,))
+        if kind == "generator":
+            return Operand(given, PLAIN, (place,))
+        code = self.code(place)
+        if code is None or depth >= _DEEPEST or not code.returns:
+            return Operand(given, UNKNOWN)
+        level, places = AWAITABLE, list[Place]()
+        for each in code.returns:
+            found = self.operand(place, each, code.made, depth + 1)
+            level = max(level, found.level)
+            places += found.places
+        return Operand(given, level, tuple(places))
+
+    def _by_name(self, given: _old_code.Given) -> Operand:
+        """Tell what calling a method of an object gives that is not known."""
+        last = given.said.rpartition(".")[2]
+        if last in _OF_LOOPS:
+            return Operand(given, LIKELY)
+        if not given.said or "." not in given.said:
+            return Operand(given, UNKNOWN)
+        places = self.named(last)
+        kinds = {self.kind(each) for each in places}
+        if not places or not kinds <= {"asyncio", "types", "native", "bare"}:
+            return Operand(given, UNKNOWN, places)
+        return Operand(given, LIKELY, places)
+
+    # -- functions by name -----------------------------------------------------
+
+    def named(self, name: str) -> tuple[Place, ...]:
+        """Give the methods of the project of one name."""
+        if name not in self._named:
+            found = []
+            for path, known in self.project.files.items():
+                if name.encode() not in known.packed:
+                    continue
+                for index, scope in enumerate(known.scopes):
+                    if scope.kind == facts.FUNCTION and scope.name == name:
+                        if known.scopes[scope.parent].kind == facts.CLASS:
+                            found.append((path, index))
+            self._named[name] = tuple(found)
+        return self._named[name]
+
+    def overriders(self, place: Place) -> tuple[Place, ...]:
+        """Give the methods of subclasses that take a method's place."""
+        path, _ = place
+        scope = self.scope(place)
+        if self.project.files[path].scopes[scope.parent].kind != facts.CLASS:
+            return ()
+        base = value.Value(value.CLASS, path=path, scope=scope.parent)
+        return tuple(
+            each
+            for each in self.named(scope.name)
+            if each != place
+            and base in self.values.classes.line(each[0], self.scope(each).parent)
+        )
+
+
+def kinds(model: Model) -> Kinds:
+    """Give the kinds of a project's functions, the same for all its sites."""
+    return model.once("legacy kinds", partial(Kinds, model))

@@ -1,0 +1,264 @@
+"""Coroutines as they were written before Python 3.5: generators."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+from functools import partial
+
+from asyncfix import (
+    Codemod,
+    Context,
+    Level,
+    Model,
+    Part,
+    Place,
+    Plan,
+    Site,
+    Tree,
+    facts,
+)
+from asyncfix_codemods import _old_code, _old_groups, _old_kinds, _old_locks
+from asyncfix_codemods._old_rewrite import Change, changed, stepped
+
+_CHANGE = (
+    "calling it gives a coroutine, which can be awaited once, and not be gone through"
+)
+_MESSAGES = {
+    "asyncio": "@{said} is gone since Python 3.11",
+    "types": "@{said} makes a coroutine of a generator, as `async def` does itself",
+    "bare": "{name} is a generator that serves as a coroutine: since Python 3.12 the "
+    "event loop takes none",
+}
+
+
+class LegacyCoroutine(Codemod):
+    """A generator that serves as a coroutine, as before Python 3.5.
+
+    Before:
+
+        import asyncio
+
+        @asyncio.coroutine
+        def fetch(lock, reader):
+            with (yield from lock):
+                return (yield from reader.readline()).decode()
+
+        @asyncio.coroutine
+        def main():
+            lock = asyncio.Lock()
+            reader, _ = yield from asyncio.open_connection("example.org", 80)
+            print((yield from fetch(lock, reader)))
+
+    After:
+
+        import asyncio
+
+        async def fetch(lock, reader):
+            async with lock:
+                return (await reader.readline()).decode()
+
+        async def main():
+            lock = asyncio.Lock()
+            reader, _ = await asyncio.open_connection("example.org", 80)
+            print(await fetch(lock, reader))
+
+    Safety: unsafe: what such a function gives can be awaited once, and not be gone
+    through as a generator. `@asyncio.coroutine` is gone since Python 3.11, plain
+    generators are no coroutines since 3.12. Each function changes alone, so that a tree
+    with both kinds works on; generators without a decorator, which could not wait for
+    a coroutine of an `async def`, change together with what they wait for, in all
+    files or in none. Refused where a function yields values itself, where it waits for
+    what is no coroutine, where somebody goes through it with `for` or `next`, and where
+    it returns without `yield` what the decorator would await. `asyncio.coroutine(...)`
+    as a call, and `async` as a name, are reported.
+    """
+
+    name = "legacy-coroutine"
+    guards = ()
+
+    def search(self, model: Model, path: str) -> Iterator[Site]:
+        """Give the functions that are coroutines of older days."""
+        known = model.project.files[path]
+        decorated = _is_spelled(model, path)
+        loops = b"asyncio" in known.packed
+        if not decorated and not loops:
+            return
+        kinds = _old_kinds.kinds(model)
+        found: list[Place] = []
+        waiting = _waiting(model, path) if loops else set[int]()
+        for index, scope in enumerate(known.scopes):
+            if scope.kind != facts.FUNCTION or scope.is_async:
+                continue
+            if decorated and kinds.decorator((path, index)):
+                found.append((path, index))
+            elif scope.yields and index in waiting:
+                if kinds.kind((path, index)) == "bare":
+                    found.append((path, index))
+        if not found:
+            return
+        tree = model.reader.tree(path)
+        for place in found:
+            site = _site(model, tree, place)
+            if site is not None:
+                yield site
+
+    def judge(self, context: Context) -> Plan | None:
+        """Say whether a function can be an `async def`, and what goes with it."""
+        model, path = context.model, context.site.path
+        kinds = _old_kinds.kinds(model)
+        place = path, context.site.function
+        kind, scope = kinds.kind(place), kinds.scope(place)
+        code = kinds.code(place)
+        if code is None or not kinds.is_old(place):
+            return None
+        groups = _old_groups.groups(model)
+        group = groups.of(place)
+        doubts = [group.refusal] if group.refusal else group.doubts
+        parts: tuple[Part, ...] = ()
+        key = ""
+        if group.refusal is None:
+            fix = groups.fix(place)
+            key = fix.key
+            parts = model.once(("legacy parts", key), partial(_parts, model, fix))
+        said = kinds.decorator(place)
+        others = [kinds.shown(each) for each in group.members if each != place]
+        more = f"; with it changes {', '.join(sorted(others)[:3])}" if others else ""
+        return Plan(
+            _MESSAGES[kind].format(said=said, name=scope.name),
+            by_hand=f"async def {scope.name}, with `await` for `yield from`",
+            level=Level.UNSAFE,
+            change=_CHANGE + more,
+            doubts=tuple(doubts),
+            parts=parts,
+            key=key,
+        )
+
+
+# -- where they are ------------------------------------------------------------------
+
+
+def _is_spelled(model: Model, path: str) -> bool:
+    known = model.project.files[path]
+    names = model.project.spellings(["coroutine"]) or {"coroutine"}
+    return any(each.encode() in known.packed for each in names)
+
+
+def _waiting(model: Model, path: str) -> set[int]:
+    """Give the generators that wait for something of asyncio's or of the project's."""
+    known = model.project.files[path]
+    found = set()
+    for use in known.calls:
+        if use.role == facts.FOR and known.scopes[use.scope].yields:
+            found.add(use.scope)
+    return found
+
+
+def _site(model: Model, tree: Tree, place: Place) -> Site | None:
+    """Give the site of a function: its decorator, or the first thing it waits for."""
+    path, index = place
+    scope = model.project.files[path].scopes[index]
+    function = _old_code.functions(tree).get((scope.line, scope.name))
+    if function is None:
+        return None
+    said = _old_kinds.kinds(model).decorator(place)
+    node: ast.expr | None = None
+    if said:
+        at = scope.decorators.index(said)
+        node = function.decorator_list[at]
+    else:
+        node = next(iter(_old_code.waits(function)), None)
+    if node is None:
+        return None
+    use = facts.Use(
+        scope.parent if said else index,
+        node.lineno,
+        node.col_offset,
+        node.end_lineno or node.lineno,
+        node.end_col_offset or 0,
+        said or scope.name,
+        facts.VALUE,
+    )
+    return Site(path, use, "value", "asyncio.coroutine", index)
+
+
+# -- the parts of a fix --------------------------------------------------------------
+
+
+def _parts(model: Model, fix: _old_groups.Fix) -> tuple[Part, ...]:
+    """Give the parts of a fix."""
+    kinds = _old_kinds.kinds(model)
+    parts: list[Part] = []
+    for path in sorted({each[0] for each in fix.members}):
+        tree = model.tree(path)
+        known = _old_code.functions(tree)
+        members = {
+            known[kinds.scope(each).line, kinds.scope(each).name]: each
+            for each in fix.members
+            if each[0] == path
+        }
+        for function, place in members.items():
+            site = _site(model, tree, place)
+            if site is None:
+                continue
+            context = Context(model, site)  # maps the ways up
+            if any(above in members for above, _ in tree.ancestors(function)):
+                continue  # changed with the one round it
+            inside = set(ast.walk(function))
+            change = _change(kinds, {n: p for n, p in members.items() if n in inside})
+            parts.append(Part((function,), partial(changed, change), context))
+    for place in fix.steps:
+        parts += _steps(model, place, fix.members)
+    return tuple(parts)
+
+
+def _change(
+    kinds: _old_kinds.Kinds, members: dict[_old_code.Function, Place]
+) -> Change:
+    """Give what changes in some functions of which one holds all others."""
+    locks: list[ast.With] = []
+    returns: list[ast.Return] = []
+    for function, place in members.items():
+        lines = _old_locks.of_locks(kinds, place)
+        for node in _old_code.own(function):
+            if isinstance(node, ast.With) and node.lineno in lines:
+                locks.append(node)
+            elif isinstance(node, ast.Return) and not kinds.scope(place).yields:
+                if _is_awaited(kinds, place, node):
+                    returns.append(node)
+    said = frozenset(kinds.decorator(each) for each in members.values())
+    return Change(tuple(members), tuple(locks), tuple(returns), said)
+
+
+def _is_awaited(kinds: _old_kinds.Kinds, place: Place, node: ast.Return) -> bool:
+    """Tell whether the decorator awaits what a function without `yield` returns."""
+    code = kinds.code(place)
+    if code is None or node.value is None:
+        return False
+    given = next((g for g in code.returns if g.line == node.value.lineno), None)
+    return given is not None and given.kind != "plain"
+
+
+def _steps(model: Model, place: Place, members: Iterable[Place]) -> Iterator[Part]:
+    """Give the parts of an `__await__` that steps through a changed function."""
+    kinds = _old_kinds.kinds(model)
+    path, index = place
+    tree = model.tree(path)
+    scope = kinds.scope(place)
+    function = _old_code.functions(tree)[scope.line, scope.name]
+    for node, operand in zip(
+        _old_code.waits(function), kinds.operands(place), strict=True
+    ):
+        if not set(operand.places) & set(members):
+            continue
+        use = facts.Use(
+            index,
+            node.lineno,
+            node.col_offset,
+            node.end_lineno or node.lineno,
+            node.end_col_offset or 0,
+            scope.name,
+            facts.VALUE,
+        )
+        site = Site(path, use, "value", "asyncio.coroutine", index)
+        yield Part((node,), stepped, Context(model, site))
