@@ -18,7 +18,7 @@ from asyncfix import (
     Tree,
     facts,
 )
-from asyncfix_codemods import _old_code, _old_groups, _old_kinds, _old_locks
+from asyncfix_codemods import _old_code, _old_groups, _old_kinds, _old_locks, _old_names
 from asyncfix_codemods._old_rewrite import Change, changed, stepped
 
 _CHANGE = (
@@ -70,16 +70,19 @@ class LegacyCoroutine(Codemod):
     a coroutine of an `async def`, change together with what they wait for, in all
     files or in none. Refused where a function yields values itself, where it waits for
     what is no coroutine, where somebody goes through it with `for` or `next`, and where
-    it returns without `yield` what the decorator would await. `asyncio.coroutine(...)`
-    as a call, and `async` as a name, are reported.
+    it returns without `yield` what the decorator would await. Safe: `asyncio.async`, which
+    no Python since 3.7 can read, becomes `asyncio.ensure_future`; any other use of
+    `async` or `await` as a name, that of a module too, is reported.
     """
 
     name = "legacy-coroutine"
-    guards = ()
+    guards = ("N3",)
 
     def search(self, model: Model, path: str) -> Iterator[Site]:
         """Give the functions that are coroutines of older days."""
         known = model.project.files[path]
+        if known.head.old_names:
+            yield from _old_names.sites(model, path)
         decorated = _is_spelled(model, path)
         loops = b"asyncio" in known.packed
         if not decorated and not loops:
@@ -105,6 +108,8 @@ class LegacyCoroutine(Codemod):
 
     def judge(self, context: Context) -> Plan | None:
         """Say whether a function can be an `async def`, and what goes with it."""
+        if context.site.wanted in (_old_names.NAME, _old_names.FUTURE):
+            return _old_names.judge(context)
         model, path = context.model, context.site.path
         kinds = _old_kinds.kinds(model)
         place = path, context.site.function

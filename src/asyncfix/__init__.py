@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from asyncfix.detect import calls_named, site_of
     from asyncfix.guards import GUARDS
     from asyncfix.guards.ahead import goes_ahead
+    from asyncfix.keywords import ASYNC, AWAIT
     from asyncfix.model import (
         NEW_AWAIT,
         NEW_THREAD,
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "ASYNC",
+    "AWAIT",
     "GUARDS",
     "NEW_AWAIT",
     "NEW_THREAD",
@@ -71,6 +74,8 @@ __all__ = [
 ]
 
 _HOMES = {
+    "ASYNC": "keywords",
+    "AWAIT": "keywords",
     "Call": "users",
     "Place": "reach",
     "Reference": "references",

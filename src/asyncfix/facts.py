@@ -153,6 +153,8 @@ class Head(NamedTuple):
     lines: int
     plain: tuple[str, ...]
     """Names of the functions that are no coroutines."""
+    old_names: tuple[int, ...] = ()
+    """Lines where `async` or `await` is a name, as it could be until Python 3.6."""
     places: tuple[int, ...] = ()
     """Where the parts begin, counted from the end of the head."""
 

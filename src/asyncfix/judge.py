@@ -24,6 +24,7 @@ from asyncfix.codemod import (
 )
 from asyncfix.guards import ask
 from asyncfix.imports import name_for
+from asyncfix.keywords import as_written
 from asyncfix.model import Doubt, Finding, Level
 from asyncfix.slices import Slice
 from asyncfix.tree import Tree
@@ -127,7 +128,7 @@ def _weigh(codemod: Codemod, context: Context, plan: Plan) -> Judgement:
         guard,
         message,
         advice,
-        lines.line(node.lineno).decode("utf-8", "replace").strip(),
+        as_written(lines.line(node.lineno)).decode("utf-8", "replace").strip(),
     )
     placed: list[Placed] = []
     if refusal is None and not refused:

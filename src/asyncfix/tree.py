@@ -6,6 +6,7 @@ import ast
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
+from asyncfix.keywords import as_written
 from asyncfix.source import Lines
 
 NodeT = TypeVar("NodeT", bound=ast.AST)
@@ -48,7 +49,7 @@ class Tree:
         self._mapped.add(statement)
         self._parents[statement] = self.module
         for node in ast.walk(statement):
-            if isinstance(node, ast.expr):
+            if isinstance(node, (ast.expr, ast.stmt)):
                 self._places.setdefault(_place(node), []).append(node)
             for child in ast.iter_child_nodes(node):
                 self._parents[child] = node
@@ -99,7 +100,8 @@ class Tree:
     def text(self, node: ast.AST) -> str:
         """Give a node's source on one line, shortened for a message."""
         start, end = self.span(node)
-        words = " ".join(self.lines.text[start:end].decode("utf-8", "replace").split())
+        code = as_written(self.lines.text[start:end])
+        words = " ".join(code.decode("utf-8", "replace").split())
         return words if len(words) <= 60 else words[:57] + "..."
 
 
