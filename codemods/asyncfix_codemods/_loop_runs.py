@@ -8,7 +8,18 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from asyncfix import Context, Doubt, Level, Names, Part, Plan, Slice, dotted, facts
+from asyncfix import (
+    Context,
+    Doubt,
+    Level,
+    Names,
+    Part,
+    Plan,
+    Slice,
+    Tree,
+    dotted,
+    facts,
+)
 from asyncfix_codemods import _coroutines, _shapes
 
 if TYPE_CHECKING:
@@ -17,6 +28,11 @@ if TYPE_CHECKING:
 _LOOPS = frozenset(
     ("run_until_complete", "run_forever", "get_event_loop", "new_event_loop",
      "set_event_loop")
+)  # fmt: skip
+# What makes tasks that may live on: `gather` where one of them fails.
+_TASKS = frozenset(
+    ("create_task", "ensure_future", "gather", "wait", "as_completed", "start_server",
+     "start_unix_server", "create_server", "create_datagram_endpoint", "TaskGroup")
 )  # fmt: skip
 _BOUND = (3, 10)
 _MESSAGE = "asyncio.run makes the loop, and clears up after it"
@@ -129,6 +145,10 @@ def _shape(context: Context, name: str) -> _Shape | None:
     tree = context.tree
     run_ = tree.statement(context.call)
     block = tree.block(run_)
+    closing = _in_try(tree, run_, name)
+    if closing is not None:
+        block = tree.block(closing)
+        run_ = closing
     at = next(i for i, each in enumerate(block) if each is run_)
     first = at - 1
     if first >= 0 and _is_call(block[first], "set_event_loop", name):
@@ -143,9 +163,24 @@ def _shape(context: Context, name: str) -> _Shape | None:
     ):
         return None
     last = at
-    if at + 1 < len(block) and _is_close(block[at + 1], name):
+    if closing is None and at + 1 < len(block) and _is_close(block[at + 1], name):
         last += 1
     return _Shape(tuple(block[first : last + 1]), at - first, name)
+
+
+def _in_try(tree: Tree, run_: ast.stmt, name: str) -> ast.Try | None:
+    """Give the `try:` of nothing but the run, with `finally: loop.close()`."""
+    above = tree.parent(run_)
+    if (
+        isinstance(above, ast.Try)
+        and len(above.body) == 1
+        and len(above.finalbody) == 1
+        and not above.handlers
+        and not above.orelse
+        and _is_close(above.finalbody[0], name)
+    ):
+        return above
+    return None
 
 
 def _is_call(statement: ast.stmt, last: str, given: str) -> bool:
@@ -187,7 +222,8 @@ def _doubts(context: Context, shape: _Shape | None) -> Iterator[Doubt]:
         for each in shape.statements:
             whole = tree.lines.span(each.lineno, each.end_lineno or each.lineno)
             text = tree.lines.text[whole[0] : whole[1]]
-            if each is not tree.statement(call) and b"#" in text:
+            alone = each is tree.statement(call)
+            if not alone and b"#" in text:
                 yield _reused("a comment would be lost", each.lineno, manual=True)
             if not _shapes.stands_alone(tree, each):
                 yield _reused(
@@ -213,7 +249,7 @@ def _doubts(context: Context, shape: _Shape | None) -> Iterator[Doubt]:
             "before Python 3.10, locks and queues made earlier belong to the old loop",
             call.lineno,
         )
-    other = _held_elsewhere(context)
+    other = _held_elsewhere(context) or _left_over(context)
     if other is not None:
         yield other
 
@@ -242,14 +278,8 @@ def _held_elsewhere(context: Context) -> Doubt | None:
     in their functions.
     """
     project, start = context.project, context.site.path
-    todo, seen = [start], {start}
-    while todo:
-        path = todo.pop()
+    for path in sorted(_imported(context)):
         known = project.files[path]
-        for other in sorted(project.imports(path)):
-            if other not in seen:
-                seen.add(other)
-                todo.append(other)
         for use in known.calls:
             last = use.name.rpartition(".")[2]
             kind = known.scopes[use.scope].kind
@@ -269,6 +299,32 @@ def _held_elsewhere(context: Context) -> Doubt | None:
                     "make it inside the coroutine that runs",
                 )
     return None
+
+
+def _left_over(context: Context) -> Doubt | None:
+    """Find what makes tasks: those that are left over are cancelled, and may tell."""
+    project, start = context.project, context.site.path
+    for path in sorted({start, *_imported(context)}):
+        for use in project.files[path].calls:
+            if use.name.rpartition(".")[2] in _TASKS:
+                return Doubt(
+                    "loop-reused",
+                    Level.UNSAFE,
+                    f"a task of {use.name} ({path}:{use.line}) may be left over when "
+                    "main() ends, and would be cancelled then",
+                    "see that all tasks are awaited",
+                )
+    return None
+
+
+def _imported(context: Context) -> set[str]:
+    """Give the files of the project that a module imports, directly or through others."""
+    todo, seen = [context.site.path], {context.site.path}
+    while todo:
+        more = context.project.imports(todo.pop()) - seen
+        seen |= more
+        todo += more
+    return seen
 
 
 def _is_harmless(context: Context, path: str, use: facts.Use) -> bool:
@@ -301,6 +357,9 @@ def _as_one(
     twin = cst.ensure_type(old.find(call), cst.Call)
     func = cst.Attribute(cst.Name(names["asyncio"]), cst.Name("run"))
     first = cast("cst.SimpleStatementLine", old.nodes[0])
-    line = old.nodes[running].deep_replace(twin, twin.with_changes(func=func))
+    code = old.nodes[running]
+    if isinstance(code, cst.Try):
+        code = code.body.body[0]
+    line = code.deep_replace(twin, twin.with_changes(func=func))
     line = cst.ensure_type(line, cst.SimpleStatementLine)
     return [line.with_changes(leading_lines=first.leading_lines)]

@@ -18,6 +18,7 @@ _ITERATES = frozenset(
     ("list", "tuple", "set", "next", "iter", "sum", "enumerate", "zip", "map",
      "filter", "sorted", "dict", "max", "min", "any", "all")
 )  # fmt: skip
+_STEPPERS = ("__await__", "__iter__")
 _MOST_TOLD = 3
 
 
@@ -60,6 +61,7 @@ class Groups:
         self._refusals: dict[Place, Doubt | None] = {}
         self._waiters: list[Waiter] | None = None
         self._fixes: dict[Place, Fix] | None = None
+        self._open: tuple[Place, ...] | None = None
 
     def of(self, place: Place) -> Group:
         """Give the group of a function that is a coroutine of older days."""
@@ -78,10 +80,11 @@ class Groups:
                 kind = self.kinds.kind(other)
                 if kind == "bare":
                     members += [other] if other not in members else []
-                elif self.kinds.scope(other).name in ("__await__", "__iter__"):
+                elif self.kinds.scope(other).name in _STEPPERS:
                     steps += [other] if other not in steps else []
                 else:
                     found = found or blocked
+            steps += [each for each in self._opened(place) if each not in steps]
             if refusal is None and found is not None:
                 refusal = self._at(found, place, start)
             for operand in self.kinds.operands(place):
@@ -89,6 +92,8 @@ class Groups:
                     if self.kinds.kind(other) == "bare" and other not in members:
                         members.append(other)
             doubts += self._doubts(place)
+        for step in steps:
+            doubts += self._doubts_of_steps(step)
         return Group(tuple(members), tuple(steps), refusal, tuple(doubts[:_MOST_TOLD]))
 
     def _at(self, doubt: Doubt, place: Place, start: Place) -> Doubt:
@@ -236,6 +241,13 @@ class Groups:
                     f"{scope.name} is called by Python itself, which awaits nothing",
                     "write __await__, __aenter__ or __anext__, as what uses it needs",
                 )
+        if self.kinds.made(place) == _old_kinds.PLAIN:
+            yield _no(
+                "coroutine-decorated",
+                f"a decorator of {scope.name} makes a plain generator of it, which "
+                "cannot wait for a coroutine of an `async def`",
+                "make a coroutine of the function inside the decorator first",
+            )
         for operand in self.kinds.operands(place):
             given = operand.given
             if operand.level == _old_kinds.PLAIN:
@@ -301,17 +313,65 @@ class Groups:
 
     def _iterated(self, place: Place) -> Iterator[Doubt]:
         """Find calls whose result is used as the generator that it is."""
+        for path, tree, node in self._calls(place):
+            if _is_stepped(tree, node) or _is_stepped_later(tree, node):
+                yield _no(
+                    "coroutine-iterated",
+                    f"{path}:{node.lineno} goes through it as a generator, or waits "
+                    "for it more than once",
+                    "run it with asyncio.run there",
+                )
+
+    def _calls(self, place: Place) -> Iterator[tuple[str, Tree, ast.Call]]:
         for call in self.model.users.calls(place):
             tree = self.model.reader.tree(call.path)
             use = call.use
             start, end = (use.line, use.col), (use.end_line, use.end_col)
-            node = tree.find(ast.Call, start, end)
-            if _is_stepped(tree, node) or _is_stepped_later(tree, node):
-                yield _no(
-                    "coroutine-iterated",
-                    f"{call.path}:{use.line} goes through it as a generator",
-                    "run it with asyncio.run there",
-                )
+            yield call.path, tree, tree.find(ast.Call, start, end)
+
+    def _opened(self, place: Place) -> tuple[Place, ...]:
+        """Give the `__await__` and `__iter__` that step through what they were given.
+
+        Of a function whose result is handed on, that may be it.
+        """
+        for _, tree, node in self._calls(place):
+            above = tree.parent(node)
+            if isinstance(above, ast.keyword):
+                above = tree.parent(above)
+            by_name = dotted(above.func) if isinstance(above, ast.Call) else ""
+            if isinstance(above, (ast.Call, ast.Return)) or (
+                isinstance(above, ast.Assign)
+                and isinstance(above.targets[0], ast.Attribute)
+            ):
+                if not (by_name or "").startswith("asyncio."):
+                    return self._openers()
+        return ()
+
+    def _openers(self) -> tuple[Place, ...]:
+        if self._open is None:
+            found = []
+            for path, known in self.model.project.files.items():
+                if b"__await__" in known.packed:
+                    for index, scope in enumerate(known.scopes):
+                        if scope.name in _STEPPERS and scope.yields:
+                            if not scope.is_async and not scope.decorators:
+                                if any(
+                                    map(is_open, self.kinds.operands((path, index)))
+                                ):
+                                    found.append((path, index))
+            self._open = tuple(found)
+        return self._open
+
+    def _doubts_of_steps(self, place: Place) -> Iterator[Doubt]:
+        for operand in filter(is_open, self.kinds.operands(place)):
+            given = operand.given
+            yield Doubt(
+                "coroutine-steps",
+                Level.UNSAFE,
+                f"{given.text} ({place[0]}:{given.line}) is taken for a coroutine of an "
+                "`async def`, or a future",
+                "see that nothing else is put there",
+            )
 
     def _doubts(self, place: Place) -> Iterator[Doubt]:
         yield from _old_locks.doubts(self.kinds, place)
@@ -325,6 +385,12 @@ class Groups:
                     "and `await` takes no plain generator",
                     "see that it is a coroutine or a future",
                 )
+
+
+def is_open(operand: _old_kinds.Operand) -> bool:
+    """Tell whether a method steps through something that it was given."""
+    given = operand.given
+    return operand.level == _old_kinds.UNKNOWN and given.said.startswith("self.")
 
 
 def _no(guard: str, reason: str, advice: str) -> Doubt:
@@ -356,14 +422,18 @@ def _is_stepped_later(tree: Tree, node: ast.AST) -> bool:
         if isinstance(outer, (ast.FunctionDef, ast.AsyncFunctionDef)):
             where = outer
             break
+    waits = 0
     for each in ast.walk(where):
         if isinstance(each, ast.Name) and each.id == name:
             if isinstance(each.ctx, ast.Load):
                 end = (each.end_lineno or 0, each.end_col_offset or 0)
                 tree.find(ast.Name, (each.lineno, each.col_offset), end)
+                waits += isinstance(tree.parent(each), (ast.YieldFrom, ast.Await))
                 if _is_stepped(tree, each):
                     return True
-    return False
+            elif each is not above.targets[0]:
+                return False  # more than one thing
+    return waits > 1
 
 
 def groups(model: Model) -> Groups:

@@ -23,6 +23,8 @@ _MARKS = (
     "builtins.staticmethod",
     "builtins.classmethod",
 )
+_NEUTRAL = (*_MARKS, "builtins.property", "abc.", "functools.wraps", "typing.")
+_FUNCTION = (facts.FUNCTION,)
 # Methods of event loops and streams that no other library has under these names.
 _OF_LOOPS = frozenset(
     ("run_in_executor", "create_connection", "create_datagram_endpoint",
@@ -33,6 +35,7 @@ _OF_LOOPS = frozenset(
      "create_future", "async")
 )  # fmt: skip
 # How an operand was understood, the worst last.
+_GUESSED = ("bare", "generator")
 AWAITABLE, LIKELY, UNKNOWN, PLAIN = range(4)
 _DEEPEST = 8
 
@@ -54,6 +57,8 @@ class Kinds:
         self.project = model.project
         self.values = model.values
         self._kinds: dict[Place, str] = {}
+        self._asked: list[Place] = []
+        self._assumed: set[Place] = set()
         self._codes: dict[Place, _old_code.Code | None] = {}
         self._operands: dict[Place, tuple[Operand, ...]] = {}
         self._calls: dict[str, dict[tuple[int, ...], str]] = {}
@@ -102,10 +107,24 @@ class Kinds:
         `asyncio`, `types` (of these decorators), `native`, `bare` (a generator
         without a decorator that is used as a coroutine), `generator`, `sync`.
         """
-        if place not in self._kinds:
-            self._kinds[place] = "generator"  # one that waits for itself
-            self._kinds[place] = self._kind(place)
-        return self._kinds[place]
+        if place in self._kinds:
+            return self._kinds[place]
+        if place in self._asked:
+            # It waits for itself, in the end: it may be `bare` if all else is right.
+            self._assumed.add(place)
+            return "bare"
+        self._asked.append(place)
+        found = self._kind(place)
+        self._asked.pop()
+        if place in self._assumed and found != "bare":
+            # What was worked out meanwhile went by a wrong guess.
+            self._assumed.discard(place)
+            self._kinds = {k: v for k, v in self._kinds.items() if v not in _GUESSED}
+            self._operands.clear()
+        self._kinds[place] = found
+        if not self._asked:
+            self._assumed.clear()
+        return found
 
     def _kind(self, place: Place) -> str:
         path, _ = place
@@ -133,8 +152,14 @@ class Kinds:
         code = self.code(place)
         if code is None or code.yields:
             return False
-        levels = {each.level for each in self.operands(place)}
-        return bool(levels & {AWAITABLE, LIKELY}) and PLAIN not in levels
+        found = self.operands(place)
+        levels = {each.level for each in found}
+        # That it waits for itself is no sign of what it is.
+        known = any(
+            each.level in (AWAITABLE, LIKELY) and set(each.places) != {place}
+            for each in found
+        )
+        return known and PLAIN not in levels
 
     def code(self, place: Place) -> _old_code.Code | None:
         """Give what a function's code says; None where the tree does not hold it."""
@@ -161,12 +186,14 @@ class Kinds:
     def operands(self, place: Place) -> tuple[Operand, ...]:
         """Give what a function's `yield from` are given."""
         if place not in self._operands:
-            self._operands[place] = ()
             code = self.code(place)
             waits = code.waits if code else ()
-            self._operands[place] = tuple(
+            found = tuple(
                 self.operand(place, each, code.made if code else {}) for each in waits
             )
+            if self._assumed:
+                return found
+            self._operands[place] = found
         return self._operands[place]
 
     # -- what can be awaited ---------------------------------------------------
@@ -230,7 +257,8 @@ class Kinds:
         return UNKNOWN
 
     def _of_function(self, given: _old_code.Given, place: Place, depth: int) -> Operand:
-        every = [place, *self.overriders(place)]
+        above = given.said.startswith("super()")
+        every = [place, *(() if above else self.overriders(place))]
         code = self.code(place) if self.kind(place) == "sync" else None
         if code is not None and code.is_empty and len(every) > 1:
             every = every[1:]  # it is there to be replaced
@@ -245,7 +273,7 @@ class Kinds:
         """Tell what calling a function gives."""
         kind = self.kind(place)
         if kind in ("asyncio", "types", "native", "bare"):
-            return Operand(given, AWAITABLE, (place,))
+            return Operand(given, self.made(place), (place,))
         if kind == "generator":
             return Operand(given, PLAIN, (place,))
         code = self.code(place)
@@ -270,6 +298,46 @@ class Kinds:
         if not places or not kinds <= {"asyncio", "types", "native", "bare"}:
             return Operand(given, UNKNOWN, places)
         return Operand(given, LIKELY, places)
+
+    def made(self, place: Place) -> int:
+        """Tell whether what decorators make of a coroutine function gives one still.
+
+        One of the project's own counts by the functions inside it: what it makes is
+        one of them.
+        """
+        path, _ = place
+        scope = self.scope(place)
+        level = AWAITABLE
+        for said in scope.decorators:
+            if said == self.decorator(place):
+                break
+            what = self.values.of(path, scope.parent, said.partition("(")[0])
+            if what is None:
+                level = max(level, UNKNOWN)
+            elif what.kind == value.FUNCTION and what.scope >= 0:
+                inner = [
+                    (what.path, index)
+                    for index, each in enumerate(self.project.files[what.path].scopes)
+                    if each.kind == facts.FUNCTION
+                    and self.project.enclosing(what.path, each.parent, _FUNCTION)
+                    == what.scope
+                ]
+                kinds = {self.kind(each) for each in inner}
+                if "generator" in kinds or self._is_generator(inner):
+                    level = PLAIN
+                elif not kinds:
+                    level = max(level, UNKNOWN)
+            elif not what.name.startswith(_NEUTRAL):
+                level = max(level, UNKNOWN)
+        return level
+
+    def _is_generator(self, places: list[Place]) -> bool:
+        return any(
+            self.scope(each).yields
+            and not self.scope(each).is_async
+            and not self.is_decorated(each)
+            for each in places
+        )
 
     # -- functions by name -----------------------------------------------------
 

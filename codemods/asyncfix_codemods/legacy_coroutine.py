@@ -16,7 +16,9 @@ from asyncfix import (
     Plan,
     Site,
     Tree,
+    calls_named,
     facts,
+    site_of,
 )
 from asyncfix_codemods import _old_code, _old_groups, _old_kinds, _old_locks, _old_names
 from asyncfix_codemods._old_rewrite import Change, changed, stepped
@@ -98,6 +100,7 @@ class LegacyCoroutine(Codemod):
             elif scope.yields and index in waiting:
                 if kinds.kind((path, index)) == "bare":
                     found.append((path, index))
+        yield from _calls_of_decorator(model, path)
         if not found:
             return
         tree = model.reader.tree(path)
@@ -110,6 +113,12 @@ class LegacyCoroutine(Codemod):
         """Say whether a function can be an `async def`, and what goes with it."""
         if context.site.wanted in (_old_names.NAME, _old_names.FUTURE):
             return _old_names.judge(context)
+        if context.site.kind == "call":
+            return Plan(
+                f"{context.spelled} is gone since Python 3.11",
+                by_hand="an `async def` that awaits what the function gives",
+                level=Level.MANUAL,
+            )
         model, path = context.model, context.site.path
         kinds = _old_kinds.kinds(model)
         place = path, context.site.function
@@ -147,6 +156,14 @@ def _is_spelled(model: Model, path: str) -> bool:
     known = model.project.files[path]
     names = model.project.spellings(["coroutine"]) or {"coroutine"}
     return any(each.encode() in known.packed for each in names)
+
+
+def _calls_of_decorator(model: Model, path: str) -> Iterator[Site]:
+    """Give the calls of `asyncio.coroutine(...)` that decorate nothing."""
+    for use in calls_named(model.project, path, frozenset(("coroutine",))):
+        meant = {a.name for a in model.project.answers(path, use.scope, use.name)}
+        if meant and meant <= _old_kinds.DECORATORS - {"types.coroutine"}:
+            yield site_of(model.project, path, use, "call", "asyncio.coroutine")
 
 
 def _waiting(model: Model, path: str) -> set[int]:
@@ -254,8 +271,9 @@ def _steps(model: Model, place: Place, members: Iterable[Place]) -> Iterator[Par
     for node, operand in zip(
         _old_code.waits(function), kinds.operands(place), strict=True
     ):
-        if not set(operand.places) & set(members):
-            continue
+        if not _old_groups.is_open(operand):
+            if not set(operand.places) & set(members):
+                continue
         use = facts.Use(
             index,
             node.lineno,

@@ -14,6 +14,7 @@ _CALLS = {
     "asyncio.wait": _loop_calls.waited,
 }
 _LAST = frozenset(name.rpartition(".")[2] for name in (*_CALLS, _loop_calls.OF_LOOP))
+_ARGUMENTS = _loop_arguments.TAKERS - {"asyncio.wait"}
 _OF_LOOP = "asyncio.AbstractEventLoop."
 _RULES = {
     "run_until_complete": _loop_runs.run,
@@ -66,11 +67,10 @@ class LegacyLoop(Codemod):
         """Give the calls and names of older days."""
         project = model.project
         known = project.files[path]
-        loops = b"loop" in known.packed
         for use in calls_named(project, path, _LAST):
             meant = {a.name for a in project.answers(path, use.scope, use.name)}
             for name in sorted(meant & _CALLS.keys()):
-                if loops or name not in _loop_arguments.TAKERS - {"asyncio.wait"}:
+                if name not in _ARGUMENTS or _says_loop(model, path):
                     yield site_of(project, path, use, "call", name)
                     break
             else:
@@ -99,6 +99,13 @@ class LegacyLoop(Codemod):
         if context.site.kind == "value":
             return _loop_names.VALUES[wanted](context)
         return _CALLS[wanted](context)
+
+
+def _says_loop(model: Model, path: str) -> bool:
+    """Tell whether a file speaks of loops; facts do not hold names of arguments."""
+    if b"loop" in model.project.files[path].packed:
+        return True
+    return b"loop" in model.reader.lines(path).text
 
 
 def _place(use: facts.Use) -> tuple[int, int]:
