@@ -224,7 +224,8 @@ class Kinds:
             return Operand(given, UNKNOWN)
         what = self.values.of(path, scope, given.said) if given.said else None
         if what is None:
-            return self._by_name(given)
+            level = PLAIN if self._is_lambda(place, given.said) else UNKNOWN
+            return self._by_name(given) if level == UNKNOWN else Operand(given, level)
         if what.kind == value.FUNCTION and what.scope >= 0:
             return self._of_function(given, (what.path, what.scope), depth)
         if what.kind == value.CLASS and what.path:
@@ -236,6 +237,15 @@ class Kinds:
             if root in ("builtins", "itertools"):
                 return Operand(given, PLAIN)
         return Operand(given, UNKNOWN)
+
+    def _is_lambda(self, place: Place, said: str) -> bool:
+        """Tell whether a name means a lambda that is a generator."""
+        path, scope = place
+        lines = {each.line for each in self.project.visible(path, scope, said)}
+        return any(
+            each.kind == facts.LAMBDA and each.yields and each.line in lines
+            for each in self.project.files[path].scopes
+        )
 
     def _of_object(self, what: value.Value | None) -> int:
         if what is None:

@@ -20,7 +20,14 @@ from asyncfix import (
     facts,
     site_of,
 )
-from asyncfix_codemods import _old_code, _old_groups, _old_kinds, _old_locks, _old_names
+from asyncfix_codemods import (
+    _old_code,
+    _old_groups,
+    _old_imports,
+    _old_kinds,
+    _old_locks,
+    _old_names,
+)
 from asyncfix_codemods._old_rewrite import Change, changed, stepped
 
 _CHANGE = (
@@ -100,7 +107,9 @@ class LegacyCoroutine(Codemod):
             elif scope.yields and index in waiting:
                 if kinds.kind((path, index)) == "bare":
                     found.append((path, index))
-        yield from _calls_of_decorator(model, path)
+        if decorated:
+            yield from _calls_of_decorator(model, path)
+            yield from _old_imports.sites(model, path)
         if not found:
             return
         tree = model.reader.tree(path)
@@ -113,6 +122,8 @@ class LegacyCoroutine(Codemod):
         """Say whether a function can be an `async def`, and what goes with it."""
         if context.site.wanted in (_old_names.NAME, _old_names.FUTURE):
             return _old_names.judge(context)
+        if context.site.wanted == _old_imports.NAME:
+            return _old_imports.judge(context)
         if context.site.kind == "call":
             return Plan(
                 f"{context.spelled} is gone since Python 3.11",
