@@ -15,7 +15,7 @@ from asyncfix import Tree
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 _NO_COROUTINE = (
     ast.Constant, ast.List, ast.Tuple, ast.Set, ast.Dict, ast.JoinedStr, ast.Compare,
-    ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.Lambda,
+    ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.Lambda, ast.BinOp,
 )  # fmt: skip
 _OFF = re.compile(rb"#.*?\basyncfix:\s*off\b")
 

@@ -11,7 +11,9 @@ from typing import NamedTuple
 from asyncfix import Doubt, Level, Model, Place, Tree, dotted, facts
 from asyncfix_codemods import _old_code, _old_kinds, _old_locks
 
-_NEUTRAL_BELOW = frozenset(("functools.wraps",))
+_NEUTRAL_BELOW = (
+    "functools.wraps", "abc.abstractmethod", "pytest.mark.", "unittest.skip",
+)  # fmt: skip
 _ASYNC_DUNDERS = frozenset(("__aenter__", "__aexit__", "__anext__", "__call__"))
 _STEPS = frozenset(("send", "throw", "gi_frame", "gi_running", "gi_code", "__next__"))
 _ITERATES = frozenset(
@@ -78,7 +80,9 @@ class Groups:
             found = self._refusals[place]
             for other, blocked in self._users(place):
                 kind = self.kinds.kind(other)
-                if kind == "bare":
+                if blocked.level is Level.UNSAFE:
+                    doubts.append(blocked)
+                elif kind == "bare":
                     members += [other] if other not in members else []
                 elif self.kinds.scope(other).name in _STEPPERS:
                     steps += [other] if other not in steps else []
@@ -205,14 +209,17 @@ class Groups:
                 continue
             for operand in self.kinds.operands(other):
                 if place in operand.places:
-                    yield other, self._blocked(other[0], operand.given.line, name)
+                    # One of some, by the name alone: a generator waits for another.
+                    sure = operand.level != _old_kinds.UNKNOWN
+                    sure = sure or self.kinds.kind(other) == "bare"
+                    yield other, self._blocked(other[0], operand.given.line, name, sure)
                     break
 
-    def _blocked(self, path: str, line: int, name: str) -> Doubt:
+    def _blocked(self, path: str, line: int, name: str, sure: bool = True) -> Doubt:
         return Doubt(
             "coroutine-user",
-            Level.MANUAL,
-            f"{path}:{line} yields from {name} in a generator that is no coroutine: "
+            Level.MANUAL if sure else Level.UNSAFE,
+            f"{path}:{line} {'yields' if sure else 'may yield'} from {name} in a generator that is no coroutine: "
             "TypeError with an `async def`",
             "make that generator a coroutine first",
         )
@@ -235,11 +242,11 @@ class Groups:
                 "run; @types.coroutine keeps a generator as it is",
             )
         if scope.name.startswith("__") and scope.name.endswith("__"):
-            if scope.name not in _ASYNC_DUNDERS:
+            if scope.name not in _ASYNC_DUNDERS and not is_aiter(scope):
                 yield _no(
                     "coroutine-dunder",
                     f"{scope.name} is called by Python itself, which awaits nothing",
-                    "write __await__, __aenter__ or __anext__, as what uses it needs",
+                    "put @types.coroutine there: Python only steps through it",
                 )
         if self.kinds.made(place) == _old_kinds.PLAIN:
             yield _no(
@@ -279,7 +286,8 @@ class Groups:
         if not said:
             return
         answers = self.model.project.answers(path, scope.parent, said)
-        if not {each.name for each in answers} <= _old_kinds.DECORATORS:
+        meant = {each.name for each in answers}
+        if not meant <= _old_kinds.DECORATORS | _old_kinds.STAND_INS:
             yield _no(
                 "N1",
                 f"@{said} may be something else than asyncio's",
@@ -290,7 +298,7 @@ class Groups:
             name = self.model.project.qualified_name(
                 path, scope.parent, below.partition("(")[0]
             )
-            if name not in _NEUTRAL_BELOW:
+            if not (name or "").startswith(_NEUTRAL_BELOW):
                 yield _no(
                     "coroutine-decorated",
                     f"@{said} is given what @{below} has made",
@@ -300,10 +308,7 @@ class Groups:
     def _of_returns(self, place: Place, code: _old_code.Code) -> Iterator[Doubt]:
         """Find what a function without `yield` returns and its decorator awaits."""
         for each in code.returns:
-            if each.kind == "plain":
-                continue
-            operand = self.kinds.operand(place, each, code.made)
-            if operand.level != _old_kinds.AWAITABLE:
+            if self.kinds.returned(place, each).level == _old_kinds.UNKNOWN:
                 yield _no(
                     "coroutine-returns",
                     f"{each.text} (line {each.line}) may be a coroutine, which the "
@@ -375,6 +380,29 @@ class Groups:
 
     def _doubts(self, place: Place) -> Iterator[Doubt]:
         yield from _old_locks.doubts(self.kinds, place)
+        scope, code = self.kinds.scope(place), self.kinds.code(place)
+        if self.kinds.kind(place) == "bare":
+            for said in scope.decorators:
+                what = self.kinds.values.of(
+                    place[0], scope.parent, said.partition("(")[0]
+                )
+                if what is not None and what.path:
+                    yield Doubt(
+                        "coroutine-decorated",
+                        Level.UNSAFE,
+                        f"@{said} is given a coroutine function in place of a generator",
+                        "see that it runs both",
+                    )
+        elif not scope.yields and code is not None:
+            for each in code.returns:
+                if self.kinds.returned(place, each).level == _old_kinds.LIKELY:
+                    yield Doubt(
+                        "coroutine-returns",
+                        Level.UNSAFE,
+                        f"{each.text} ({place[0]}:{each.line}) is taken for an object "
+                        "that nobody awaits",
+                        "return `await ...` if it can be awaited",
+                    )
         for operand in self.kinds.operands(place):
             if operand.level == _old_kinds.UNKNOWN:
                 given = operand.given
@@ -385,6 +413,14 @@ class Groups:
                     "and `await` takes no plain generator",
                     "see that it is a coroutine or a future",
                 )
+
+
+def is_aiter(scope: facts.Scope) -> bool:
+    """Tell whether it is an `__aiter__` that gives its iterator at once.
+
+    Python 3.5.0 and 3.5.1 awaited it, with a decorator; since 3.8 that is an error.
+    """
+    return scope.name == "__aiter__" and not scope.yields
 
 
 def is_open(operand: _old_kinds.Operand) -> bool:

@@ -17,6 +17,8 @@ from asyncfix_codemods import _old_code
 DECORATORS = frozenset(
     ("asyncio.coroutine", "asyncio.coroutines.coroutine", "types.coroutine")
 )
+# What stood in for asyncio on Python 2, behind `except ImportError`.
+STAND_INS = frozenset(("trollius.coroutine",))
 _MARKS = (
     "pytest.mark.",
     "unittest.skip",
@@ -145,9 +147,8 @@ class Kinds:
             return False
         path, _ = place
         for said in scope.decorators:
-            value_ = self.values.of(path, scope.parent, said.partition("(")[0])
-            name = value_.name if value_ and not value_.path else ""
-            if not name.startswith(_MARKS):
+            what = self.values.of(path, scope.parent, said.partition("(")[0])
+            if what is None or not (what.path or what.name.startswith(_MARKS)):
                 return False
         code = self.code(place)
         if code is None or code.yields:
@@ -247,6 +248,53 @@ class Kinds:
             for each in self.project.files[path].scopes
         )
 
+    def returned(self, place: Place, given: _old_code.Given, depth: int = 0) -> Operand:
+        """Tell whether the decorator of a function without `yield` awaits a value.
+
+        AWAITABLE: it does; PLAIN: it does not; LIKELY: an object of a class, by its
+        name, which it hardly does; UNKNOWN.
+        """
+        path, scope = place
+        if given.kind == "plain":
+            return Operand(given, PLAIN)
+        if given.kind == "name":
+            code = self.code(place)
+            known = code.made.get(given.said) if code else None
+            if known is not None and depth < _DEEPEST:
+                return self.returned(place, known, depth + 1)
+            what = self.values.of(path, scope, given.said)
+            return Operand(given, self._kept(what))
+        if given.kind != "call":
+            return Operand(given, UNKNOWN)
+        what = self.values.of(path, scope, given.said) if given.said else None
+        last = given.said.rpartition(".")[2]
+        if what is not None and what.kind == value.FUNCTION and what.scope >= 0:
+            return self._of_function(given, (what.path, what.scope), depth)
+        if what is not None and what.kind == value.CLASS and what.path:
+            return Operand(given, self._kept(what._replace(kind=value.OBJECT)))
+        name = what.name if what is not None and what.kind == value.OUTSIDE else ""
+        if name.startswith("builtins."):
+            return Operand(given, PLAIN)
+        if name.startswith("asyncio.") and (last[:1].islower() or last == "Future"):
+            return Operand(given, AWAITABLE)
+        return Operand(given, LIKELY if last[:1].isupper() else UNKNOWN)
+
+    def _kept(self, what: value.Value | None) -> int:
+        """Tell whether an object is given on as it is."""
+        if what is not None and what.kind == value.OBJECT and what.path:
+            klass = what._replace(kind=value.CLASS)
+            if self.values.classes.member(klass, "__await__") is not None:
+                return UNKNOWN
+            lines = self.values.classes.line(what.path, what.scope)
+            known = all(each and (each.path or _is_plain(each)) for each in lines)
+            return PLAIN if known else LIKELY
+        if what is not None and what.kind == value.OUTSIDE_OBJECT:
+            if what.name in ("asyncio.Future", "asyncio.Task"):
+                return AWAITABLE
+            if what.name.startswith("builtins."):
+                return PLAIN
+        return PLAIN if what and what.kind in (value.TUPLE, value.MAPPING) else UNKNOWN
+
     def _of_object(self, what: value.Value | None) -> int:
         if what is None:
             return UNKNOWN
@@ -303,9 +351,9 @@ class Kinds:
             return Operand(given, LIKELY)
         if not given.said or "." not in given.said:
             return Operand(given, UNKNOWN)
-        places = self.named(last)
-        kinds = {self.kind(each) for each in places}
-        if not places or not kinds <= {"asyncio", "types", "native", "bare"}:
+        # Nobody waits for what a plain function gives.
+        places = tuple(e for e in self.named(last) if self.kind(e) != "sync")
+        if not places or any(self.kind(each) == "generator" for each in places):
             return Operand(given, UNKNOWN, places)
         return Operand(given, LIKELY, places)
 
@@ -378,6 +426,10 @@ class Kinds:
             if each != place
             and base in self.values.classes.line(each[0], self.scope(each).parent)
         )
+
+
+def _is_plain(base: value.Value) -> bool:
+    return base.name.startswith(("builtins.", "abc."))
 
 
 def kinds(model: Model) -> Kinds:

@@ -17,6 +17,8 @@ class Change(NamedTuple):
 
     functions: tuple[ast.AST, ...]
     """The functions in it that become coroutines, itself perhaps among them."""
+    plain: frozenset[ast.AST]
+    """Those that only lose their decorator: `__aiter__`."""
     locks: tuple[ast.With, ...]
     """`with (yield from lock)` of them."""
     returns: tuple[ast.Return, ...]
@@ -33,6 +35,13 @@ def changed(change: Change, old: Slice, names: Names) -> Sequence[cst.CSTNode]:
         return _old_transform.changed(change, old, drops=True)
     except _old_transform.NeedsParentheses:
         return _old_transform.changed(change, old, drops=False)
+
+
+def kept(old: Slice, names: Names) -> Sequence[cst.CSTNode]:
+    """Give the decorator for generators that are to stay what they are."""
+    import libcst as cst
+
+    return [cst.Attribute(cst.Name(names["types"]), cst.Name("coroutine"))]
 
 
 def stepped(old: Slice, names: Names) -> Sequence[cst.CSTNode]:

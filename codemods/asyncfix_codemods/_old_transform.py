@@ -42,7 +42,13 @@ def changed(change: Change, old: Slice, *, drops: bool) -> Sequence[cst.CSTNode]
 class _Await(cst.CSTTransformer):
     def __init__(self, change: Change, old: Slice, *, drops: bool) -> None:
         super().__init__()
-        self.functions = {id(old.find(each)) for each in change.functions}
+        # The slice's own node needs no search, which would cost half of the work.
+        twins = {
+            each: old.nodes[0] if each is old.old[0] else old.find(each)
+            for each in change.functions
+        }
+        self.functions = {id(twin) for twin in twins.values()}
+        self.plain = {id(twins[each]) for each in change.plain}
         self.locks = {id(old.find(each)) for each in change.locks}
         self.returns = {id(old.find(each)) for each in change.returns}
         self.decorators = change.decorators
@@ -89,7 +95,9 @@ class _Await(cst.CSTTransformer):
             decorators=kept,
             leading_lines=above,
             lines_after_decorators=after,
-            asynchronous=cst.Asynchronous(),
+            asynchronous=(
+                None if id(original_node) in self.plain else cst.Asynchronous()
+            ),
         )
 
     # -- what it waits for -----------------------------------------------------

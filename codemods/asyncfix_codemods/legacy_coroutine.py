@@ -9,6 +9,7 @@ from functools import partial
 from asyncfix import (
     Codemod,
     Context,
+    Doubt,
     Level,
     Model,
     Part,
@@ -28,8 +29,9 @@ from asyncfix_codemods import (
     _old_locks,
     _old_names,
 )
-from asyncfix_codemods._old_rewrite import Change, changed, stepped
+from asyncfix_codemods._old_rewrite import Change, changed, kept, stepped
 
+_GONE = (3, 11)
 _CHANGE = (
     "calling it gives a coroutine, which can be awaited once, and not be gone through"
 )
@@ -79,7 +81,8 @@ class LegacyCoroutine(Codemod):
     a coroutine of an `async def`, change together with what they wait for, in all
     files or in none. Refused where a function yields values itself, where it waits for
     what is no coroutine, where somebody goes through it with `for` or `next`, and where
-    it returns without `yield` what the decorator would await. Safe: `asyncio.async`, which
+    it returns without `yield` what the decorator would await; from Python 3.11 on a
+    generator among these gets `@types.coroutine`, and works with both kinds. Safe: `asyncio.async`, which
     no Python since 3.7 can read, becomes `asyncio.ensure_future`; any other use of
     `async` or `await` as a name, that of a module too, is reported.
     """
@@ -139,6 +142,11 @@ class LegacyCoroutine(Codemod):
             return None
         groups = _old_groups.groups(model)
         group = groups.of(place)
+        if group.refusal is not None:
+            if kind == "types":
+                return None  # it is right as it is
+            if context.settings.target >= _GONE and kind == "asyncio" and scope.yields:
+                return _kept(context, group.refusal)
         doubts = [group.refusal] if group.refusal else group.doubts
         parts: tuple[Part, ...] = ()
         key = ""
@@ -158,6 +166,21 @@ class LegacyCoroutine(Codemod):
             parts=parts,
             key=key,
         )
+
+
+def _kept(context: Context, refusal: Doubt) -> Plan:
+    """Keep a generator what it is, under the decorator that all Pythons have."""
+    left = ("N1", "coroutine-off", "coroutine-decorated", "coroutine-code")
+    return Plan(
+        f"{_MESSAGES['asyncio'].format(said=context.spelled)}; it stays a generator, as "
+        f"{refusal.reason}",
+        by_hand="@types.coroutine",
+        level=Level.UNSAFE,
+        change="asyncio.iscoroutinefunction no more says yes to it",
+        needs=("types",),
+        doubts=(refusal,) if refusal.guard in left else (),
+        parts=(Part((context.node,), kept),),
+    )
 
 
 # -- where they are ------------------------------------------------------------------
@@ -260,7 +283,12 @@ def _change(
                 if _is_awaited(kinds, place, node):
                     returns.append(node)
     said = frozenset(kinds.decorator(each) for each in members.values())
-    return Change(tuple(members), tuple(locks), tuple(returns), said)
+    plain = frozenset(
+        node
+        for node, place in members.items()
+        if _old_groups.is_aiter(kinds.scope(place))
+    )
+    return Change(tuple(members), plain, tuple(locks), tuple(returns), said)
 
 
 def _is_awaited(kinds: _old_kinds.Kinds, place: Place, node: ast.Return) -> bool:
@@ -269,7 +297,9 @@ def _is_awaited(kinds: _old_kinds.Kinds, place: Place, node: ast.Return) -> bool
     if code is None or node.value is None:
         return False
     given = next((g for g in code.returns if g.line == node.value.lineno), None)
-    return given is not None and given.kind != "plain"
+    if given is None:
+        return False
+    return kinds.returned(place, given).level == _old_kinds.AWAITABLE
 
 
 def _steps(model: Model, place: Place, members: Iterable[Place]) -> Iterator[Part]:
