@@ -308,7 +308,8 @@ class Groups:
     def _of_returns(self, place: Place, code: _old_code.Code) -> Iterator[Doubt]:
         """Find what a function without `yield` returns and its decorator awaits."""
         for each in code.returns:
-            if self.kinds.returned(place, each).level == _old_kinds.UNKNOWN:
+            unsure = self.kinds.returned(place, each).level == _old_kinds.UNKNOWN
+            if unsure and not self.kinds.asks:
                 yield _no(
                     "coroutine-returns",
                     f"{each.text} (line {each.line}) may be a coroutine, which the "
@@ -395,7 +396,16 @@ class Groups:
                     )
         elif not scope.yields and code is not None:
             for each in code.returns:
-                if self.kinds.returned(place, each).level == _old_kinds.LIKELY:
+                level = self.kinds.returned(place, each).level
+                if level == _old_kinds.UNKNOWN:
+                    yield Doubt(
+                        "coroutine-returns",
+                        Level.UNSAFE,
+                        f"whether {each.text} ({place[0]}:{each.line}) can be awaited "
+                        "is asked when it runs",
+                        "leave the question out where it is clear",
+                    )
+                if level == _old_kinds.LIKELY:
                     yield Doubt(
                         "coroutine-returns",
                         Level.UNSAFE,

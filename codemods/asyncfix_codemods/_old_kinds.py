@@ -17,6 +17,7 @@ from asyncfix_codemods import _old_code
 DECORATORS = frozenset(
     ("asyncio.coroutine", "asyncio.coroutines.coroutine", "types.coroutine")
 )
+GONE = (3, 11)
 # What stood in for asyncio on Python 2, behind `except ImportError`.
 STAND_INS = frozenset(("trollius.coroutine",))
 _MARKS = (
@@ -58,6 +59,9 @@ class Kinds:
         self.model = model
         self.project = model.project
         self.values = model.values
+        self.asks = model.settings.target >= GONE
+        """What is returned may be asked whether it can be awaited: the old form is no
+        choice any more."""
         self._kinds: dict[Place, str] = {}
         self._asked: list[Place] = []
         self._assumed: set[Place] = set()
@@ -272,6 +276,8 @@ class Kinds:
             return self._of_function(given, (what.path, what.scope), depth)
         if what is not None and what.kind == value.CLASS and what.path:
             return Operand(given, self._kept(what._replace(kind=value.OBJECT)))
+        if last in _OF_LOOPS:
+            return Operand(given, AWAITABLE)
         name = what.name if what is not None and what.kind == value.OUTSIDE else ""
         if name.startswith("builtins."):
             return Operand(given, PLAIN)

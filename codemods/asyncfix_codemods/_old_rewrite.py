@@ -23,6 +23,8 @@ class Change(NamedTuple):
     """`with (yield from lock)` of them."""
     returns: tuple[ast.Return, ...]
     """What they return is to be awaited."""
+    asked: dict[ast.Return, str]
+    """Of these it is asked whether they can be; with a name for each that is free."""
     decorators: frozenset[str]
     """The decorators that go, as they are written."""
 
@@ -32,9 +34,9 @@ def changed(change: Change, old: Slice, names: Names) -> Sequence[cst.CSTNode]:
     from asyncfix_codemods import _old_transform
 
     try:
-        return _old_transform.changed(change, old, drops=True)
+        return _old_transform.changed(change, old, names, drops=True)
     except _old_transform.NeedsParentheses:
-        return _old_transform.changed(change, old, drops=False)
+        return _old_transform.changed(change, old, names, drops=False)
 
 
 def kept(old: Slice, names: Names) -> Sequence[cst.CSTNode]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 import libcst as cst
 
-from asyncfix import Slice
+from asyncfix import Names, Slice
 
 if TYPE_CHECKING:
     from asyncfix_codemods._old_rewrite import Change
@@ -24,12 +24,14 @@ class NeedsParentheses(Exception):
     """Without the parentheses round it, an `await` would be something else."""
 
 
-def changed(change: Change, old: Slice, *, drops: bool) -> Sequence[cst.CSTNode]:
+def changed(
+    change: Change, old: Slice, names: Names, *, drops: bool
+) -> Sequence[cst.CSTNode]:
     """Give the slice's nodes changed.
 
     Raises NeedsParentheses where parentheses that `drops` leaves out are needed.
     """
-    work = _Await(change, old, drops=drops)
+    work = _Await(change, old, names, drops=drops)
     try:
         nodes = [cast("cst.CSTNode", each.visit(work)) for each in old.nodes]
         code = old.code(nodes)
@@ -40,7 +42,9 @@ def changed(change: Change, old: Slice, *, drops: bool) -> Sequence[cst.CSTNode]
 
 
 class _Await(cst.CSTTransformer):
-    def __init__(self, change: Change, old: Slice, *, drops: bool) -> None:
+    def __init__(
+        self, change: Change, old: Slice, names: Names, *, drops: bool
+    ) -> None:
         super().__init__()
         # The slice's own node needs no search, which would cost half of the work.
         twins = {
@@ -51,6 +55,8 @@ class _Await(cst.CSTTransformer):
         self.plain = {id(twins[each]) for each in change.plain}
         self.locks = {id(old.find(each)) for each in change.locks}
         self.returns = {id(old.find(each)) for each in change.returns}
+        self.asked = {id(old.find(each)): name for each, name in change.asked.items()}
+        self.names = names
         self.decorators = change.decorators
         self.drops = drops
         self.inside = [False]
@@ -139,14 +145,22 @@ class _Await(cst.CSTTransformer):
         self, original_node: cst.Return, updated_node: cst.Return
     ) -> cst.Return:
         value = updated_node.value
-        if id(original_node) not in self.returns or value is None:
+        name = self.asked.get(id(original_node))
+        if value is None or not (name or id(original_node) in self.returns):
             return updated_node
         space = updated_node.whitespace_after_return
         if isinstance(space, cst.SimpleWhitespace) and not space.value:
             updated_node = updated_node.with_changes(
                 whitespace_after_return=cst.SimpleWhitespace(" ")
             )
-        return updated_node.with_changes(value=cst.Await(_primary(value)))
+        if not name:
+            return updated_node.with_changes(value=cst.Await(_primary(value)))
+        given: cst.BaseExpression = cst.Name(name)
+        if not isinstance(value, cst.Name):
+            value = cst.NamedExpr(cst.Name(name), value)
+        ask = cst.Attribute(cst.Name(self.names["inspect"]), cst.Name("isawaitable"))
+        test = cst.Call(ask, [cst.Arg(value)])
+        return updated_node.with_changes(value=cst.IfExp(test, cst.Await(given), given))
 
     def leave_With(self, original_node: cst.With, updated_node: cst.With) -> cst.With:
         if id(original_node) not in self.locks:

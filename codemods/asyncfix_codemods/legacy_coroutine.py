@@ -31,7 +31,6 @@ from asyncfix_codemods import (
 )
 from asyncfix_codemods._old_rewrite import Change, changed, kept, stepped
 
-_GONE = (3, 11)
 _CHANGE = (
     "calling it gives a coroutine, which can be awaited once, and not be gone through"
 )
@@ -145,7 +144,7 @@ class LegacyCoroutine(Codemod):
         if group.refusal is not None:
             if kind == "types":
                 return None  # it is right as it is
-            if context.settings.target >= _GONE and kind == "asyncio" and scope.yields:
+            if kinds.asks and kind == "asyncio" and scope.yields:
                 return _kept(context, group.refusal)
         doubts = [group.refusal] if group.refusal else group.doubts
         parts: tuple[Part, ...] = ()
@@ -262,7 +261,10 @@ def _parts(model: Model, fix: _old_groups.Fix) -> tuple[Part, ...]:
                 continue  # changed with the one round it
             inside = set(ast.walk(function))
             change = _change(kinds, {n: p for n, p in members.items() if n in inside})
-            parts.append(Part((function,), partial(changed, change), context))
+            needs = ("inspect",) if change.asked else ()
+            make = partial(changed, change)
+            guards = ("N3",) if needs else ()
+            parts.append(Part((function,), make, context, "", guards, needs))
     for place in fix.steps:
         parts += _steps(model, place, fix.members)
     return tuple(parts)
@@ -274,32 +276,51 @@ def _change(
     """Give what changes in some functions of which one holds all others."""
     locks: list[ast.With] = []
     returns: list[ast.Return] = []
+    asked: dict[ast.Return, str] = {}
     for function, place in members.items():
         lines = _old_locks.of_locks(kinds, place)
         for node in _old_code.own(function):
             if isinstance(node, ast.With) and node.lineno in lines:
                 locks.append(node)
             elif isinstance(node, ast.Return) and not kinds.scope(place).yields:
-                if _is_awaited(kinds, place, node):
+                level = _returned(kinds, place, node)
+                if level == _old_kinds.AWAITABLE:
                     returns.append(node)
+                elif level == _old_kinds.UNKNOWN:
+                    asked[node] = _free_name(function, node)
     said = frozenset(kinds.decorator(each) for each in members.values())
     plain = frozenset(
         node
         for node, place in members.items()
         if _old_groups.is_aiter(kinds.scope(place))
     )
-    return Change(tuple(members), plain, tuple(locks), tuple(returns), said)
+    return Change(tuple(members), plain, tuple(locks), tuple(returns), asked, said)
 
 
-def _is_awaited(kinds: _old_kinds.Kinds, place: Place, node: ast.Return) -> bool:
+def _returned(kinds: _old_kinds.Kinds, place: Place, node: ast.Return) -> int:
     """Tell whether the decorator awaits what a function without `yield` returns."""
     code = kinds.code(place)
-    if code is None or node.value is None:
-        return False
-    given = next((g for g in code.returns if g.line == node.value.lineno), None)
-    if given is None:
-        return False
-    return kinds.returned(place, given).level == _old_kinds.AWAITABLE
+    given = next(
+        (
+            (g for g in code.returns if node.value and g.line == node.value.lineno)
+            if code
+            else iter(())
+        ),
+        None,
+    )
+    return kinds.returned(place, given).level if given else _old_kinds.PLAIN
+
+
+def _free_name(function: _old_code.Function, node: ast.Return) -> str:
+    """Give a name for what is returned: its own, or one that the function has not."""
+    if isinstance(node.value, ast.Name):
+        return node.value.id
+    taken = {each.id for each in ast.walk(function) if isinstance(each, ast.Name)}
+    taken |= {each.arg for each in ast.walk(function) if isinstance(each, ast.arg)}
+    name = "result"
+    while name in taken:
+        name += "_"
+    return name
 
 
 def _steps(model: Model, place: Place, members: Iterable[Place]) -> Iterator[Part]:

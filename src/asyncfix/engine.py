@@ -74,7 +74,7 @@ class _Run:
         with_sites = [
             path for path in targets if told[path].has_sites or told[path].blocked
         ]
-        passes = self._judged(library, told, with_sites)
+        passes = self._judged(library, told, with_sites, frozenset(targets))
         problems = {*self.problems, *self.gathered.problems, *passes.problems}
         failed = {problem.path for problem in problems}
         skipped = Counter(self.gathered.skipped)
@@ -199,7 +199,11 @@ class _Run:
     # -- before sites are judged ----------------------------------------------
 
     def _judged(
-        self, library: Library, told: Mapping[str, Told], with_sites: Sequence[str]
+        self,
+        library: Library,
+        told: Mapping[str, Told],
+        with_sites: Sequence[str],
+        named: frozenset[str],
     ) -> Judged:
         """Judge the sites, and make the passes that their fixes take."""
         if not with_sites:
@@ -208,7 +212,7 @@ class _Run:
 
         project = Project(self._prepared(library, with_sites), str(self.settings.root))
         blocked = {path: told[path].blocked for path in with_sites}
-        passes = Passes(self.settings, self.chosen, project, self.catalog)
+        passes = Passes(self.settings, self.chosen, project, self.catalog, named)
         passes.until_stable(with_sites, blocked, self.progress)
         failed = {problem.path for problem in (*self.problems, *passes.problems)}
         return Judged(
