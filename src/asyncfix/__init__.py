@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from asyncfix.detect import calls_named, calls_used, site_of
     from asyncfix.guards import GUARDS
     from asyncfix.guards.ahead import goes_ahead
+    from asyncfix.keywords import ASYNC, AWAIT
     from asyncfix.mentions import Mention
     from asyncfix.model import (
         NEW_AWAIT,
@@ -47,6 +48,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "ASYNC",
+    "AWAIT",
     "GUARDS",
     "NEW_AWAIT",
     "NEW_THREAD",
@@ -87,6 +90,8 @@ __all__ = [
 ]
 
 _HOMES = {
+    "ASYNC": "keywords",
+    "AWAIT": "keywords",
     "Call": "users",
     "Place": "reach",
     "Entry": "catalog_file",

@@ -49,8 +49,8 @@ class SiteError(Exception):
 class Site(NamedTuple):
     """One place that the facts point at.
 
-    `kind` is `call`, `value`, or one of two more kinds of call: `method`, found
-    by the type of its receiver, and `blocking`. `wanted` is the qualified name the
+    `kind` is `call`, `value`, `statement`, or one of two more kinds of call: `method`,
+    found by the type of its receiver, and `blocking`. `wanted` is the qualified name the
     codemod asked for, or of what blocks; `function` is the scope of the
     `async def` around the place, or the place's own scope where there is none;
     `chain` is how a blocking call gets there.
@@ -274,7 +274,9 @@ class Context:
         use = site.use
         start, end = (use.line, use.col), (use.end_line, use.end_col)
         self.node: ast.expr | ast.stmt
-        if site.kind != "value":
+        if site.kind == "statement":
+            self.node = tree.find(ast.stmt, start, end)
+        elif site.kind != "value":
             self.node = tree.find(ast.Call, start, end)
         else:
             self.node = tree.find(ast.expr, start, end)

@@ -161,6 +161,8 @@ class Head(NamedTuple):
     """Something is replaced by a name in a string, or the clock is frozen."""
     lazy: tuple[str, ...]
     """Names of the `async def`s, and of what is declared to give a coroutine."""
+    old_names: tuple[int, ...] = ()
+    """Lines where `async` or `await` is a name, as it could be until Python 3.6."""
     places: tuple[int, ...] = ()
     """Where the parts begin, counted from the end of the head."""
 
