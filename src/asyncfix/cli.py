@@ -15,6 +15,7 @@ Everything heavy is imported where it is used: `--help` costs little.
 from __future__ import annotations
 
 import io
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -316,6 +317,8 @@ class _ends:
         self.interrupted = interrupted
 
     def __enter__(self) -> None:
+        if os.environ.get("NO_COLOR"):  # https://no-color.org
+            click.get_current_context().color = False
         for stream in (sys.stdout, sys.stderr):
             # A file name or a message that the terminal cannot show is no failure.
             if isinstance(stream, io.TextIOWrapper):
@@ -328,9 +331,9 @@ class _ends:
         from asyncfix.model import AsyncfixError
 
         if isinstance(error, AsyncfixError):
-            from asyncfix.report import clean
+            from asyncfix.report import one_line
 
-            click.echo(f"asyncfix: error: {clean(str(error))}", err=True)
+            click.echo(f"asyncfix: error: {one_line(str(error))}", err=True)
             sys.exit(2)
 
 

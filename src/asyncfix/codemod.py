@@ -98,6 +98,8 @@ class Part:
             Where it names a module, it is made of the names of the part.
         guards: what must hold where the part stands, if it has a context of its own.
         needs: the modules that its code names, if they are not the plan's.
+        free: nodes of the old code that the new code may hold not at all, or more
+            than once. All else has to be found again, but for the mended function.
     """
 
     nodes: tuple[ast.AST, ...]
@@ -106,6 +108,7 @@ class Part:
     prelude: str | Callable[[Names], str] = ""
     guards: tuple[str, ...] = ()
     needs: tuple[str, ...] | None = None
+    free: tuple[ast.AST, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

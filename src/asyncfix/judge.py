@@ -32,8 +32,9 @@ from asyncfix.tree import Tree
 if TYPE_CHECKING:
     import libcst as cst
 
-_OFF = re.compile(r"#.*?\basyncfix:\s*off\b(?:\[([^\]]*)\])?")
-_NOQA = re.compile(r"#.*?\bnoqa\b(?::\s*([A-Z]+[0-9]+(?:[,\s]+[A-Z]+[0-9]+)*))?", re.I)
+# Searched in a comment alone. A `#.*?` before would take the square of its length.
+_OFF = re.compile(r"\basyncfix:\s*off\b(?:\[([^\]]*)\])?")
+_NOQA = re.compile(r"\bnoqa\b(?::\s*([A-Z]+[0-9]+(?:[,\s]+[A-Z]+[0-9]+)*))?", re.I)
 
 
 class Placed(NamedTuple):
