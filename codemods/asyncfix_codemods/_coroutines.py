@@ -359,7 +359,7 @@ def _look_below(model: Model, place: Place) -> Iterator[tuple[str, str, int]]:
     function = project.files[path].scopes[index]
     name, base = function.name, Value(value.CLASS, path=path, scope=function.parent)
     for other in sorted(project.files):
-        if name.encode() not in project.files[other].packed:
+        if not project.files[other].holds(name):
             continue
         for number, scope in enumerate(project.files[other].scopes):
             if scope.kind != facts.CLASS or not scope.bases:
