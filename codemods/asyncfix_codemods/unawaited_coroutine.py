@@ -160,7 +160,7 @@ def _may_be_lost(model: Model, path: str, use: facts.Use) -> bool:
         inside = start <= (use.line, use.col) and (use.end_line, use.end_col) <= end
         if inside and each != use and (taker is None or start >= taker[1:3]):
             taker = each
-    if taker is None:
+    if taker is None or taker.name.endswith((".add", ".append")):
         return True
     found = model.values.of(path, taker.scope, taker.name)
     if found is None:
