@@ -116,7 +116,7 @@ def _marks(context: Context) -> list[str]:
     while index >= 0:
         marks += scopes[index].decorators
         index = scopes[index].parent
-    inside = [above for above, _ in context.tree.ancestors(context.function)]
+    inside = [above for above, _ in context.tree.ancestors(context.node)]
     for node in inside:
         for statement in getattr(node, "body", ()):
             if isinstance(statement, ast.Assign) and any(
