@@ -67,7 +67,9 @@ def _found(path: Path, tmp_path: Path) -> frozenset[int]:
     copy = tmp_path / "program.py"
     copy.write_bytes(path.read_bytes())
     settings = Settings((tmp_path,), tmp_path, select=("unawaited-coroutine",))
-    return frozenset(each.line for each in run(settings, installed()).findings)
+    result = run(settings, installed())
+    assert not result.problems
+    return frozenset(each.line for each in result.findings)
 
 
 @pytest.mark.parametrize("name", FIXED)
