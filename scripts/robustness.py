@@ -290,6 +290,9 @@ def measured(
         done = run((first, *tool.command[1:], *paths), row, folder, limit, bin_)
         return row, done, before, states(folder)
     finally:
+        for each in (place / "project").rglob("*"):
+            if each.is_dir() and not each.is_symlink():
+                each.chmod(0o755)
         shutil.rmtree(place, ignore_errors=True)
 
 
