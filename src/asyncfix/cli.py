@@ -117,13 +117,19 @@ def _tests(command: Callable[..., None]) -> Callable[..., None]:
     type=click.Choice(_SEVERITIES),
     help="The least severity that is rewritten (default: as configured, else high).",
 )
-@click.option("--prefer", metavar="WAY", help="native (default) or offload first.")
+@click.option(
+    "--prefer", metavar="WAY", help="The way to take first: native, offload or colour."
+)
 @click.option("--include-generated", is_flag=True, help="Also files marked generated.")
 @click.option(
     "--target-version",
     metavar="3.X",
     help="Oldest Python the code must run on (default: requires-python, else 3.9).",
 )
+@click.option(
+    "--concurrency-limit", type=click.IntRange(min=0), metavar="N",
+    help="Let at most N calls run at once where a fix makes them concurrent.",
+)  # fmt: skip
 @click.option(
     "--check", is_flag=True, help="With --diff: exit with 1 if anything is found."
 )

@@ -55,9 +55,12 @@ def settings(paths: tuple[Path, ...], options: dict[str, Any]) -> Settings:
         jobs=options.get("jobs") or os.cpu_count() or 1,
         catalog=found.catalog,
         severity=options.get("severity") or found.severity,
+        concurrency_limit=_given(options, "concurrency_limit", found.concurrency_limit),
+        task_style=found.task_style,
         min_severity=_least(options, found),
         offload=found.offload,
         executor=found.executor,
+        process_executor=found.process_executor,
         offload_drivers=found.offload_drivers,
         prefer=config.preferred(
             (*_names(options.get("prefer")), *found.prefer), "--prefer"
@@ -85,6 +88,11 @@ def _configured_root(paths: tuple[Path, ...], root: Path) -> Path:
         if folder == root:
             break
     return root
+
+
+def _given(options: dict[str, Any], key: str, otherwise: int) -> int:
+    value = options.get(key)
+    return otherwise if value is None else int(value)
 
 
 def _configured_paths(

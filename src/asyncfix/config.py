@@ -31,9 +31,10 @@ _PART = r"""(?:[\w-]{1,200}|"[^"\n]{0,200}"|'[^'\n]{0,200}')"""
 _DEEP = re.compile(rf"(?:\.[ \t]{{0,20}}{_PART}[ \t]{{0,20}}){{{_DEEPEST}}}")
 _NEWEST = 16
 SEVERITIES = ("high", "medium", "low")
-WAYS = ("native", "offload")
+WAYS = ("native", "offload", "colour")
 _OFFLOAD = ("auto", "run_in_executor", "to_thread")
-_WORDS = ("severity", "min-severity", "offload")
+_TASK_STYLES = ("gather", "taskgroup")
+_WORDS = ("severity", "min-severity", "offload", "task-style")
 
 
 class Configuration(NamedTuple):
@@ -57,12 +58,15 @@ class Configuration(NamedTuple):
     """The least severity that is rewritten; empty where nothing is said of it."""
     offload: str = "auto"
     executor: str = ""
+    process_executor: str = ""
     offload_drivers: bool = False
     prefer: tuple[str, ...] = WAYS
     max_file_size: int = 32
     """In MB."""
     max_file_time: int = 60
     """In seconds."""
+    concurrency_limit: int = 0
+    task_style: str = "gather"
 
 
 def load(root: Path) -> Configuration:
@@ -87,7 +91,8 @@ def load(root: Path) -> Configuration:
         raise AsyncfixError(f"{file}: [tool.asyncfix] is not a table")
     known = (
         *_STRINGS, *_FLAGS, *_WORDS, *_NUMBERS,
-        "target-version", "catalog", "executor", "prefer",
+        "target-version", "catalog", "executor", "process-executor", "prefer",
+        "concurrency-limit",
     )  # fmt: skip
     for key in table:
         if key not in known:
@@ -110,11 +115,14 @@ def load(root: Path) -> Configuration:
         severity=_word(file, table, "severity", "medium", SEVERITIES),
         min_severity=_word(file, table, "min-severity", "", SEVERITIES),
         offload=_word(file, table, "offload", "auto", _OFFLOAD),
-        executor=_executor(file, table),
+        executor=_executor(file, table, "executor"),
+        process_executor=_executor(file, table, "process-executor"),
         offload_drivers=flags["offload-drivers"],
         prefer=_prefer(file, table),
         max_file_size=_number(file, table, "max-file-size", 32),
         max_file_time=_number(file, table, "max-file-time", 60),
+        concurrency_limit=_limit(file, table),
+        task_style=_word(file, table, "task-style", "gather", _TASK_STYLES),
     )
 
 
@@ -182,15 +190,13 @@ def _word(
     return str(value)
 
 
-def _executor(file: Path, table: Mapping[str, Any]) -> str:
+def _executor(file: Path, table: Mapping[str, Any], key: str) -> str:
     """Give the executor's place, `package.module:name`."""
-    value = table.get("executor", "")
+    value = table.get(key, "")
     if not isinstance(value, str) or (
         value and not re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*", value)
     ):
-        raise AsyncfixError(
-            f'{file}: executor must be a place like "app.pools:io_pool"'
-        )
+        raise AsyncfixError(f'{file}: {key} must be a place like "app.pools:io_pool"')
     return value
 
 
@@ -208,6 +214,13 @@ def preferred(named: object, where: str) -> tuple[str, ...]:
     if not isinstance(named, (list, tuple)) or any(each not in WAYS for each in named):
         raise AsyncfixError(f"{where}: the ways are {', '.join(WAYS)}")
     return tuple(dict.fromkeys((*named, *WAYS)))
+
+
+def _limit(file: Path, table: Mapping[str, Any]) -> int:
+    value = table.get("concurrency-limit", 0)
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise AsyncfixError(f"{file}: concurrency-limit must be a number, 0 for none")
+    return value
 
 
 def _target(

@@ -15,6 +15,7 @@ from asyncfix import imports, kept, style, toplevel
 from asyncfix.codemod import Context, Names, Part, SiteError, attempt
 from asyncfix.edits import Edit, apply
 from asyncfix.judge import Judgement
+from asyncfix.keywords import as_written
 from asyncfix.link import Project
 from asyncfix.slices import Slice, SliceError
 from asyncfix.tree import Tree
@@ -105,6 +106,7 @@ def rewrite(
     edits += imported
     preludes = dict.fromkeys(filter(None, map(_prelude, parts)))
     edits += toplevel.additions(tree, tuple(preludes), imported)
+    edits = [edit._replace(new=as_written(edit.new)) for edit in edits]
     return tuple(sorted(edits, key=lambda edit: (edit.start, edit.end)))
 
 
@@ -169,6 +171,8 @@ def _head_end(tree: Tree, statement: ast.stmt) -> int:
 
 def _block(tree: Tree, edit: Edit, line_length: int) -> Edit:
     """Lay out new statements as black does, if the old ones were laid out so."""
+    if not edit.new:
+        return edit
     lines = tree.lines
     old = lines.text[edit.start : edit.end]
     newline = lines.newline(lines.line_of(edit.start))
@@ -205,8 +209,10 @@ def _binds_tighter(tree: Tree, node: ast.AST) -> bool:
         tighter = True
     else:
         tighter = isinstance(above, ast.Call) and above.func is node
-    after = tree.lines.text[tree.span(node)[1] :].lstrip()
-    return tighter and not after.startswith(b")")
+    start, end = tree.span(node)
+    text = tree.lines.text
+    closed = text[end:].lstrip()[:1] == b")" and text[:start].rstrip()[-1:] == b"("
+    return tighter and not closed
 
 
 def _imports(
