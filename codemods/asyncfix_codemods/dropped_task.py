@@ -156,7 +156,9 @@ class DroppedTask(Codemod):
                 )
             )
         make = partial(_keepers.kept, call, chained, task, keeper.text)
-        parts = [Part((statement,), make, free=(target,) if target else ())]
+        # The callback is added after the task is kept, no longer right behind the call.
+        free = (target,) if target else (chained.func,) if chained else ()
+        parts = [Part((statement,), make, free=free)]
         if keeper.prelude:
             top = Context(
                 context.model,
