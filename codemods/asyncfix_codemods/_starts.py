@@ -39,11 +39,15 @@ def by_hand(
     text, where = tree.text(call), _shapes.owner(tree, call)
     message = _fates.message(found.name, fate, found.future)
     if isinstance(where, ast.FunctionDef):
-        choices = (
-            f"make {where.name} async and await it there and in its callers; or, where "
-            f"no event loop runs, asyncio.run({text}); or, where one runs, keep a task: "
-            f"asyncio.create_task({text})"
+        task = (
+            ""
+            if found.future
+            else (
+                f"; or, where no event loop runs, asyncio.run({text}); or, where one runs, "
+                f"keep a task: asyncio.create_task({text})"
+            )
         )
+        choices = f"make {where.name} async and await it there and in its callers{task}"
     elif isinstance(where, ast.Lambda):
         choices = f"make it a coroutine function that does `await {text}`"
     else:
