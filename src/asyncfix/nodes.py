@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from typing import Any
 
 from asyncfix.expressions import chain
 
@@ -47,6 +48,29 @@ def _child_fields() -> dict[type[ast.AST], tuple[str, ...]]:
 
 # For each node type, the fields that hold nodes to walk.
 CHILDREN = _child_fields()
+_NO_NODES = frozenset(("ctx", "op", "ops", "id", "attr", "level", "module", "kind"))
+# The same for a walk that leaves out nothing but operators and contexts.
+FIELDS = {
+    kind: tuple(field for field in kind._fields if field not in _NO_NODES)
+    for kind in CHILDREN
+    if not issubclass(kind, ast.Constant)
+}
+
+
+def descend(*nodes: ast.AST) -> Iterator[ast.AST]:
+    """Give nodes and all below them in the order of `ast.walk`, in less time.
+
+    Operators and contexts (`ast.Load`) are left out.
+    """
+    todo: list[Any] = [*nodes]
+    for node in todo:  # grows
+        yield node
+        for name in FIELDS.get(type(node), ()):
+            child = getattr(node, name, None)
+            if type(child) is list:
+                todo += [each for each in child if isinstance(each, ast.AST)]
+            elif isinstance(child, ast.AST):
+                todo.append(child)
 
 
 def text(node: ast.AST | None) -> str | None:
