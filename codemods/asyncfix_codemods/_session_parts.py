@@ -53,7 +53,7 @@ def above_loop(block: Block, args: Split, loop: ast.stmt) -> Part:
         return [write.entering(made, block.name, new, slice_.indent)]
 
     # It is opened once now, whatever decides how often the loop runs.
-    return Part((loop,), make, free=(block.item,))
+    return Part((loop,), make, free=block.own)
 
 
 def _named(keywords: Sequence[ast.keyword]) -> frozenset[str]:
@@ -131,7 +131,7 @@ def in_function(
         return [with_parameter(function, given.parameter, names)]
 
     # The session is opened here or by whoever hands it in.
-    return Part((block.context.function,), make, free=(block.item,))
+    return Part((block.context.function,), make, free=block.own)
 
 
 def _stacked(
