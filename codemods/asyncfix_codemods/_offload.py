@@ -54,10 +54,8 @@ def uses_context(context: Context) -> bool:
 
 def _imports_carrier(context: Context) -> bool:
     files = context.project.files
-    words = [name.encode() for name in _CARRIERS]
     for path in files:
-        packed = files[path].packed
-        if any(word in packed for word in words):
+        if any(map(files[path].holds, _CARRIERS)):
             libraries = context.project.libraries(path)
             if any(name.partition(".")[0] in _CARRIERS for name in libraries):
                 return True

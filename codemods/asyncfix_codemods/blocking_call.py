@@ -24,6 +24,7 @@ from asyncfix_codemods import (
     _blocks,
     _chains,
     _colour_plan,
+    _hazards,
     _native,
     _offload,
     _processes,
@@ -102,14 +103,15 @@ class BlockingCall(Codemod):
         if block is not None:
             plan = block.plan(message)
             around = _threads.surroundings(context)
-            doubts = itertools.chain(_severity(context), plan.doubts, around)
+            more = _hazards.doubts(context, plan.moves)
+            doubts = itertools.chain(_severity(context), plan.doubts, around, more)
             return replace(plan, doubts=_decisive(doubts))
         if chain.entry.form == "process":
             in_process = _processes.plan(context, message, tuple(_severity(context)))
             if in_process is not None:
                 return in_process
         if len(chain.steps) == 1:
-            several = _chains.plan(context, message, tuple(_severity(context)))
+            several = _chains.plan(context, message, _severity)
             if several is not None:
                 return several
         prefer = context.settings.prefer
@@ -215,6 +217,7 @@ def _refusals(context: Context) -> Iterator[Doubt]:
     yield from _threads.role(context)
     yield from _threads.arguments(context)
     yield from _threads.surroundings(context)
+    yield from _hazards.doubts(context)
 
 
 def _severity(context: Context) -> Iterator[Doubt]:

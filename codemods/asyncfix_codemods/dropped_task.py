@@ -377,7 +377,7 @@ def _only_calls(context: Context, taker: ast.Call) -> bool:
 def _handed_on(model: Model, path: str) -> Iterator[Site]:
     """Give the calls that hand over what makes a task: `call_later(1, create_task, x)`."""
     facts_ = model.project.files[path]
-    if not any(name.encode() in facts_.packed for name in _LAST):
+    if not any(map(facts_.holds, _LAST)):
         return
     for use in calls_named(model.project, path, _CALLBACKS):
         last = use.name.rpartition(".")[2]

@@ -35,10 +35,9 @@ def sites(
         return
     spelled = project.spellings(wanted) if wanted else frozenset()
     last = {name.rpartition(".")[2] for name in methods}
-    # Without unpacking: names stand in the packed bytes as they are.
-    last = {name for name in last if name.encode() in facts.packed}
+    last = set(filter(facts.holds, last))
     if spelled is not None and not last:
-        if not any(name.encode() in facts.packed for name in spelled):
+        if not any(map(facts.holds, spelled)):
             return
     around: dict[int, int] = {}
     for kind, uses in (("call", facts.calls), ("value", facts.references)):
@@ -97,7 +96,7 @@ def calls_named(
     whose value is used in one of these ways are given.
     """
     facts = project.files[path]
-    if not any(name.encode() in facts.packed for name in names):
+    if not any(map(facts.holds, names)):
         return
     pairs = (each.partition(" ") for each in facts.head.renames)
     spelled = names | {new for old, _, new in pairs if old in names}

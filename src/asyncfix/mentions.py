@@ -15,14 +15,12 @@ from typing import NamedTuple
 
 from asyncfix import facts as f
 from asyncfix.expressions import describe
+from asyncfix.modules import PACKAGING
 from asyncfix.reach import Place
 from asyncfix.reader import Reader
 from asyncfix.tree import Tree, dotted
 from asyncfix.users import Users
 from asyncfix.value import CLASS, MODULE, OBJECT
-
-# Files that say which functions a program starts with, or others may import.
-_PACKAGING = ("setup.py", "setup.cfg", "pyproject.toml")
 
 
 class Mention(NamedTuple):
@@ -258,7 +256,7 @@ class Mentions:
         return ""
 
     def _declared(self, pattern: str) -> Iterator[str]:
-        for file in _PACKAGING:
+        for file in PACKAGING:
             text = self.reader.beside(file)
             if re.search(pattern, text, re.MULTILINE):
                 yield file

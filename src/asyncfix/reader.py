@@ -31,6 +31,7 @@ def read_source(project: Project, path: str) -> Source:
     source = decode(path, data)
     if isinstance(source, Problem):
         raise LookupError(source.message)
+    project.files.trace.opened.add(path)
     if source.digest != project.files[path].digest:
         raise LookupError("has changed while it was looked at")
     return source

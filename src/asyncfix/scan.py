@@ -51,6 +51,7 @@ def _pack(walk: Walk, source: Source, opaque: tuple[f.Opaque, ...]) -> bytes:
         bool(_GENERATED.search(source.text[:1024])),
         source.text.count(b"\n") + 1,
         tuple(sorted({s[1] for s in scopes if s[0] == f.FUNCTION and not s[4]})),
+        bool(walk.frozen) or any(scope < 0 for _, scope, _ in walk.patches),
     )
     settled = _settled(walk)
     attributes = [each for each in settled if each[3] == f.ATTRIBUTE]
