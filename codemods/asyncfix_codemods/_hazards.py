@@ -60,6 +60,8 @@ def _meant_to_run_here(context: Context) -> Iterator[Doubt]:
     for node in _no_nested(context.function):
         if not isinstance(node, ast.Await) or not isinstance(node.value, ast.Call):
             continue
+        if node.value is call:
+            continue  # what it gives is awaited, and that is not in a thread
         said = [ast.unparse(each) for each in node.value.args]
         same_call = ast.unparse(node.value.func).rpartition(".")[2] == last
         handed = what in said and given in said[said.index(what) :]
