@@ -83,7 +83,7 @@ FUNCTIONS: dict[str, tuple[dict[str, str], str]] = {
             "b.py": "import app.clock\n\ndef f():\n    yield app.clock.pause()\n\n"
             "async def g():\n    return [*f()]\n"
         },
-        "manual colour-kind",
+        "manual colour-sync-caller",
     ),
     "passed on": (
         {"b.py": "import app.clock\n\ndef f(x):\n    x(app.clock.pause)\n"},
