@@ -122,6 +122,24 @@ FUNCTIONS: dict[str, tuple[dict[str, str], str]] = {
         {"b.py": "from app import clock\n\ndef f():\n    '''>>> clock.pause()'''\n"},
         "manual V1",
     ),
+    "its module is taken by a name": (
+        {
+            "b.py": "import importlib\n\ndef f(name):\n"
+            "    return importlib.import_module(name).pause()\n"
+        },
+        "manual V1",
+    ),
+    "its module is taken from sys.modules": (
+        {"b.py": "import sys\n\nsys.modules['app.clock'].pause()\n"},
+        "manual V1",
+    ),
+    "another module is taken by a name": (
+        {
+            "b.py": "import importlib\n\ndef f(name):\n"
+            "    return importlib.import_module(name).start()\n"
+        },
+        "intent",
+    ),
     "an entry point": (
         {"pyproject.toml": "[project.scripts]\np = 'app.clock:pause'\n"},
         "manual V1",
