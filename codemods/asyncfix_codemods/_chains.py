@@ -38,6 +38,8 @@ _NOUNS = {
 
 
 Severity = Callable[[Context], Iterable[Doubt]]
+# With these doubts a thread is no way to do it by hand either.
+_NO_THREAD = frozenset(("driver", "thread-affinity", "thread-kind"))
 
 
 class Chain(NamedTuple):
@@ -92,7 +94,7 @@ def plan(context: Context, message: str, severity: Severity) -> Plan | None:
     name = free_name(context, (_name(found),), _before(context, found))
     by_hand = _by_hand(context, name, found)
     if doubts:
-        if doubts[0].guard not in ("thread-chain", "thread-lazy"):
+        if doubts[-1].guard in _NO_THREAD:
             by_hand = ""
         return Plan(message, by_hand, doubts=tuple(doubts))
     ahead = goes_ahead(at := context.at(call))

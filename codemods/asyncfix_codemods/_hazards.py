@@ -24,9 +24,7 @@ _OF_PATHS = frozenset(
 )
 
 
-def doubts(
-    context: Context, moved: ast.stmt | ast.expr | None = None
-) -> Iterator[Doubt]:
+def doubts(context: Context, moved: ast.AST | None = None) -> Iterator[Doubt]:
     """Doubt what the guards do not know of; `moved` goes to the thread, or the call."""
     yield from _meant_to_run_here(context)
     yield from _leaves_behind(context)
@@ -63,7 +61,8 @@ def _meant_to_run_here(context: Context) -> Iterator[Doubt]:
         if node.value is call:
             continue  # what it gives is awaited, and that is not in a thread
         said = [ast.unparse(each) for each in node.value.args]
-        same_call = ast.unparse(node.value.func).rpartition(".")[2] == last
+        other = ast.unparse(node.value.func)
+        same_call = other != what and other.rpartition(".")[2] == last
         handed = what in said and given in said[said.index(what) :]
         if handed or (same_call and said[:1] == [given]):
             yield Doubt(
@@ -103,7 +102,7 @@ def _leaves_behind(context: Context) -> Iterator[Doubt]:
 # -- two steps on one file -----------------------------------------------------
 
 
-def _between_two_steps(context: Context, site: ast.expr | ast.stmt) -> Iterator[Doubt]:
+def _between_two_steps(context: Context, site: ast.AST) -> Iterator[Doubt]:
     """Doubt a step of read, change and write back of one file.
 
     Both ran without a break; with an await in between, another task's change of the

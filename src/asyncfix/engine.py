@@ -12,12 +12,11 @@ from asyncfix import registry, workers
 from asyncfix.catalog import Catalog
 from asyncfix.codemod import Codemod, Model, Site, by_names
 from asyncfix.detect import blocking_sites, plain, searched, sites
-from asyncfix.gather import Gathered, around, gather
+from asyncfix.gather import MARKERS, Gathered, around, gather
 from asyncfix.library import Library
 from asyncfix.link import Project
 from asyncfix.memory import Memory, Told
 from asyncfix.model import Problem, Result, Settings
-from asyncfix.modules import PACKAGING
 from asyncfix.reach import Chain, Edge, Place
 from asyncfix.recall import Judged, Recall
 
@@ -197,7 +196,7 @@ class _Run:
     @cached_property
     def _packaging(self) -> list[str]:
         """Give the files that say what the program starts with, and who imports it."""
-        paths = [os.path.join(self.settings.root, name) for name in PACKAGING]
+        paths = [os.path.join(self.settings.root, name) for name in MARKERS]
         return [path for path in paths if os.path.isfile(path)]
 
     # -- before sites are judged ----------------------------------------------
@@ -213,14 +212,9 @@ class _Run:
         if not with_sites:
             return Judged()
         sites = [(path, told[path]) for path in with_sites]
-        question = (
-            self._question,
-            repr(self.settings),
-            sites,
-            self.problems,
-            [workers.read(path) for path in self._packaging],
-        )
-        recall = Recall(self.memory, library, question)
+        left_out = sorted(path for path in told if path not in named)
+        question = self._question, repr(self.settings), sites, left_out, self.problems
+        recall = Recall(self.memory, library, str(self.settings.root), question)
         known = recall.find()
         if known is not None:
             return known

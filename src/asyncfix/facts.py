@@ -55,6 +55,10 @@ CONDITIONAL, TYPE_CHECKING = 1, 2
 VALUE, AWAITED, WITH, ASYNC_WITH, FOR, ASYNC_FOR, STATEMENT, ARGUMENT = range(8)
 # A call told not to wait, such as `lock.acquire(blocking=False)`.
 AT_ONCE = 8
+# What it gives is what a `return`, a `yield` or a lambda gives.
+HANDED_BACK = 9
+# It stands in a list or a tuple that is awaited as such.
+AWAITED_WITHIN = 10
 
 
 class Scope(NamedTuple):
@@ -155,6 +159,10 @@ class Head(NamedTuple):
     """Names of the functions that are no coroutines."""
     replaces: bool
     """Something is replaced by a name in a string, or the clock is frozen."""
+    lazy: tuple[str, ...]
+    """Names of the `async def`s, and of what is declared to give a coroutine."""
+    old_names: tuple[int, ...] = ()
+    """Lines where `async` or `await` is a name, as it could be until Python 3.6."""
     places: tuple[int, ...] = ()
     """Where the parts begin, counted from the end of the head."""
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from asyncfix import facts as f
 from asyncfix.expressions import describe
-from asyncfix.modules import PACKAGING
+from asyncfix.gather import MARKERS
 from asyncfix.reach import Place
 from asyncfix.reader import Reader
 from asyncfix.tree import Tree, dotted
@@ -224,9 +224,8 @@ class Mentions:
             each.rpartition(".")[2] for each in self.project.module_names(path)
         } - {""}
         spelled = self.project.spellings(names) or frozenset(names)
-        words = [each.encode() for each in spelled]
         for other, facts in self.project.files.items():
-            if not any(word in facts.packed for word in words):
+            if not any(map(facts.holds, spelled)):
                 continue
             for use in facts.references:
                 if use.name.rpartition(".")[2] in spelled:
@@ -273,7 +272,7 @@ class Mentions:
         return ""
 
     def _declared(self, pattern: str) -> Iterator[str]:
-        for file in PACKAGING:
+        for file in MARKERS:
             text = self.reader.beside(file)
             if re.search(pattern, text, re.MULTILINE):
                 yield file

@@ -14,9 +14,6 @@ from collections.abc import Iterable
 from asyncfix import facts as f
 from asyncfix.library import Library
 
-# Files beside a program that say what it starts with, and who may import it.
-PACKAGING = ("pyproject.toml", "setup.cfg", "setup.py")
-
 
 class Modules:
     """The files of a project as modules. Paths are the keys of the scan."""

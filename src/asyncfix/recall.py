@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from asyncfix.facts import Facts
+from asyncfix.gather import MARKERS
 from asyncfix.library import Library
 from asyncfix.memory import Memory
 from asyncfix.model import Change, Finding, Level, Problem
@@ -40,11 +41,18 @@ class Judged(NamedTuple):
 class Recall:
     """The judgements of one question, as an earlier run has left them."""
 
-    def __init__(self, memory: Memory, library: Library, question: Iterable[Any]):
-        """Ask for what was judged of a project; `question` is all else it depends on."""
+    def __init__(
+        self, memory: Memory, library: Library, root: str, question: Iterable[Any]
+    ) -> None:
+        """Ask for what was judged of a project.
+
+        `question` is all that it depends on besides the files, the versions of what is
+        installed, and how the project is built.
+        """
         self._memory = memory
         self._library = library
-        said = [sys.version, *(_changed_at(each) for each in sys.path), *question]
+        places = [*sys.path, *(os.path.join(root, each) for each in MARKERS)]
+        said = [sys.version, *map(_changed_at, places), *question]
         whole = repr(said).encode("utf-8", "surrogatepass")
         self._key = hashlib.sha256(whole).digest()
 
