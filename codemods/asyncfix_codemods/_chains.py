@@ -110,7 +110,7 @@ def plan(context: Context, message: str, severity: Severity) -> Plan | None:
         by_hand=by_hand,
         needs=_offload.needs(context, None),
         doubts=tuple(dict.fromkeys(_of_each(found, severity))),
-        parts=(Part((statement,), make),),
+        parts=(Part((statement,), make, free=(statement,)),),
         key=key,
         stands=(call,),
         moves=call,

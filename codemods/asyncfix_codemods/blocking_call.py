@@ -146,7 +146,7 @@ def _here(context: Context, message: str) -> Plan:
             by_hand=way.by_hand,
             change=_library(context),
             needs=way.needs,
-            parts=_ahead.parts(context, way.node, way.make),
+            parts=_ahead.parts(context, way.node, way.make, (way.node,)),
         )
     arguments = _offload.arguments(context, call)
     by_hand = _offload.by_hand(context, context.tree.text(call.func), arguments)
