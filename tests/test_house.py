@@ -188,6 +188,14 @@ def test_a_file_is_one_room() -> None:
     assert [shown(path, n) for path, n in lines.items() if n > MOST_LINES] == []
 
 
+def test_what_judging_goes_by_is_noted() -> None:
+    # `holds` notes the word; a look at the bytes would not be seen by `recall`.
+    allowed = {"facts.py", "memory.py", "workers.py"}
+    files = [path for path in (*ENGINE, *PACK) if path.name not in allowed]
+    looked = [path.name for path in files if ".packed" in path.read_text("utf-8")]
+    assert looked == []
+
+
 @pytest.mark.parametrize("name", CODEMODS)
 def test_one_name_everywhere(name: str) -> None:
     codemod = type(CODEMODS[name])

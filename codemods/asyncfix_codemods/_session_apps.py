@@ -90,7 +90,7 @@ def _cleanups(context: Context) -> Iterator[tuple[tuple[str, str], Place]]:
     """Give the contexts that apps of aiohttp enter, in their order."""
     users = context.model.users
     for path, known in context.project.files.items():
-        if b"cleanup_ctx" not in known.packed:
+        if not known.holds("cleanup_ctx"):
             continue
         for use in known.calls:
             if not use.name.endswith(".cleanup_ctx.append"):
@@ -107,7 +107,7 @@ def _lifespans(context: Context) -> Iterator[tuple[tuple[str, str], Place]]:
     """Give the lifespans of FastAPI's and Starlette's apps, with the app's name."""
     users = context.model.users
     for path, known in context.project.files.items():
-        if b"lifespan" not in known.packed and b"FastAPI" not in known.packed:
+        if not known.holds("lifespan") and not known.holds("FastAPI"):
             continue
         for use in known.calls:
             if use.name.rpartition(".")[2] not in ("FastAPI", "Starlette"):
@@ -191,9 +191,9 @@ def _held(
 
 def _is_kept(context: Context, key: str) -> bool:
     """Tell whether some file that knows the library has the key for something."""
-    root = context.site.wanted.partition(".")[0].encode()
+    root = context.site.wanted.partition(".")[0]
     for path, known in context.project.files.items():
-        if root in known.packed or b"state" in known.packed:
+        if known.holds(root) or known.holds("state"):
             text = context.model.tree(path).lines.text
             if re.search(rb"[\"'.]%s\b" % key.encode(), text):
                 return True

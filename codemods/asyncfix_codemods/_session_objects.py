@@ -146,7 +146,7 @@ def _made(context: Context, klass: Place) -> Iterator[tuple[str, facts.Use]]:
     name = context.project.files[path].scopes[klass[1]].name
     for other in sorted({path, *context.project.reached_by(path)}):
         known = context.project.files[other]
-        if name.encode() not in known.packed:
+        if not known.holds(name):
             continue
         for use in known.calls:
             if use.name.rpartition(".")[2] == name:
@@ -281,9 +281,9 @@ def _free_attribute(context: Context, path: str, names: SharedNames) -> str:
     """Give a name that no class near by has for something."""
     near = {path, context.site.path, *context.project.reached_by(path)}
     for name in names.shared.names:
-        said = f"_{name}".encode()
-        if not any(said in context.project.files[each].packed for each in near):
-            return f"_{name}"
+        said = f"_{name}"
+        if not any(context.project.files[each].holds(said) for each in near):
+            return said
     return ""
 
 

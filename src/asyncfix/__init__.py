@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from asyncfix import facts, value
+    from asyncfix.catalog_file import Entry
     from asyncfix.codemod import Codemod, Context, Model, Names, Part, Plan, Site
-    from asyncfix.detect import calls_named, site_of
+    from asyncfix.detect import calls_named, calls_used, site_of
     from asyncfix.guards import GUARDS
     from asyncfix.guards.ahead import goes_ahead
+    from asyncfix.mentions import Mention
     from asyncfix.model import (
         NEW_AWAIT,
         NEW_THREAD,
@@ -45,8 +47,10 @@ __all__ = [
     "Codemod",
     "Context",
     "Doubt",
+    "Entry",
     "Finding",
     "Level",
+    "Mention",
     "Model",
     "Names",
     "Part",
@@ -62,6 +66,7 @@ __all__ = [
     "Value",
     "__version__",
     "calls_named",
+    "calls_used",
     "dotted",
     "facts",
     "goes_ahead",
@@ -73,6 +78,8 @@ __all__ = [
 _HOMES = {
     "Call": "users",
     "Place": "reach",
+    "Entry": "catalog_file",
+    "Mention": "mentions",
     "Reference": "references",
     "Chain": "reach",
     "Codemod": "codemod",
@@ -92,6 +99,7 @@ _HOMES = {
     "Tree": "tree",
     "dotted": "tree",
     "calls_named": "detect",
+    "calls_used": "detect",
     "site_of": "detect",
     "Value": "value",
     "AsyncfixError": "model",

@@ -116,7 +116,9 @@ def _tests(command: Callable[..., None]) -> Callable[..., None]:
     type=click.Choice(_SEVERITIES),
     help="The least severity that is rewritten (default: as configured, else high).",
 )
-@click.option("--prefer", metavar="WAY", help="native (default) or offload first.")
+@click.option(
+    "--prefer", metavar="WAY", help="The way to take first: native, offload or colour."
+)
 @click.option("--include-generated", is_flag=True, help="Also files marked generated.")
 @click.option(
     "--target-version",

@@ -58,6 +58,7 @@ def settings(paths: tuple[Path, ...], options: dict[str, Any]) -> Settings:
         min_severity=_least(options, found),
         offload=found.offload,
         executor=found.executor,
+        process_executor=found.process_executor,
         offload_drivers=found.offload_drivers,
         prefer=config.preferred(
             (*_names(options.get("prefer")), *found.prefer), "--prefer"

@@ -25,7 +25,7 @@ _NUMBERS = ("max-file-size", "max-file-time")
 _LARGEST_NUMBER = 3600
 _NEWEST = 16
 SEVERITIES = ("high", "medium", "low")
-WAYS = ("native", "offload")
+WAYS = ("native", "offload", "colour")
 _OFFLOAD = ("auto", "run_in_executor", "to_thread")
 _WORDS = ("severity", "min-severity", "offload")
 
@@ -51,6 +51,7 @@ class Configuration(NamedTuple):
     """The least severity that is rewritten; empty where nothing is said of it."""
     offload: str = "auto"
     executor: str = ""
+    process_executor: str = ""
     offload_drivers: bool = False
     prefer: tuple[str, ...] = WAYS
     max_file_size: int = 32
@@ -81,7 +82,7 @@ def load(root: Path) -> Configuration:
         raise AsyncfixError(f"{file}: [tool.asyncfix] is not a table")
     known = (
         *_STRINGS, *_FLAGS, *_WORDS, *_NUMBERS,
-        "target-version", "catalog", "executor", "prefer",
+        "target-version", "catalog", "executor", "process-executor", "prefer",
     )  # fmt: skip
     for key in table:
         if key not in known:
@@ -104,7 +105,8 @@ def load(root: Path) -> Configuration:
         severity=_word(file, table, "severity", "medium", SEVERITIES),
         min_severity=_word(file, table, "min-severity", "", SEVERITIES),
         offload=_word(file, table, "offload", "auto", _OFFLOAD),
-        executor=_executor(file, table),
+        executor=_executor(file, table, "executor"),
+        process_executor=_executor(file, table, "process-executor"),
         offload_drivers=flags["offload-drivers"],
         prefer=_prefer(file, table),
         max_file_size=_number(file, table, "max-file-size", 32),
@@ -161,15 +163,13 @@ def _word(
     return str(value)
 
 
-def _executor(file: Path, table: Mapping[str, Any]) -> str:
+def _executor(file: Path, table: Mapping[str, Any], key: str) -> str:
     """Give the executor's place, `package.module:name`."""
-    value = table.get("executor", "")
+    value = table.get(key, "")
     if not isinstance(value, str) or (
         value and not re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*", value)
     ):
-        raise AsyncfixError(
-            f'{file}: executor must be a place like "app.pools:io_pool"'
-        )
+        raise AsyncfixError(f'{file}: {key} must be a place like "app.pools:io_pool"')
     return value
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,12 +33,15 @@ class Passes:
         codemods: Sequence[Codemod],
         project: Project,
         catalog: Catalog,
+        named: Collection[str] | None = None,
     ) -> None:
+        """Write only to the files in `named`, None for all."""
+        self.named = named
         self.settings = settings
         self.codemods = codemods
         self.project = project
         self.catalog = catalog
-        self.model = Model(project, catalog, settings, self.source)
+        self.model = Model(project, catalog, settings, self.source, named=named)
         self.findings: list[Finding] = []
         self.problems: list[Problem] = []
         self.suppressed = 0
@@ -278,7 +281,9 @@ class Passes:
             else:
                 fresh.append(scanned[0])
         self.project = Project(self.project.files.changed(fresh), self.project.root)
-        self.model = Model(self.project, self.catalog, self.settings, self.source)
+        self.model = Model(
+            self.project, self.catalog, self.settings, self.source, named=self.named
+        )
 
     def _fail(self, path: str, line: int, message: str, hint: str = "") -> None:
         hint = hint or "its fixes are dropped; the file stays as it was"

@@ -179,8 +179,10 @@ def _binds_tighter(tree: Tree, node: ast.AST) -> bool:
         tighter = True
     else:
         tighter = isinstance(above, ast.Call) and above.func is node
-    after = tree.lines.text[tree.span(node)[1] :].lstrip()
-    return tighter and not after.startswith(b")")
+    start, end = tree.span(node)
+    text = tree.lines.text
+    closed = text[end:].lstrip()[:1] == b")" and text[:start].rstrip()[-1:] == b"("
+    return tighter and not closed
 
 
 def _imports(

@@ -10,7 +10,6 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import TimeoutError
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -200,6 +199,8 @@ def _answer(
     chunk: list[str], future: ProcessFuture[list[_Packed | Problem]], limits: Limits
 ) -> list[Scanned] | str:
     """Give a worker's answers, or what it died of."""
+    from concurrent.futures import TimeoutError  # another class before Python 3.11
+
     try:
         answers = future.result()
     except TimeoutError:
