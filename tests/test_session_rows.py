@@ -59,7 +59,7 @@ ROWS = {
         "app_cleanup_ctx app_lifespan app_in_modules object_cog object_bot "
         "app_keeps_connections",
         "aiogram_handler aiohttp_web_add_get aiohttp_web_handler app_key app_router "
-        "app_two_lifespans celery_task click_command discord_command fastapi_depends "
+        "app_two_lifespans app_request_may_be_none app_helper_of_a_handler celery_task click_command discord_command fastapi_depends "
         "fastapi_route starlette_endpoint",
     ),
     "overrides": ("typed_receiver object_in_modules", "overridden overrides"),
