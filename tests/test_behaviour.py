@@ -43,6 +43,27 @@ BLOCKED_FOR = {
 }
 
 
+RUN_TOGETHER = (
+    "sequential-awaits/items_said_to_be_final_unsafe",
+    "serial-tasks/by_method_of_loop",
+    "serial-tasks/kept_in_a_list",
+    "serial-tasks/logging_around",
+    "serial-tasks/part_of_an_element",
+    "serial-tasks/run_every_shape",
+)
+"""Programs whose rounds run together afterwards: they never block the loop."""
+
+
+@pytest.mark.parametrize("name", RUN_TOGETHER)
+def test_rounds_run_together_do_the_same(name: str) -> None:
+    before, after = (
+        run_with_heartbeat(FIXTURES / f"{name}.{kind}.py")
+        for kind in ("before", "after")
+    )
+    assert (before.exit_code, after.exit_code) == (0, 0)
+    assert after.output == before.output != ""
+
+
 @pytest.mark.parametrize("name", BLOCKED_FOR)
 def test_fix_keeps_what_the_program_does(name: str) -> None:
     before, after = (FIXTURES / f"{name}.{kind}.py" for kind in ("before", "after"))
@@ -66,7 +87,7 @@ def test_every_program_is_run() -> None:
         and "import anyio" not in path.read_text("utf-8", "replace")
         and "from anyio" not in path.read_text("utf-8", "replace")
     }
-    assert programs == set(BLOCKED_FOR)
+    assert programs == {*BLOCKED_FOR, *RUN_TOGETHER}
     projects = FIXTURES.glob("*/run_*/before/main.py")
     assert {
         f"{path.parents[2].name}/{path.parents[1].name}"

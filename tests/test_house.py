@@ -33,7 +33,7 @@ WORLDLY_NAMES = frozenset(("__import__", "eval", "exec", "input", "open", "print
 # What `asyncfix --help` must not pay for.
 HEAVY = frozenset(
     ("asyncio", "black", "dataclasses", "importlib.metadata", "json", "libcst",
-     "multiprocessing", "pathspec", "pebble", "rich", "sqlite3", "tomllib")
+     "multiprocessing", "pebble", "rich", "sqlite3", "tomllib")
 )  # fmt: skip
 MOST_LINES = 500  # 400 is the aim
 

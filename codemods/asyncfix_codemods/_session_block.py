@@ -43,6 +43,13 @@ class Block:
         return self.region.target.id
 
     @property
+    def own(self) -> tuple[ast.AST, ...]:
+        """Give what the fix moves away: where it is opened, or all if closed by hand."""
+        if self.region.shape == "with":
+            return (self.context.tree.parent(self.context.call),)
+        return self.region.statements
+
+    @property
     def writes(self) -> bool:
         """Tell whether a request may be none that can be sent twice."""
         return any(_writes(each) for each in self.requests)

@@ -52,7 +52,8 @@ def above_loop(block: Block, args: Split, loop: ast.stmt) -> Part:
         made = write.without_arguments(call, _named(args.moved))
         return [write.entering(made, block.name, new, slice_.indent)]
 
-    return Part((loop,), make)
+    # It is opened once now, whatever decides how often the loop runs.
+    return Part((loop,), make, free=block.own)
 
 
 def _named(keywords: Sequence[ast.keyword]) -> frozenset[str]:
@@ -129,7 +130,8 @@ def in_function(
         function = cst.ensure_type(new[0], cst.FunctionDef)
         return [with_parameter(function, given.parameter, names)]
 
-    return Part((block.context.function,), make)
+    # The session is opened here or by whoever hands it in.
+    return Part((block.context.function,), make, free=block.own)
 
 
 def _stacked(

@@ -154,7 +154,7 @@ class DroppedTask(Codemod):
                 )
             )
         make = partial(_keepers.kept, call, chained, task, keeper.text)
-        parts = [Part((statement,), make)]
+        parts = [Part((statement,), make, free=(target,) if target else ())]
         if keeper.prelude:
             top = Context(
                 context.model,

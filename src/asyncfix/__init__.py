@@ -10,12 +10,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from asyncfix import facts, value
+    from asyncfix import facts, touches, value
     from asyncfix.catalog_file import Entry
-    from asyncfix.codemod import Codemod, Context, Model, Names, Part, Plan, Site
+    from asyncfix.codemod import (
+        Codemod,
+        Context,
+        Model,
+        Names,
+        Part,
+        Plan,
+        Site,
+        is_test,
+    )
     from asyncfix.detect import calls_named, calls_used, site_of
     from asyncfix.guards import GUARDS
     from asyncfix.guards.ahead import goes_ahead
+    from asyncfix.keywords import ASYNC, AWAIT
     from asyncfix.mentions import Mention
     from asyncfix.model import (
         NEW_AWAIT,
@@ -38,6 +48,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "ASYNC",
+    "AWAIT",
     "GUARDS",
     "NEW_AWAIT",
     "NEW_THREAD",
@@ -70,12 +82,16 @@ __all__ = [
     "dotted",
     "facts",
     "goes_ahead",
+    "is_test",
     "runs_elsewhere",
     "site_of",
+    "touches",
     "value",
 ]
 
 _HOMES = {
+    "ASYNC": "keywords",
+    "AWAIT": "keywords",
     "Call": "users",
     "Place": "reach",
     "Entry": "catalog_file",
@@ -83,6 +99,7 @@ _HOMES = {
     "Reference": "references",
     "Chain": "reach",
     "Codemod": "codemod",
+    "is_test": "codemod",
     "Context": "codemod",
     "Model": "codemod",
     "Names": "codemod",
@@ -115,7 +132,7 @@ def __getattr__(name: str) -> Any:
     """Load a public name from the module it lives in (PEP 562)."""
     from importlib import import_module
 
-    if name in ("facts", "value"):
+    if name in ("facts", "touches", "value"):
         return import_module(f"asyncfix.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'asyncfix' has no attribute {name!r}")

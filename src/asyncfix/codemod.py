@@ -49,8 +49,8 @@ class SiteError(Exception):
 class Site(NamedTuple):
     """One place that the facts point at.
 
-    `kind` is `call`, `value`, or one of two more kinds of call: `method`, found
-    by the type of its receiver, and `blocking`. `wanted` is the qualified name the
+    `kind` is `call`, `value`, `statement`, or one of two more kinds of call: `method`,
+    found by the type of its receiver, and `blocking`. `wanted` is the qualified name the
     codemod asked for, or of what blocks; `function` is the scope of the
     `async def` around the place, or the place's own scope where there is none;
     `chain` is how a blocking call gets there.
@@ -98,6 +98,8 @@ class Part:
             Where it names a module, it is made of the names of the part.
         guards: what must hold where the part stands, if it has a context of its own.
         needs: the modules that its code names, if they are not the plan's.
+        free: nodes of the old code that the new code may hold not at all, or more
+            than once. All else has to be found again, but for the mended function.
     """
 
     nodes: tuple[ast.AST, ...]
@@ -106,6 +108,7 @@ class Part:
     prelude: str | Callable[[Names], str] = ""
     guards: tuple[str, ...] = ()
     needs: tuple[str, ...] | None = None
+    free: tuple[ast.AST, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,10 +247,18 @@ class Model:
 
     @cached_property
     def effects(self) -> Effects:
-        """Give what functions touch."""
+        """Give what functions touch; what they only make a coroutine of is left out."""
+        return self._effects(awaits=False)
+
+    @cached_property
+    def awaited_effects(self) -> Effects:
+        """Give what functions touch, the coroutines that they make included."""
+        return self._effects(awaits=True)
+
+    def _effects(self, awaits: bool) -> Effects:
         from asyncfix.effects import Effects
 
-        return Effects(self.project, self.values, self.catalog, self.reader)
+        return Effects(self.project, self.values, self.catalog, self.reader, awaits)
 
 
 class Context:
@@ -266,7 +277,9 @@ class Context:
         use = site.use
         start, end = (use.line, use.col), (use.end_line, use.end_col)
         self.node: ast.expr | ast.stmt
-        if site.kind != "value":
+        if site.kind == "statement":
+            self.node = tree.find(ast.stmt, start, end)
+        elif site.kind != "value":
             self.node = tree.find(ast.Call, start, end)
         else:
             self.node = tree.find(ast.expr, start, end)
@@ -374,6 +387,9 @@ class Codemod:
     """Every call in a coroutine that blocks, itself or through others, is a site."""
     guards: ClassVar[tuple[str, ...]] = ()
     """Ids of the guards that must hold, asked in this order."""
+    restructures: ClassVar[bool] = False
+    """Its fixes turn code round, so that old and new are not compared (see `kept`):
+    only its cases, and runs before and after, say that nothing is lost."""
     noqa: ClassVar[tuple[str, ...]] = ()
     """Codes of other linters whose `# noqa: CODE` silences this codemod."""
 

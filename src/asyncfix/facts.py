@@ -57,6 +57,8 @@ VALUE, AWAITED, WITH, ASYNC_WITH, FOR, ASYNC_FOR, STATEMENT, ARGUMENT = range(8)
 AT_ONCE = 8
 # What it gives is what a `return`, a `yield` or a lambda gives.
 HANDED_BACK = 9
+# It stands in a list or a tuple that is awaited as such.
+AWAITED_WITHIN = 10
 
 
 class Scope(NamedTuple):
@@ -159,6 +161,8 @@ class Head(NamedTuple):
     """Something is replaced by a name in a string, or the clock is frozen."""
     lazy: tuple[str, ...]
     """Names of the `async def`s, and of what is declared to give a coroutine."""
+    old_names: tuple[int, ...] = ()
+    """Lines where `async` or `await` is a name, as it could be until Python 3.6."""
     places: tuple[int, ...] = ()
     """Where the parts begin, counted from the end of the head."""
 

@@ -24,6 +24,7 @@ from asyncfix.codemod import (
 )
 from asyncfix.guards import ask
 from asyncfix.imports import name_for
+from asyncfix.keywords import as_written
 from asyncfix.model import Doubt, Finding, Level
 from asyncfix.slices import Slice
 from asyncfix.tree import Tree
@@ -31,8 +32,9 @@ from asyncfix.tree import Tree
 if TYPE_CHECKING:
     import libcst as cst
 
-_OFF = re.compile(r"#.*?\basyncfix:\s*off\b(?:\[([^\]]*)\])?")
-_NOQA = re.compile(r"#.*?\bnoqa\b(?::\s*([A-Z]+[0-9]+(?:[,\s]+[A-Z]+[0-9]+)*))?", re.I)
+# Searched in a comment alone. A `#.*?` before would take the square of its length.
+_OFF = re.compile(r"\basyncfix:\s*off\b(?:\[([^\]]*)\])?")
+_NOQA = re.compile(r"\bnoqa\b(?::\s*([A-Z]+[0-9]+(?:[,\s]+[A-Z]+[0-9]+)*))?", re.I)
 
 
 class Placed(NamedTuple):
@@ -128,7 +130,7 @@ def _weigh(codemod: Codemod, context: Context, plan: Plan) -> Judgement:
         guard,
         message,
         advice,
-        lines.line(node.lineno).decode("utf-8", "replace").strip(),
+        as_written(lines.line(node.lineno)).decode("utf-8", "replace").strip(),
     )
     placed: list[Placed] = []
     if refusal is None and not refused:
@@ -194,7 +196,7 @@ def _comment(context: Context) -> Iterator[Doubt]:
 def _is_off(codemod: Codemod, tree: Tree, node: ast.expr | ast.stmt) -> bool:
     """Tell whether a comment on the lines of the site silences the finding."""
     lines = tree.lines
-    first = tree.statement(node).lineno
+    first = min(tree.statement(node).lineno, node.lineno)  # of a decorator: its own
     last = node.end_lineno or node.lineno
     start, end = lines.span(first, last)
     if b"#" not in lines.text[start:end]:

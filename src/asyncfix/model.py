@@ -111,6 +111,10 @@ class Settings:
     """The table [tool.asyncfix.catalog] as it stands; `Catalog` checks it."""
     severity: str = "medium"
     """The least severity of a blocking call that is reported."""
+    concurrency_limit: int = 0
+    """How many calls that become concurrent may run at once; 0 for any number."""
+    task_style: str = "gather"
+    """What makes calls concurrent: `gather`, or `taskgroup` on Python 3.11 and later."""
     min_severity: str = "high"
     """The least severity of a blocking call that is rewritten."""
     offload: str = "auto"

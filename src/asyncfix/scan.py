@@ -6,6 +6,7 @@ import re
 
 from asyncfix import facts as f
 from asyncfix.expressions import chain
+from asyncfix.keywords import as_written, lines_of
 from asyncfix.model import Problem
 from asyncfix.parsing import parse
 from asyncfix.record import use
@@ -23,22 +24,30 @@ def scan(shown: str, data: bytes) -> tuple[f.Facts, Source] | Problem:
     parsed = parse(shown, source.text)
     if isinstance(parsed, Problem):
         return parsed
-    tree, _, opaque = parsed
+    tree, text, opaque = parsed
     walk = Walk()
     walk.run(tree)
     for statement in opaque:
         for name in statement.names:
             walk.bind(0, name, f.ASSIGNED, "", statement.line, 0)
-    return f.Facts(shown, source.digest, _pack(walk, source, opaque)), source
+    return (
+        f.Facts(shown, source.digest, _pack(walk, source, opaque, lines_of(text))),
+        source,
+    )
 
 
-def _pack(walk: Walk, source: Source, opaque: tuple[f.Opaque, ...]) -> bytes:
+def _pack(
+    walk: Walk, source: Source, opaque: tuple[f.Opaque, ...], old: tuple[int, ...]
+) -> bytes:
     """Give what a walk has learnt, in the order of the file, as bytes."""
     walk.patches += [
         (line, -1, walk.texts[name])
         for name, line in walk.named_targets
         if name in walk.texts
     ]
+    if old:
+        # Modules have their files, whatever the parser takes for a name.
+        walk.bindings = [_imported(each) for each in walk.bindings]
     scopes = walk.scopes
     for index in walk.suspending | walk.yielding:
         scope = scopes[index]
@@ -53,6 +62,7 @@ def _pack(walk: Walk, source: Source, opaque: tuple[f.Opaque, ...]) -> bytes:
         tuple(sorted({s[1] for s in scopes if s[0] == f.FUNCTION and not s[4]})),
         bool(walk.frozen) or any(scope < 0 for _, scope, _ in walk.patches),
         _lazy(walk),
+        old,
     )
     settled = _settled(walk)
     attributes = [each for each in settled if each[3] == f.ATTRIBUTE]
@@ -99,6 +109,15 @@ def _lazy(walk: Walk) -> tuple[str, ...]:
 def _owner(annotation: str) -> str:
     """Give the last name of a type without its parameters."""
     return annotation.partition("[")[0].rpartition(".")[2]
+
+
+def _imported(
+    binding: tuple[int, str, int, int, str, int],
+) -> tuple[int, str, int, int, str, int]:
+    scope, name, line, kind, target, flags = binding
+    if kind in (f.IMPORT, f.FROM, f.STAR):
+        target = as_written(target.encode()).decode()
+    return scope, name, line, kind, target, flags
 
 
 def _imports(walk: Walk) -> tuple[tuple[str, ...], tuple[str, ...]]:

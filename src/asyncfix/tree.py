@@ -6,6 +6,7 @@ import ast
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
+from asyncfix.keywords import as_written
 from asyncfix.nodes import FIELDS
 from asyncfix.source import Lines
 
@@ -51,7 +52,7 @@ class Tree:
         parents[statement] = self.module
         todo: list[Any] = [statement]
         for node in todo:  # grows
-            if isinstance(node, ast.expr):
+            if isinstance(node, (ast.expr, ast.stmt)):
                 places.setdefault(_place(node), []).append(node)
             for name in FIELDS.get(type(node), ()):
                 child = getattr(node, name, None)
@@ -110,7 +111,8 @@ class Tree:
     def text(self, node: ast.AST) -> str:
         """Give a node's source on one line, shortened for a message."""
         start, end = self.span(node)
-        words = " ".join(self.lines.text[start:end].decode("utf-8", "replace").split())
+        code = as_written(self.lines.text[start:end])
+        words = " ".join(code.decode("utf-8", "replace").split())
         return words if len(words) <= 60 else words[:57] + "..."
 
 

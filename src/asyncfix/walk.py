@@ -149,6 +149,9 @@ class Walk(Naming):
     def awaited(self, node: ast.Await) -> None:
         self.suspending.add(self.function_above(self.scope))
         self.roles[node.value] = f.AWAITED
+        if type(node.value) in (ast.List, ast.Tuple):
+            calls = [each for each in node.value.elts if type(each) is ast.Call]  # type: ignore[attr-defined]
+            self.roles.update(dict.fromkeys(calls, f.AWAITED_WITHIN))
         self.stack.append(node.value)
 
     def yielded(self, node: ast.Yield | ast.YieldFrom) -> None:
