@@ -191,6 +191,8 @@ def _held(
     every = [each for each in ast.walk(function) if isinstance(each, ast.Yield)]
     if there is None or len(yields) != 1 or len(every) != 1:
         return None
+    if not lifetimes.stands_alone(there, yields[0]):
+        return None
     app, key = function.args.args[0].arg, names.shared.names[-1]
     is_web = not state.endswith(".state")
     where = f'{app}["{key}"]' if is_web else f"{app}.state.{key}"
