@@ -18,6 +18,8 @@ FIXTURES = Path(__file__).parent / "fixtures"
 
 BLOCKED_FOR = {
     "blocking-call/run_blocks": 0.2,
+    "blocking-call/run_chain": 0.2,
+    "blocking-call/run_colour": 0.2,
     "blocking-call/run_helper_fails": 0.2,
     "blocking-call/run_helpers": 0.2,
     "blocking-call/run_native_process": 0.3,
@@ -41,10 +43,40 @@ BLOCKED_FOR = {
 }
 
 
+RUN_TOGETHER = (
+    "sequential-awaits/items_said_to_be_final_unsafe",
+    "serial-tasks/by_method_of_loop",
+    "serial-tasks/kept_in_a_list",
+    "serial-tasks/logging_around",
+    "serial-tasks/part_of_an_element",
+    "serial-tasks/run_every_shape",
+)
+"""Programs whose rounds run together afterwards: they never block the loop."""
+
+
+@pytest.mark.parametrize("name", RUN_TOGETHER)
+def test_rounds_run_together_do_the_same(name: str) -> None:
+    before, after = (
+        run_with_heartbeat(FIXTURES / f"{name}.{kind}.py")
+        for kind in ("before", "after")
+    )
+    assert (before.exit_code, after.exit_code) == (0, 0)
+    assert after.output == before.output != ""
+
+
 @pytest.mark.parametrize("name", BLOCKED_FOR)
 def test_fix_keeps_what_the_program_does(name: str) -> None:
     before, after = (FIXTURES / f"{name}.{kind}.py" for kind in ("before", "after"))
     assert_same_behaviour(before, after, BLOCKED_FOR[name])
+
+
+PROJECTS = {"blocking-call/run_in_a_process": 0.05}
+
+
+@pytest.mark.parametrize("name", PROJECTS)
+def test_fix_of_a_project_keeps_what_it_does(name: str) -> None:
+    before, after = (FIXTURES / name / kind / "main.py" for kind in ("before", "after"))
+    assert_same_behaviour(before, after, PROJECTS[name])
 
 
 def test_every_program_is_run() -> None:
@@ -55,7 +87,13 @@ def test_every_program_is_run() -> None:
         and "import anyio" not in path.read_text("utf-8", "replace")
         and "from anyio" not in path.read_text("utf-8", "replace")
     }
-    assert programs == set(BLOCKED_FOR)
+    assert programs == {*BLOCKED_FOR, *RUN_TOGETHER}
+    projects = FIXTURES.glob("*/run_*/before/main.py")
+    assert {
+        f"{path.parents[2].name}/{path.parents[1].name}"
+        for path in projects
+        if "async def main()" in path.read_text("utf-8")
+    } == set(PROJECTS)
 
 
 def _run(name: str) -> subprocess.CompletedProcess[str]:

@@ -19,7 +19,7 @@ from asyncfix import (
     Slice,
     dotted,
 )
-from asyncfix_codemods import _coroutines, _loop_arguments, _shapes
+from asyncfix_codemods import _loop_arguments, _shapes, _unstarted
 
 if TYPE_CHECKING:
     import libcst as cst
@@ -263,7 +263,7 @@ def future_of_coroutine(context: Context) -> Plan | None:
     if len(call.args) != 1 or call.keywords or not in_coroutine(context):
         return None
     given = call.args[0]
-    known = _coroutines.called(context, given) if isinstance(given, ast.Call) else None
+    known = _unstarted.called(context, given) if isinstance(given, ast.Call) else None
     if known is None or known.doubt or _is_of_comprehension(context, given):
         return None
     return _renamed(
@@ -321,7 +321,7 @@ def waited(context: Context) -> Plan | None:
     elif isinstance(given, _COMPREHENSIONS):
         calls = [given.elt]
     known = [
-        _coroutines.called(context, each) if isinstance(each, ast.Call) else None
+        _unstarted.called(context, each) if isinstance(each, ast.Call) else None
         for each in calls
     ]
     if not any(known):

@@ -20,7 +20,7 @@ from asyncfix import (
     dotted,
     facts,
 )
-from asyncfix_codemods import _coroutines, _shapes
+from asyncfix_codemods import _shapes, _unstarted
 
 if TYPE_CHECKING:
     import libcst as cst
@@ -205,7 +205,7 @@ def _is_close(statement: ast.stmt, name: str) -> bool:
 def _doubts(context: Context, shape: _Shape | None) -> Iterator[Doubt]:
     tree, call = context.tree, context.call
     given = call.args[0]
-    known = _coroutines.called(context, given) if isinstance(given, ast.Call) else None
+    known = _unstarted.called(context, given) if isinstance(given, ast.Call) else None
     if known is None or known.doubt:
         yield Doubt(
             "run-argument",

@@ -150,9 +150,8 @@ class Groups:
     def _places(self) -> Iterator[Place]:
         """Give the coroutines of older days of the whole project."""
         names = self.model.project.spellings(["coroutine"]) or {"coroutine"}
-        spelled = [each.encode() for each in names]
         for path, known in self.model.project.files.items():
-            if any(each in known.packed for each in spelled):
+            if any(map(known.holds, names)):
                 for index, scope in enumerate(known.scopes):
                     if scope.decorators and self.kinds.is_old((path, index)):
                         yield path, index
@@ -357,7 +356,7 @@ class Groups:
         if self._open is None:
             found = []
             for path, known in self.model.project.files.items():
-                if b"__await__" in known.packed:
+                if known.holds("__await__"):
                     for index, scope in enumerate(known.scopes):
                         if scope.name in _STEPPERS and scope.yields:
                             if not scope.is_async and not scope.decorators:

@@ -101,7 +101,7 @@ def _known(model: Model) -> Known:
     refusal: Doubt | None = None
     used = False
     for path, known in model.project.files.items():
-        if b"coroutine" not in known.packed:
+        if not known.holds("coroutine"):
             continue
         tree = model.reader.tree(path)
         every = set[str]()

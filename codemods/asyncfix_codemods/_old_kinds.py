@@ -410,7 +410,7 @@ class Kinds:
         if name not in self._named:
             found = []
             for path, known in self.project.files.items():
-                if name.encode() not in known.packed:
+                if not known.holds(name):
                     continue
                 for index, scope in enumerate(known.scopes):
                     if scope.kind == facts.FUNCTION and scope.name == name:

@@ -87,6 +87,7 @@ class LegacyCoroutine(Codemod):
     """
 
     name = "legacy-coroutine"
+    restructures = True
     guards = ("N3",)
 
     def search(self, model: Model, path: str) -> Iterator[Site]:
@@ -95,7 +96,7 @@ class LegacyCoroutine(Codemod):
         if known.head.old_names:
             yield from _old_names.sites(model, path)
         decorated = _is_spelled(model, path)
-        loops = b"asyncio" in known.packed
+        loops = known.holds("asyncio")
         if not decorated and not loops:
             return
         kinds = _old_kinds.kinds(model)
@@ -188,7 +189,7 @@ def _kept(context: Context, refusal: Doubt) -> Plan:
 def _is_spelled(model: Model, path: str) -> bool:
     known = model.project.files[path]
     names = model.project.spellings(["coroutine"]) or {"coroutine"}
-    return any(each.encode() in known.packed for each in names)
+    return any(map(known.holds, names))
 
 
 def _calls_of_decorator(model: Model, path: str) -> Iterator[Site]:

@@ -60,6 +60,7 @@ class LegacyLoop(Codemod):
     """
 
     name = "legacy-loop"
+    restructures = True
     guards = ("N3", "E3")
     noqa = ("UP041",)
 
@@ -75,13 +76,13 @@ class LegacyLoop(Codemod):
                     break
             else:
                 receiver, _, last = use.name.rpartition(".")
-                if last == "create_task" and receiver and b"_loop" in known.packed:
+                if last == "create_task" and receiver and known.holds("_loop"):
                     yield site_of(project, path, use, "call", _loop_calls.OF_LOOP)
         for use in calls_named(project, path, frozenset(_RULES)):
             if use.scope == 0:
                 wanted = _OF_LOOP + use.name.rpartition(".")[2]
                 yield site_of(project, path, use, "call", wanted)
-        if not any(name.encode() in known.packed for name in _loop_names.LAST):
+        if not any(map(known.holds, _loop_names.LAST)):
             return
         for use in sorted(known.references, key=_place):
             meant = {a.name for a in project.answers(path, use.scope, use.name)}
@@ -103,7 +104,7 @@ class LegacyLoop(Codemod):
 
 def _says_loop(model: Model, path: str) -> bool:
     """Tell whether a file speaks of loops; facts do not hold names of arguments."""
-    if b"loop" in model.project.files[path].packed:
+    if model.project.files[path].holds("loop"):
         return True
     return b"loop" in model.reader.lines(path).text
 

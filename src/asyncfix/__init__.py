@@ -10,12 +10,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from asyncfix import facts, value
-    from asyncfix.codemod import Codemod, Context, Model, Names, Part, Plan, Site
-    from asyncfix.detect import calls_named, site_of
+    from asyncfix import facts, touches, value
+    from asyncfix.catalog_file import Entry
+    from asyncfix.codemod import (
+        Codemod,
+        Context,
+        Model,
+        Names,
+        Part,
+        Plan,
+        Site,
+        is_test,
+    )
+    from asyncfix.detect import calls_named, calls_used, site_of
     from asyncfix.guards import GUARDS
     from asyncfix.guards.ahead import goes_ahead
     from asyncfix.keywords import ASYNC, AWAIT
+    from asyncfix.mentions import Mention
     from asyncfix.model import (
         NEW_AWAIT,
         NEW_THREAD,
@@ -48,8 +59,10 @@ __all__ = [
     "Codemod",
     "Context",
     "Doubt",
+    "Entry",
     "Finding",
     "Level",
+    "Mention",
     "Model",
     "Names",
     "Part",
@@ -65,11 +78,14 @@ __all__ = [
     "Value",
     "__version__",
     "calls_named",
+    "calls_used",
     "dotted",
     "facts",
     "goes_ahead",
+    "is_test",
     "runs_elsewhere",
     "site_of",
+    "touches",
     "value",
 ]
 
@@ -78,9 +94,12 @@ _HOMES = {
     "AWAIT": "keywords",
     "Call": "users",
     "Place": "reach",
+    "Entry": "catalog_file",
+    "Mention": "mentions",
     "Reference": "references",
     "Chain": "reach",
     "Codemod": "codemod",
+    "is_test": "codemod",
     "Context": "codemod",
     "Model": "codemod",
     "Names": "codemod",
@@ -97,6 +116,7 @@ _HOMES = {
     "Tree": "tree",
     "dotted": "tree",
     "calls_named": "detect",
+    "calls_used": "detect",
     "site_of": "detect",
     "Value": "value",
     "AsyncfixError": "model",
@@ -112,7 +132,7 @@ def __getattr__(name: str) -> Any:
     """Load a public name from the module it lives in (PEP 562)."""
     from importlib import import_module
 
-    if name in ("facts", "value"):
+    if name in ("facts", "touches", "value"):
         return import_module(f"asyncfix.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'asyncfix' has no attribute {name!r}")

@@ -35,10 +35,9 @@ def sites(
         return
     spelled = project.spellings(wanted) if wanted else frozenset()
     last = {name.rpartition(".")[2] for name in methods}
-    # Without unpacking: names stand in the packed bytes as they are.
-    last = {name for name in last if name.encode() in facts.packed}
+    last = set(filter(facts.holds, last))
     if spelled is not None and not last:
-        if not any(name.encode() in facts.packed for name in spelled):
+        if not any(map(facts.holds, spelled)):
             return
     around: dict[int, int] = {}
     for kind, uses in (("call", facts.calls), ("value", facts.references)):
@@ -97,7 +96,7 @@ def calls_named(
     whose value is used in one of these ways are given.
     """
     facts = project.files[path]
-    if not any(name.encode() in facts.packed for name in names):
+    if not any(map(facts.holds, names)):
         return
     pairs = (each.partition(" ") for each in facts.head.renames)
     spelled = names | {new for old, _, new in pairs if old in names}
@@ -106,10 +105,45 @@ def calls_named(
             yield use
 
 
+def calls_used(
+    project: Project, path: str, names: Collection[str], roles: Collection[int]
+) -> Iterator[f.Use]:
+    """Give a file's calls by one of many last names that are used in these ways."""
+    facts = project.files[path]
+    pairs = (each.partition(" ") for each in facts.head.renames)
+    spelled = {new for old, _, new in pairs if old in names}
+    for use in facts.calls:
+        if use.role in roles:
+            last = use.name.rpartition(".")[2]
+            if last in names or last in spelled:
+                yield use
+
+
 def site_of(project: Project, path: str, use: f.Use, kind: str, wanted: str) -> Site:
     """Give the site of a use, in a coroutine or not."""
     around = _coroutine(project, path, use.scope)
     return Site(path, use, kind, wanted, use.scope if around < 0 else around)
+
+
+def _in_loops(project: Project, path: str) -> Iterator[Site]:
+    """Give the awaited calls of coroutines that may stand in a `for` or comprehension.
+
+    Only the tree can tell for sure; the facts know where the head of a loop is.
+    """
+    facts = project.files[path]
+    heads: dict[int, int] = {}
+    for binding in facts.inner:
+        if "*" in binding.target:
+            first = heads.get(binding.scope, binding.line)
+            heads[binding.scope] = min(first, binding.line)
+    for use in facts.calls:
+        if use.role != f.AWAITED or use.scope not in heads:
+            continue
+        if use.line < heads[use.scope] and facts.scopes[use.scope].kind == f.FUNCTION:
+            continue
+        coroutine = _coroutine(project, path, use.scope)
+        if coroutine >= 0:
+            yield Site(path, use, "call", use.name, coroutine)
 
 
 def _place(use: f.Use) -> tuple[int, int]:

@@ -10,6 +10,7 @@ which is read alone, once.
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 from dataclasses import replace
 
 from asyncfix import facts as f
@@ -20,7 +21,7 @@ from asyncfix.effects_calls import Calls
 from asyncfix.effects_kinds import Kinds
 from asyncfix.link import Project
 from asyncfix.reader import Reader
-from asyncfix.touches import EMPTY, Item, Summary
+from asyncfix.touches import EMPTY, SOMETHING, Item, Origin, Summary
 from asyncfix.value import CLASS, FUNCTION, OUTSIDE, OUTSIDE_OBJECT, Value
 from asyncfix.values import Values
 
@@ -46,8 +47,15 @@ class Effects:
     """
 
     def __init__(
-        self, project: Project, values: Values, catalog: Catalog, reader: Reader
+        self,
+        project: Project,
+        values: Values,
+        catalog: Catalog,
+        reader: Reader,
+        awaits: bool = False,
     ) -> None:
+        """`awaits`: a coroutine that is made is taken to run where it is made."""
+        self.awaits = awaits
         self.project = project
         self.values = values
         self.catalog = catalog
@@ -148,16 +156,28 @@ class Effects:
         return body.call(body.find(line, col, end_line, end_col))[0]
 
     def within(
-        self, place: Where, statement: ast.stmt, without: ast.expr | None = None
+        self,
+        place: Where,
+        statement: ast.stmt | ast.expr,
+        without: ast.expr | None = None,
     ) -> Summary:
         """Give what one statement of a function touches, as `at` does for a call.
 
-        An expression in it, `without`, is left out. Raises LookupError where no
-        statement stands at its position.
+        An expression in it, `without`, is left out. Raises LookupError where nothing
+        of the kind stands at its position.
         """
-        place_of = statement.lineno, statement.col_offset
         left_out = (without.lineno, without.col_offset) if without else None
-        return self._body(place).statement(place_of, left_out)
+        return self._body(place).statement(statement, left_out)
+
+    def beside(
+        self, place: Where, code: Sequence[ast.AST], without: ast.AST | None = None
+    ) -> Summary:
+        """Give what some code in a function touches, but for a part of it."""
+        return self._body(place).beside(code, without)
+
+    def origin(self, place: Where, name: str) -> Origin:
+        """Give where what a name of a function stands for may come from."""
+        return self._body(place).origins.names.get(name, SOMETHING)
 
     def _body(self, place: Where) -> Body:
         body = self._bodies.get(place)
@@ -245,6 +265,7 @@ class Effects:
     def _methods(self, name: str) -> list[Where]:
         """Give every method of a name in the project."""
         if name not in self._named:
+            self.project.files.trace.words.add(name)
             found = self._named[name] = []
             for path in self._defining().get(name, ()):
                 scopes = self.project.files[path].scopes
@@ -261,7 +282,8 @@ class Effects:
         """Give the files by the names of the functions that they define."""
         if not self._plain:
             for path, facts in self.project.files.items():
-                for name in facts.head.plain:
+                head = facts.head
+                for name in (*head.plain, *(head.lazy if self.awaits else ())):
                     self._plain.setdefault(name, []).append(path)
         return self._plain
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from asyncfix.conditions import Function
 from asyncfix.effects_names import Code
+from asyncfix.effects_special import run_by
 from asyncfix.origins import is_text, key, nodes
 from asyncfix.touches import (
     EMPTY,
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
 
 _CODE = (CLASS, FUNCTION, MODULE, OUTSIDE)
 _STOPPING = frozenset(("StopIteration", "Exception", "BaseException"))
+_ENTERED = ("__enter__", "__exit__")
+_ENTERED_ASYNC = (*_ENTERED, "__aenter__", "__aexit__")
 _ALWAYS_TEXT = (ast.Constant, ast.JoinedStr, ast.BinOp)
 
 
@@ -94,12 +97,12 @@ class Body(Code):
             owner, _, name = place.name.partition(":")
             if (self.path, self.scope) == (target[0], int(owner)):
                 origin = self.origins.names.get(name, SOMETHING)
-                if self.first and not origin.places:
+                said = Place(0, name, place.steps, place.field)
+                found = list(handed(said, {name: origin}))
+                if self.first and not (origin.places and place.steps):
                     # Others that hold the same variable may run meanwhile.
-                    return [Place(LOCAL, name, place.steps, place.field)]
-                return list(
-                    handed(Place(0, name, place.steps, place.field), {name: origin})
-                )
+                    found.append(said._replace(root=LOCAL))
+                return found
             return [place]
         return list(handed(place, given))
 
@@ -125,27 +128,32 @@ class Body(Code):
         )
 
     def statement(
-        self, place: tuple[int, int], without: tuple[int, int] | None
+        self, wanted: ast.stmt | ast.expr, without: tuple[int, int] | None
     ) -> Summary:
-        """Give what one statement of the function touches, `without` a target in it.
+        """Give what a statement of the function touches, `without` a target in it.
 
-        Raises LookupError where none begins at the place.
+        An expression will do, too. Raises LookupError where none stands at its place.
         """
         for node in nodes(self.function):
-            if isinstance(node, ast.stmt) and (node.lineno, node.col_offset) == place:
+            if type(node) is type(wanted) and _ends(node) == _ends(wanted):
                 self.gathered = Gathered()
                 self._look([node], without)
                 return self.gathered.summary(False, TEXT)
-        raise LookupError(f"no statement at line {place[0]}")
+        raise LookupError(f"nothing of the kind at line {wanted.lineno}")
 
     def _look(
-        self, body: Sequence[ast.AST], without: tuple[int, int] | None = None
+        self,
+        body: Sequence[ast.AST],
+        without: tuple[int, int] | None = None,
+        left_out: _Span | None = None,
     ) -> list[Origin]:
         """Note what some code touches; gives where what it returns comes from."""
         todo: list[tuple[ast.AST, _Around]] = [(each, _Around()) for each in body]
         returned: list[Origin] = []
         while todo:
             node, around = todo.pop()
+            if left_out and isinstance(node, ast.Call) and _span(node) == left_out:
+                continue
             if without and isinstance(getattr(node, "ctx", None), ast.Store):
                 if (
                     getattr(node, "lineno", 0),
@@ -160,7 +168,23 @@ class Body(Code):
             todo.extend(_children(node, around))
         return returned
 
+    def beside(self, code: Sequence[ast.AST], without: ast.AST | None) -> Summary:
+        """Give what some code of the function touches; `without` is left out of it.
+
+        Both are told by their positions. What the code goes through is noted, too.
+        """
+        wanted = {_span(each) for each in code}
+        left_out = _span(without) if without is not None else None
+        self.gathered = Gathered()
+        for node in nodes(self.function):
+            if isinstance(node, (ast.expr, ast.stmt)) and _span(node) in wanted:
+                wanted.discard(_span(node))
+                self._look([node], left_out=left_out)
+        return self.gathered.summary(False, TEXT)
+
     def _node(self, node: ast.AST, around: _Around) -> None:
+        if self.effects.awaits:
+            self._special(node, around)
         if isinstance(node, ast.Call):
             summary, _ = self.call(node)
             self.take(summary, around)
@@ -173,8 +197,11 @@ class Body(Code):
                 self._write(node)
         elif isinstance(node, ast.AugAssign):
             self._augmented(node)
-        elif isinstance(node, (ast.For, ast.comprehension)):
+        elif isinstance(node, (ast.For, ast.AsyncFor, ast.comprehension)):
             self._iterated(node.iter, around)
+            if self.effects.awaits:
+                for name in ("__aiter__", "__anext__"):
+                    self.take(self.effects.calls.special(self, node.iter, name), around)
         elif isinstance(node, (ast.Starred, ast.YieldFrom)):
             self._iterated(node.value, around)
         elif isinstance(node, ast.Compare):
@@ -182,7 +209,7 @@ class Body(Code):
                 if isinstance(operator, (ast.In, ast.NotIn)):
                     self._iterated(each, around)
         elif isinstance(node, ast.withitem):
-            for name in ("__enter__", "__exit__"):
+            for name in _ENTERED if not self.effects.awaits else _ENTERED_ASYNC:
                 self.take(
                     self.effects.calls.special(self, node.context_expr, name), around
                 )
@@ -190,6 +217,20 @@ class Body(Code):
             self._raised(node, around)
         elif isinstance(node, (ast.Import, ast.ImportFrom)):
             pass  # what a module does when it is imported, it does once
+
+    def _special(self, node: ast.AST, around: _Around) -> None:
+        """Note what methods do that operators, tests and texts run."""
+        for expression, names in run_by(node):
+            for name in names:
+                self.take(self.effects.calls.special(self, expression, name), around)
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
+            owner = self.value(node.value)
+            if owner is not None and owner.kind == OBJECT:
+                if self.values.attribute(owner, node.attr) is None:
+                    made_up = self.effects.calls.special(
+                        self, node.value, "__getattr__"
+                    )
+                    self.take(made_up, around)
 
     def _read(self, node: ast.expr) -> None:
         if isinstance(node, ast.Name) and node.id not in self.origins.parameters:
@@ -224,7 +265,7 @@ class Body(Code):
         assert isinstance(node, (ast.Attribute, ast.Subscript))
         if isinstance(node, ast.Attribute):
             owner = self.value(node.value)
-            if owner is not None and owner.kind in (MODULE, CLASS):
+            if owner is not None and owner.kind in (MODULE, CLASS, FUNCTION):
                 known = self.property(node)
                 full = owner.name or self.scopes_of(owner.path)[owner.scope].name
                 place = Place(GLOBAL, f"{owner.path}:{full}", (f".{node.attr}",))
@@ -343,8 +384,9 @@ class Body(Code):
         step = Step(self.effects.shown(target), self.path, getattr(node, "lineno", 0))
         gathered = Gathered()
         for touch in (*summary.reads, *summary.writes):
+            variable = touch.place.root in (GLOBAL, OUTER)
             for place in self.here(touch.place, target, given):
-                if touch.how != READ or place.steps or place.root in (GLOBAL, OUTER):
+                if touch.how != READ or place.steps or variable:
                     gathered.touch(touch._replace(place=place, via=(step, *touch.via)))
         for kind in (
             "loop",
@@ -362,9 +404,22 @@ class Body(Code):
                 if item.place is None:
                     gathered.add(kind, further)
                     continue
-                for place in self.here(item.place, target, given):
+                places = self.here(item.place, target, given)
+                for place in places:
                     gathered.add(kind, further._replace(place=place))
+                if not places and kind in ("loop", "unknown"):
+                    # Done with an object of this function's own: done all the same.
+                    gathered.add(kind, further._replace(place=None))
         return gathered.summary(summary.generator, TEXT)
+
+
+_Span = tuple[int, int, int, int]
+
+
+def _span(node: ast.AST) -> _Span:
+    places = ("lineno", "col_offset", "end_lineno", "end_col_offset")
+    line, col, end_line, end_col = (getattr(node, each, 0) or 0 for each in places)
+    return line, col, end_line, end_col
 
 
 def inner(place: Place) -> Place:
@@ -410,3 +465,8 @@ def _catches_stop(node: ast.expr | None) -> bool:
         return True
     parts = node.elts if isinstance(node, ast.Tuple) else [node]
     return any((dotted(each) or "").rpartition(".")[2] in _STOPPING for each in parts)
+
+
+def _ends(node: ast.AST) -> tuple[object, ...]:
+    names = ("lineno", "col_offset", "end_lineno", "end_col_offset")
+    return tuple(getattr(node, name, None) for name in names)

@@ -12,6 +12,7 @@ from asyncfix.nodes import parameters
 from asyncfix.touches import (
     CONTAINER,
     EMPTY,
+    GLOBAL,
     ITERATED,
     LIBRARY,
     OWN,
@@ -85,6 +86,12 @@ _OF_THE_LOOP = frozenset(
      "ensure_future", "add_reader", "add_writer", "set_result", "set_exception",
      "call_soon_threadsafe")
 )  # fmt: skip
+_FOLLOWED = (
+    "same", "property", "context-manager", "coroutine", "async-context-manager",
+)  # fmt: skip
+_NEVER_CHANGED = (
+    ast.Constant, ast.JoinedStr, ast.UnaryOp, ast.BinOp, ast.Lambda, ast.Attribute,
+)  # fmt: skip
 _HANDED = ("key", "default_factory", "func", "function", "object_hook", "default")
 
 
@@ -134,11 +141,14 @@ class Calls(LibraryCalls):
     ) -> tuple[Summary, Origin]:
         made = body.values.functions.made_by_decorators(value)
         scope = body.scopes_of(value.path)[value.scope]
-        if scope.is_async or made in ("coroutine", "async-context-manager"):
+        later = scope.is_async or made in ("coroutine", "async-context-manager")
+        if later and not self.effects.awaits:
             return EMPTY, SOMETHING  # it runs where it is awaited
         if made == "elsewhere":
             return EMPTY, SOMETHING
-        if made not in ("same", "property", "context-manager"):
+        if made not in _FOLLOWED or (
+            self.effects.awaits and self._wrapped(body, value)
+        ):
             return self._unknown(
                 node, body, f"{use.name} (@{', @'.join(scope.decorators)})"
             )
@@ -154,6 +164,18 @@ class Calls(LibraryCalls):
             summaries.append(summary)
             origins.append(origin)
         return merged(summaries), either(origins)
+
+    def _wrapped(self, body: Body, value: Value) -> bool:
+        """Tell whether a decorator of the project stands round a function.
+
+        What it does beside calling the function is not followed.
+        """
+        scope = body.scopes_of(value.path)[value.scope]
+        for each in scope.decorators:
+            made = body.values.of(value.path, scope.parent, each.partition("()")[0])
+            if made is not None and made.kind in (FUNCTION, CLASS, OBJECT):
+                return True
+        return False
 
     def _bodies(
         self, body: Body, node: ast.Call, value: Value
@@ -238,8 +260,21 @@ class Calls(LibraryCalls):
                 given[named] = either(rest) if rest else OWN
             else:
                 # Its default: shared by all calls, and rarely anything but a literal.
-                given[named] = OWN
+                given[named] = self._default(arguments, named, target)
         return given
+
+    def _default(self, arguments: ast.arguments, name: str, target: Value) -> Origin:
+        """Give where a default comes from: one that may change is the function's."""
+        positional = (*arguments.posonlyargs, *arguments.args)
+        pairs = [
+            *zip(positional[::-1], arguments.defaults[::-1], strict=False),
+            *zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True),
+        ]
+        default = next((value for each, value in pairs if each.arg == name), None)
+        if default is None or isinstance(default, _NEVER_CHANGED):
+            return OWN
+        place = Place(GLOBAL, f"{target.path}:{target.scope}:{name}")
+        return Origin(frozenset((place,)))
 
     def _class(
         self, body: Body, node: ast.Call, value: Value
@@ -366,7 +401,9 @@ class Calls(LibraryCalls):
             and not self.effects.is_defined(name)
         ):
             what = body.said(node)
-            gathered.add("loop", Item(what, body.path, node.lineno))
+            item = Item(what, body.path, node.lineno)
+            for each in self._done_with(item, origin):
+                gathered.add("loop", each)
             return gathered.summary(False, OWN), SOMETHING
         if plain == LIBRARY:
             self._mark(gathered, body, origin, WRITTEN, node.lineno)
@@ -394,7 +431,8 @@ class Calls(LibraryCalls):
                     [origin.then("[*]")], CONTAINER
                 )
             return gathered.summary(False, OWN), TEXT
-        return self._unknown(node, body, body.said(node))
+        unknown = Item(body.said(node), body.path, node.lineno)
+        return Summary(unknown=tuple(self._done_with(unknown, origin))), SOMETHING
 
     def _above(self, body: Body, node: ast.Call, use: f.Use) -> tuple[Summary, Origin]:
         """Judge `super().name()` that no class of the project has."""

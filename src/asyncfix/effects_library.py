@@ -83,7 +83,9 @@ class LibraryCalls(ABC):
         line = node.lineno
 
         def note(kind: str, up: int = 0) -> None:
-            gathered.add(kind, Item(name, body.path, line, (), up))
+            item = Item(name, body.path, line, (), up)
+            for each in self._done_with(item, receiver if kind == "loop" else None):
+                gathered.add(kind, each)
 
         if name == "builtins.next":
             if len(node.args) < 2:
@@ -198,6 +200,16 @@ class LibraryCalls(ABC):
         if value is not None and value.kind == OBJECT:
             return body.passed(node.func.value)
         return None
+
+    def _done_with(self, item: Item, receiver: Origin | None) -> list[Item]:
+        """Give something that is done, with the places its object may come from.
+
+        Asked for only where coroutines are followed: rounds may share the object.
+        """
+        if receiver is None or not receiver.places or not self.effects.awaits:
+            return [item]
+        places = sorted(receiver.places, key=Place.shown)
+        return [item._replace(place=each) for each in places]
 
     def _use_receiver(
         self,

@@ -75,6 +75,8 @@ class Code(ABC):
         )
         self.origins.settle()
         self.settled = True
+        if first:
+            self.made.clear()  # from now on what was made here is a place
 
     def _uses(self) -> dict[tuple[int, int, int, int], f.Use]:
         """Give the calls of the function by their place in the file."""
@@ -168,7 +170,7 @@ class Code(ABC):
             if found and found[0].kind == f.FROM:
                 full = f"{owner.path}:{node.attr}"
             return Origin(frozenset((Place(GLOBAL, full),)))
-        if owner.kind == CLASS:
+        if owner.kind in (CLASS, FUNCTION):
             name = self.scopes_of(owner.path)[owner.scope].name
             place = Place(
                 GLOBAL,

@@ -32,8 +32,9 @@ from asyncfix.tree import Tree
 if TYPE_CHECKING:
     import libcst as cst
 
-_OFF = re.compile(r"#.*?\basyncfix:\s*off\b(?:\[([^\]]*)\])?")
-_NOQA = re.compile(r"#.*?\bnoqa\b(?::\s*([A-Z]+[0-9]+(?:[,\s]+[A-Z]+[0-9]+)*))?", re.I)
+# Searched in a comment alone. A `#.*?` before would take the square of its length.
+_OFF = re.compile(r"\basyncfix:\s*off\b(?:\[([^\]]*)\])?")
+_NOQA = re.compile(r"\bnoqa\b(?::\s*([A-Z]+[0-9]+(?:[,\s]+[A-Z]+[0-9]+)*))?", re.I)
 
 
 class Placed(NamedTuple):
@@ -86,7 +87,8 @@ def _weigh(codemod: Codemod, context: Context, plan: Plan) -> Judgement:
     context.needs = plan.needs
     there = context.at(plan.stands[0]) if plan.stands else context
     there.moved, there.kept = plan.moves, plan.keeps
-    guards = dict.fromkeys((*codemod.guards, *plan.guards))
+    own = [guard for guard in codemod.guards if guard not in plan.without]
+    guards = dict.fromkeys((*own, *plan.guards))
     naming = [guard for guard in guards if guard in ("N1", "N2")]
     others = [guard for guard in guards if guard not in naming]
     refused = plan.level is Level.MANUAL
@@ -161,6 +163,16 @@ def _elsewhere(plan: Plan) -> Iterator[Doubt]:
     """Ask the guards of the parts that stand somewhere else than the site."""
     for part in plan.parts:
         if part.context is not None:
+            path = part.context.site.path
+            if not part.context.model.may_write(path):
+                yield Doubt(
+                    "named",
+                    Level.MANUAL,
+                    f"the fix would change {path}, too, which is not among the files "
+                    "that were named",
+                    "name it as well",
+                )
+                return
             own = part.needs
             part.context.needs = plan.needs if own is None else own
             for doubt in ask(part.context, part.guards):

@@ -111,15 +111,21 @@ class Settings:
     """The table [tool.asyncfix.catalog] as it stands; `Catalog` checks it."""
     severity: str = "medium"
     """The least severity of a blocking call that is reported."""
+    concurrency_limit: int = 0
+    """How many calls that become concurrent may run at once; 0 for any number."""
+    task_style: str = "gather"
+    """What makes calls concurrent: `gather`, or `taskgroup` on Python 3.11 and later."""
     min_severity: str = "high"
     """The least severity of a blocking call that is rewritten."""
     offload: str = "auto"
     """How a call is handed to a thread: run_in_executor, to_thread, or auto."""
     executor: str = ""
     """`package.module:name` of the executor to use; empty is the loop's own."""
+    process_executor: str = ""
+    """The same of a ProcessPoolExecutor; empty where the project names none."""
     offload_drivers: bool = False
     """Calls of drivers with an async counterpart may be handed to a thread."""
-    prefer: tuple[str, ...] = ("native", "offload")
+    prefer: tuple[str, ...] = ("native", "offload", "colour")
     """The ways to mend a blocking call, the most wanted first."""
     max_file_size: int = 32
     """In MB; a larger file is not read."""

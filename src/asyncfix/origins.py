@@ -261,7 +261,7 @@ class Origins:
             return Origin(inside=inside, plain=min(left.plain, right.plain))
         if isinstance(node, ast.UnaryOp):
             return TEXT
-        if isinstance(node, (ast.Starred, ast.NamedExpr)):
+        if isinstance(node, (ast.Starred, ast.NamedExpr, ast.Await)):
             return self.of(node.value)
         if isinstance(node, ast.Lambda):
             return OWN

@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from asyncfix import imports, style, toplevel
+from asyncfix import imports, kept, style, toplevel
 from asyncfix.codemod import Context, Names, Part, SiteError, attempt
 from asyncfix.edits import Edit, apply
 from asyncfix.judge import Judgement
@@ -36,12 +36,39 @@ class Made(NamedTuple):
 def made(judgement: Judgement) -> tuple[Made, ...]:
     """Give the new code of all parts of a fix.
 
-    Raises SiteError where LibCST is not up to one of them.
+    Raises SiteError where LibCST is not up to one of them, or something that stood
+    there is not found again.
     """
-    return tuple(
+    parts = tuple(
         Made(context, part, names, missing, _edit(judgement, context, part, names))
         for context, part, names, missing in judgement.parts
     )
+    restructures = judgement.codemod.restructures
+    if not restructures and (problem := _lost(judgement, parts)):
+        line = judgement.context.node.lineno
+        raise SiteError(line, f"{judgement.codemod.name}: {problem}")
+    return parts
+
+
+def _lost(judgement: Judgement, parts: Sequence[Made]) -> str:
+    """Say what of the replaced code is not found again in the new code of a fix."""
+    free = list(kept.spared(judgement.context.node))
+    old: list[Sequence[ast.AST]] = []
+    new: list[Sequence[ast.AST]] = []
+    for each in parts:
+        nodes = each.part.nodes
+        if not nodes:
+            continue
+        is_expression = isinstance(nodes[0], ast.expr)
+        code = kept.parsed(each.edit.new.decode("utf-8"), is_expression)
+        if code is None:
+            return ""
+        old.append(nodes)
+        new.append(code)
+        free += each.part.free
+        if is_expression:
+            free += kept.spared(nodes[0])
+    return kept.lost(old, new, free)
 
 
 def _edit(judgement: Judgement, context: Context, part: Part, names: Names) -> Edit:
@@ -183,8 +210,10 @@ def _binds_tighter(tree: Tree, node: ast.AST) -> bool:
         tighter = True
     else:
         tighter = isinstance(above, ast.Call) and above.func is node
-    after = tree.lines.text[tree.span(node)[1] :].lstrip()
-    return tighter and not after.startswith(b")")
+    start, end = tree.span(node)
+    text = tree.lines.text
+    closed = text[end:].lstrip()[:1] == b")" and text[:start].rstrip()[-1:] == b"("
+    return tighter and not closed
 
 
 def _imports(

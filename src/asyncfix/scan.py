@@ -60,6 +60,8 @@ def _pack(
         bool(_GENERATED.search(source.text[:1024])),
         source.text.count(b"\n") + 1,
         tuple(sorted({s[1] for s in scopes if s[0] == f.FUNCTION and not s[4]})),
+        bool(walk.frozen) or any(scope < 0 for _, scope, _ in walk.patches),
+        _lazy(walk),
         old,
     )
     settled = _settled(walk)
@@ -83,6 +85,30 @@ def _pack(
             [each for each in settled if each[0] not in outer],
         ),
     )
+
+
+def _lazy(walk: Walk) -> tuple[str, ...]:
+    """Give the names of functions that are async, or are declared to give coroutines."""
+    said = {"Coroutine", "CoroutineType"}
+    said |= {
+        name
+        for _, name, _, _, target, _ in walk.bindings
+        if target[:1] == "=" and _owner(target[1:]) in said
+    }
+    return tuple(
+        sorted(
+            {
+                s[1]
+                for s in walk.scopes
+                if s[0] == f.FUNCTION and (s[4] or (s[9] and _owner(s[9][1:]) in said))
+            }
+        )
+    )
+
+
+def _owner(annotation: str) -> str:
+    """Give the last name of a type without its parameters."""
+    return annotation.partition("[")[0].rpartition(".")[2]
 
 
 def _imported(

@@ -163,11 +163,17 @@ def _settings(flags: str) -> Settings:
         min_severity=found.min_severity or "medium",
         offload=found.offload,
         executor=found.executor,
+        process_executor=found.process_executor,
         offload_drivers=found.offload_drivers,
         prefer=found.prefer,
     )
     if found.target is not None:
         settings = replace(settings, target=found.target)
+    settings = replace(
+        settings,
+        concurrency_limit=found.concurrency_limit,
+        task_style=found.task_style,
+    )
     words = iter(shlex.split(flags))
     for word in words:
         if word == "--target-version":
@@ -180,6 +186,8 @@ def _settings(flags: str) -> Settings:
             settings = replace(settings, prefer=ways)
         elif word == "--unsafe":
             settings = replace(settings, unsafe=True)
+        elif word == "--concurrency-limit":
+            settings = replace(settings, concurrency_limit=int(next(words, "0")))
         elif word == "--safe-only":
             settings = replace(settings, safe_only=True)
         else:

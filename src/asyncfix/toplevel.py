@@ -12,7 +12,7 @@ from asyncfix.tree import Tree
 def additions(
     tree: Tree, statements: Sequence[str], imports: Sequence[Edit] = ()
 ) -> list[Edit]:
-    """Give the edits that add statements of one line each below the imports.
+    """Give the edits that add statements below the imports.
 
     A statement that the module has at its top level already is left out. All go
     below the imports of what they name; `imports` are the edits that add some.
@@ -26,7 +26,10 @@ def additions(
     lines = tree.lines
     last = _last_of_needed(tree, missing, imports)
     newline = lines.newline(last or 1)
-    body = newline.join(each.encode() for each in missing)
+    # Two empty lines round a definition, as black has it.
+    gap = newline * (2 if any("\n" in each for each in missing) else 0)
+    between = newline + gap
+    body = between.join(each.encode().replace(b"\n", newline) for each in missing)
     if not last:
         first = tree.module.body[0]
         line = min(
@@ -36,7 +39,7 @@ def additions(
         start = lines.span(line, line)[0]
         return [Edit(start, start, body + newline * 3, True)]
     start = lines.span(last, last)[1]
-    text = newline + body + newline
+    text = newline + (newline if gap else b"") + body + newline
     if lines.text[start - 1 : start] not in (b"\n", b"\r"):
         text = newline + text
     if last < len(lines.starts) and lines.line(last + 1).strip():

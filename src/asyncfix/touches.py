@@ -47,6 +47,16 @@ class Place(NamedTuple):
     steps: tuple[str, ...] = ()
     field: Field | None = None
 
+    @property
+    def is_result(self) -> bool:
+        """Tell whether it is in something of which nothing is known."""
+        return self.root == RESULT
+
+    @property
+    def is_outer(self) -> bool:
+        """Tell whether it starts from a name of the module, or of a function around."""
+        return self.root in (GLOBAL, OUTER)
+
     def shown(self) -> str:
         """Give the place as code would write it."""
         return self.name.rpartition(":")[2] + "".join(self.steps)
@@ -129,6 +139,11 @@ class Touch(NamedTuple):
     path: str
     line: int
     via: tuple[Step, ...] = ()
+
+    @property
+    def is_plain(self) -> bool:
+        """Tell whether the place is read, and what is in it is not gone through."""
+        return self.how == READ
 
     @property
     def what(self) -> str:

@@ -86,6 +86,12 @@ class Value(NamedTuple):
     inner: tuple[Value | None, ...] = ()
 
     @property
+    def is_awaitable(self) -> bool:
+        """Tell whether it is a coroutine, a future or a task."""
+        futures = ("asyncio.Future", "asyncio.Task")
+        return self.kind == COROUTINE or self.name in futures
+
+    @property
     def is_function(self) -> bool:
         """Tell whether it is a function of the project: see `path` and `scope`."""
         return self.kind == FUNCTION
@@ -94,6 +100,11 @@ class Value(NamedTuple):
     def is_outside(self) -> bool:
         """Tell whether it is something of a library: see `name`."""
         return self.kind == OUTSIDE
+
+    @property
+    def is_code(self) -> bool:
+        """Tell whether it is a module, a class or a function."""
+        return self.kind in (MODULE, CLASS, FUNCTION, OUTSIDE)
 
 
 NONE = Value(NOTHING)

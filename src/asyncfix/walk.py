@@ -149,6 +149,9 @@ class Walk(Naming):
     def awaited(self, node: ast.Await) -> None:
         self.suspending.add(self.function_above(self.scope))
         self.roles[node.value] = f.AWAITED
+        if type(node.value) in (ast.List, ast.Tuple):
+            calls = [each for each in node.value.elts if type(each) is ast.Call]  # type: ignore[attr-defined]
+            self.roles.update(dict.fromkeys(calls, f.AWAITED_WITHIN))
         self.stack.append(node.value)
 
     def yielded(self, node: ast.Yield | ast.YieldFrom) -> None:
@@ -156,6 +159,8 @@ class Walk(Naming):
         if node.value is not None:
             if type(node) is ast.YieldFrom:
                 self.roles[node.value] = f.FOR
+            elif type(node.value) is ast.Call:
+                self.roles[node.value] = f.HANDED_BACK
             self.stack.append(node.value)
 
     def dictionary(self, node: ast.Dict) -> None:
@@ -218,6 +223,8 @@ class Walk(Naming):
         self._signature(node.args)
         inner = self.open(f.LAMBDA, "", self.scope, node)
         self._parameters(node.args, inner)
+        if type(node.body) is ast.Call:
+            self.roles[node.body] = f.HANDED_BACK
         self.work.append((inner, 0, [node.body]))
 
     def _signature(self, arguments: ast.arguments) -> None:
@@ -252,6 +259,8 @@ class Walk(Naming):
         if value is None:
             return
         self.stack.append(value)
+        if type(value) is ast.Call:
+            self.roles[value] = f.HANDED_BACK
         if not self.scopes[self.scope][9]:
             said = describe(value)
             self.bind(self.scope, "", f.RETURNED, said, node.lineno, self.flags)

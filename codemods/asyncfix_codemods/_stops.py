@@ -1,0 +1,126 @@
+"""What a coroutine of the project comes to, through all that it calls in it.
+
+Goes by facts alone, but for `stop_of`: it is cheap, and asked before the proof is.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from functools import partial
+
+from asyncfix import Model, facts
+from asyncfix_codemods._rounds import own
+
+Where = tuple[str, int]
+
+_CHANGES_OUTSIDE = re.compile(
+    r"(?i)(?:^|_)(?:post|put|patch|delete|send|write|publish|commit|execute|insert|update"
+    r"|save|remove|create|charge|pay|book|order|transfer|submit|upload|emit|notify|set"
+    r"|add|apply|run|call|deploy|reserve|cancel|refund)(?:_|$)"
+)
+_REQUESTS = frozenset(("post", "put", "patch", "delete"))
+_ENTERED = (facts.WITH, facts.ASYNC_WITH)
+_WAITED_FOR = (facts.AWAITED, facts.ASYNC_WITH, facts.ASYNC_FOR)
+_INNER = (facts.COMPREHENSION, facts.GENERATOR)
+# Methods of event loops: nothing else has them by these names.
+_OF_THE_LOOP = frozenset(
+    ("run_in_executor", "sleep", "gather", "wait_for", "to_thread")
+)
+_MOST_FUNCTIONS = 60
+
+
+def _calls(model: Model, place: Where) -> list[facts.Use]:
+    """Give the calls of a function, those in its comprehensions included."""
+    known = model.project.files[place[0]]
+    inside = {place[1]}
+    for index, scope in enumerate(known.scopes):
+        if index > place[1] and scope.kind in _INNER and scope.parent in inside:
+            inside.add(index)
+    return known.calls_in(sorted(inside))
+
+
+def reached(model: Model, place: Where) -> tuple[Where, ...]:
+    """Give a function and the project's functions that it calls, each once."""
+    return model.once(("reached", place), partial(_reached, model, place))
+
+
+def _reached(model: Model, place: Where) -> tuple[Where, ...]:
+    found = [place]
+    for each in found:  # grows
+        for use in _calls(model, each):
+            value = model.values.of(each[0], use.scope, use.name)
+            if value is not None and value.is_function:
+                where = value.path, value.scope
+                if where not in found and len(found) < _MOST_FUNCTIONS:
+                    found.append(where)
+    return tuple(found)
+
+
+def stop_of(model: Model, place: Where) -> str:
+    """Give file:line of an explicit `raise` in a function, or in what it calls."""
+    return model.once(("stop", place), partial(_stop_of, model, place))
+
+
+def _stop_of(model: Model, place: Where) -> str:
+    for path, scope in reached(model, place):
+        node = model.awaited_effects.function((path, scope))
+        if node is None:
+            continue
+        handled = {
+            id(inner)
+            for each in own(node.body)
+            if isinstance(each, ast.Try) and each.handlers
+            for inner in own(each.body)
+        }
+        for each in own(node.body):
+            if isinstance(each, ast.Raise) and each.exc is not None:
+                raised = ast.unparse(each.exc)
+                if id(each) not in handled and "NotImplemented" not in raised:
+                    return f"{path}:{each.lineno}"
+    return ""
+
+
+def changes_outside(model: Model, place: Where) -> bool:
+    """Tell by their names whether calls change something in the world outside."""
+    return model.once(("outside", place), partial(_changes_outside, model, place))
+
+
+def _changes_outside(model: Model, place: Where) -> bool:
+    return any(
+        (use.role == facts.AWAITED and says_change(use.name))
+        or (use.role in _ENTERED and _last(use.name) in _REQUESTS)
+        for each in reached(model, place)
+        for use in _calls(model, each)
+    )
+
+
+def says_change(name: str) -> bool:
+    """Tell whether a function is called like one that changes something outside."""
+    return bool(_CHANGES_OUTSIDE.search(_last(name)))
+
+
+def _last(name: str) -> str:
+    return name.rpartition(".")[2]
+
+
+def waits_for_unknown(model: Model, place: Where) -> bool:
+    """Tell whether a coroutine surely waits for something that cannot be followed."""
+    return model.once(("waits", place), partial(_waits_for_unknown, model, place))
+
+
+def _waits_for_unknown(model: Model, place: Where) -> bool:
+    values, catalog = model.values, model.catalog
+    for each in reached(model, place):
+        for use in _calls(model, each):
+            if use.role not in _WAITED_FOR or _last(use.name) in _OF_THE_LOOP:
+                continue
+            value = values.of(each[0], use.scope, use.name)
+            if value is None:
+                return True
+            if value.is_outside:
+                owner, _, last = value.name.rpartition(".")
+                said = catalog.effect(value.name) or catalog.entry(value.name)
+                if not said and catalog.method(owner, last) is None:
+                    return True
+    return False
