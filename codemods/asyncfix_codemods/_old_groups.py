@@ -208,9 +208,10 @@ class Groups:
                 continue
             for operand in self.kinds.operands(other):
                 if place in operand.places:
-                    # One of some, by the name alone: a generator waits for another.
-                    sure = operand.level != _old_kinds.UNKNOWN
-                    sure = sure or self.kinds.kind(other) == "bare"
+                    # Of some, by the name alone, what yields itself waits for another.
+                    code = self.kinds.code(other)
+                    yields = code is not None and code.yields > 0
+                    sure = operand.level != _old_kinds.UNKNOWN or not yields
                     yield other, self._blocked(other[0], operand.given.line, name, sure)
                     break
 
