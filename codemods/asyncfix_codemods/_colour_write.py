@@ -78,7 +78,19 @@ def in_coroutine(group: Group) -> tuple[Part, ...]:
         made = _ahead.parts(context, first.node, make)
     else:
         made = (Part((first.node,), lambda slice_, names: [make(slice_, names)]),)
-    return tuple(Part(each.nodes, each.make, context, needs=()) for each in made)
+    free = _mended(group.changes)
+    return tuple(
+        Part(each.nodes, each.make, context, needs=(), free=free) for each in made
+    )
+
+
+def _mended(changes: Iterable[Change]) -> tuple[ast.AST, ...]:
+    """Give the functions that give way to asyncio's own."""
+    return tuple(
+        each.node.func
+        for each in changes
+        if each.make is not None and isinstance(each.node, ast.Call)
+    )
 
 
 def helpers(functions: Iterable[Sequence[Change]]) -> list[Part]:
@@ -117,7 +129,14 @@ def _helper(outer: Context, changes: Sequence[Change]) -> Part:
 
     blocks = any(change.make is not None for change in changes)
     needs = ("asyncio",) if blocks else ()
-    return Part((context.function,), make, context, guards=("N3",), needs=needs)
+    return Part(
+        (context.function,),
+        make,
+        context,
+        guards=("N3",),
+        needs=needs,
+        free=_mended(changes),
+    )
 
 
 def _awaiting(

@@ -387,6 +387,9 @@ class Codemod:
     """Every call in a coroutine that blocks, itself or through others, is a site."""
     guards: ClassVar[tuple[str, ...]] = ()
     """Ids of the guards that must hold, asked in this order."""
+    keeps: ClassVar[bool] = True
+    """Whether all that a fix replaces is found again in its new code, but for the
+    mended function and what a part says is free. The engine holds a fix to it."""
     noqa: ClassVar[tuple[str, ...]] = ()
     """Codes of other linters whose `# noqa: CODE` silences this codemod."""
 

@@ -51,6 +51,8 @@ def made(judgement: Judgement) -> tuple[Made, ...]:
 
 def _lost(judgement: Judgement, parts: Sequence[Made]) -> str:
     """Say what of the replaced code is not found again in the new code of a fix."""
+    if not judgement.codemod.keeps:
+        return ""
     free = list(kept.spared(judgement.context.node))
     old: list[Sequence[ast.AST]] = []
     new: list[Sequence[ast.AST]] = []
@@ -67,7 +69,8 @@ def _lost(judgement: Judgement, parts: Sequence[Made]) -> str:
         free += each.part.free
         if is_expression:
             free += kept.spared(nodes[0])
-    return kept.lost(old, new, free)
+    early = [judgement.context.node, *(each.context.node for each in parts)]
+    return kept.lost(old, new, free, early)
 
 
 def _edit(judgement: Judgement, context: Context, part: Part, names: Names) -> Edit:
