@@ -78,19 +78,22 @@ def in_coroutine(group: Group) -> tuple[Part, ...]:
         made = _ahead.parts(context, first.node, make)
     else:
         made = (Part((first.node,), lambda slice_, names: [make(slice_, names)]),)
-    free = _mended(group.changes)
     return tuple(
-        Part(each.nodes, each.make, context, needs=(), free=free) for each in made
+        Part(
+            each.nodes,
+            each.make,
+            context,
+            needs=(),
+            free=_free(each.nodes, group.changes),
+        )
+        for each in made
     )
 
 
-def _mended(changes: Iterable[Change]) -> tuple[ast.AST, ...]:
-    """Give the functions that give way to asyncio's own."""
-    return tuple(
-        each.node.func
-        for each in changes
-        if each.make is not None and isinstance(each.node, ast.Call)
-    )
+def _free(nodes: Sequence[ast.AST], changes: Iterable[Change]) -> tuple[ast.AST, ...]:
+    """Give what need not be found again: all, where asyncio has a form of its own."""
+    own = any(change.make is not None for change in changes)
+    return tuple(nodes) if own else ()
 
 
 def helpers(functions: Iterable[Sequence[Change]]) -> list[Part]:
@@ -135,7 +138,7 @@ def _helper(outer: Context, changes: Sequence[Change]) -> Part:
         context,
         guards=("N3",),
         needs=needs,
-        free=_mended(changes),
+        free=_free((context.function,), changes),
     )
 
 

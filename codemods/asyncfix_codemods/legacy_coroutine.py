@@ -87,7 +87,7 @@ class LegacyCoroutine(Codemod):
     """
 
     name = "legacy-coroutine"
-    keeps = False  # what is old goes: decorators, arguments, loops, whole calls
+    restructures = True
     guards = ("N3",)
 
     def search(self, model: Model, path: str) -> Iterator[Site]:

@@ -60,7 +60,7 @@ class LegacyLoop(Codemod):
     """
 
     name = "legacy-loop"
-    keeps = False  # what is old goes: decorators, arguments, loops, whole calls
+    restructures = True
     guards = ("N3", "E3")
     noqa = ("UP041",)
 

@@ -4,7 +4,8 @@
 code, but what stood there must still stand there: every name, attribute, constant,
 keyword and operator, and every statement that decides what runs, each under the
 same conditions as before; calls in the same order, and none more often. Free are the
-function that is mended, and what a part says is (`Part.free`).
+function that is mended, and what a part says is (`Part.free`). It is not asked
+of codemods that turn code round, and say so (`Codemod.restructures`).
 """
 
 from __future__ import annotations
