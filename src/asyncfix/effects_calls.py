@@ -28,6 +28,7 @@ from asyncfix.touches import (
     Summary,
     either,
     holding,
+    merged,
 )
 from asyncfix.tree import dotted
 from asyncfix.value import (
@@ -487,22 +488,3 @@ class Calls(LibraryCalls):
     def _unknown(self, node: ast.Call, body: Body, what: str) -> tuple[Summary, Origin]:
         item = Item(what, body.path, node.lineno)
         return Summary(unknown=(item,)), SOMETHING
-
-
-def merged(summaries: list[Summary]) -> Summary:
-    """Give what any of some calls may touch."""
-    if not summaries:
-        return EMPTY
-    if len(summaries) == 1:
-        return summaries[0]
-    gathered = Gathered()
-    for summary in summaries:
-        for touch in (*summary.reads, *summary.writes):
-            gathered.touch(touch)
-        for kind in (
-            "loop", "contexts", "context_reads", "exceptions", "frames", "stops",
-            "threads", "drivers", "unknown",
-        ):  # fmt: skip
-            for item in getattr(summary, kind):
-                gathered.add(kind, item)
-    return gathered.summary(any(each.generator for each in summaries), OWN)
