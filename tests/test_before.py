@@ -14,7 +14,12 @@ import pytest
 from asyncfix import engine, registry
 from asyncfix.model import Settings
 
-HEAD = "import asyncio, functools, sys\nfrom time import sleep as block\nfrom names import TOKEN\n"
+HEAD = """\
+import asyncio, concurrent.futures, fcntl, functools, io, os, pathlib, sys
+import abc, enum, threading, typing
+from time import sleep as block
+from names import TOKEN
+"""
 
 ROWS = {
     "the same question under another name": (
@@ -118,6 +123,95 @@ ROWS = {
         "def d(n):\n  if sys.platform == 'win32': pass\n  else: h()",
         "h(); e(x)",
         "k(x); d(x)",
+    ),
+    "which part of an expression it is": (
+        "class C:\n  def __init__(self, path=None, more=None, other=None):\n"
+        "    self.path = pathlib.Path(path) if path else None\n"
+        "    self.more = more and x(more)\n    self.other = other or x()\n"
+        "    if self.path: block()\n    if self.more: block()\n"
+        "    if not self.other: block()\n"
+        "class D:\n  def __init__(self, path=None):\n"
+        "    self.path = pathlib.Path(path) if path else x()\n"
+        "    if self.path: block()",
+        "C('a'); C(x); C(None, 'a'); C(); D(); D('a')",
+        "C(None, None, 'a')",
+    ),
+    "told not to wait by an argument": (
+        "L = threading.Lock()\nP = concurrent.futures.ThreadPoolExecutor()\n"
+        "def h(wait=True):\n  L.acquire(wait)\n"
+        "def k(wait=True):\n  L.acquire(blocking=wait)\n"
+        "def e(wait=True):\n  P.shutdown(wait=wait, cancel_futures=True)\n"
+        "def d(fd, wait=True):\n"
+        "  flags = fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB)\n"
+        "  try: fcntl.flock(fd, flags)\n  except OSError: raise",
+        "h(); h(x); k(); k(True); e(); e(x); d(x); d(x, x)",
+        "h(False); k(wait=False); e(False); d(x, False)",
+    ),
+    "what class an argument is of": (
+        "class A: pass\nclass B(A): pass\nclass C: pass\nclass U(unknown): pass\n"
+        "class P(typing.Protocol): pass\nclass R(abc.ABC): pass\n"
+        "def h(fp):\n  if not isinstance(fp, io.IOBase): block()\n"
+        "def k(a):\n  if isinstance(a, (A, str)): return\n  block()\n"
+        "def e(a):\n  if isinstance(a, (P, R)): block()\n"
+        "def d(a):\n  a = x(a)\n  if not isinstance(a, A): block()\n"
+        "def w(a):\n  if isinstance(a, (object, os.PathLike)): block()\n"
+        "def first(y):\n  a = B()\n  k(a)\n"
+        "def second(y):\n  a = C()\n  if y: a = B()\n  k(a)\n"
+        "def third(y):\n  class A: pass\n  k(A())",
+        "h(x); h('a'); h(pathlib.Path(x)); k(C()); k(x); k(U()); k([]); k(io.BytesIO())"
+        "; e(C()); e(io.BytesIO()); d(A()); w(C()); w(pathlib.Path()); second(x); third(x)",
+        "h(io.BytesIO(x)); h(io.StringIO()); k(A()); k(B()); k(f'{x}'); first(x)",
+    ),
+    "members of enums, and constants": (
+        "class Kind(enum.Enum):\n  A = 'a'\n  B = 'b'\n  C = 'b'\n  D = x()\n"
+        "class Text(str, enum.Enum):\n  A = 'a'\n  B = 'b'\n  c = 'c'\n"
+        "class Other:\n  A = 'a'\nMODE = 'fast'\n"
+        "def h(k):\n  if k == Kind.A.value: return\n"
+        "  elif k in (Kind.B.value, 'c'): block()\n"
+        "def k(k):\n  if k is Kind.B: block()\n"
+        "def e(k):\n  if k == Text.B: block()\n"
+        "def d(k):\n  if k != MODE: block()\n"
+        "def w(k):\n  if k == Other.A: block()\n"
+        "def n(k):\n  if k == Kind.D.value: block()\n"
+        "def o():\n  for k in ('b', 'a'): h(k)\n"
+        "def i():\n  for k in ('z', 'a'): h(k)\n"
+        "def names(MODE):\n  if 'fast' != MODE: block()\n"
+        "def low(k):\n  if k == Text.c.value or k == Text.B.value: block()",
+        "h('b'); h('c'); h(x); k(Kind.B); k(Kind.C); k(Kind.D); k(x); e('b'); e(Text.B)"
+        "; e(Kind.D); d('slow'); w('b'); n('a'); o(); names(x); low('c')",
+        "h('a'); h('z'); k(Kind.A); k('b'); e('a'); e(Text.A); e(Kind.B); d('fast'); d(MODE)"
+        "; i(); low('a')",
+    ),
+    "beside stars": (
+        "def h(a=0, b=0, c=1):\n  if a and b: block()\n"
+        "def k(a=0, *, b=1):\n  if a and b: block()",
+        "h(1, *x); h(1, **x); h(b=1, **x); h(*x, b=1); k(1, **x); k(*x)",
+        "h(0, *x); h(0, **x); h(b=0, **x); h(*x, b=0); h(0, *x, **x); k(*x, b=0)",
+    ),
+    "a name that is no parameter": (
+        "def h(**kw):\n  if y: block()\ny = x()",
+        "h(y=0); h(y=1)",
+        "",
+    ),
+    "what has an attribute is not None": (
+        "def h(a=None):\n  if a is None: block()\n"
+        "def k(a):\n  a.name = 1\n  h(a)\n"
+        "def e(a):\n  y = a.name if a else a and a.name\n  h(a)\n"
+        "def d(a):\n  y = lambda: a.name\n  h(a)\n"
+        "def w(a):\n  a.split('/')\n  a = x()\n  h(a)\n"
+        "def n(a):\n  a.split('/')\n  if not a: block()",
+        "h(x()); e(x); d(x); w(x); n(x)",
+        "k(x)",
+    ),
+    "what a method of its own may set": (
+        "class C:\n  def __init__(self):\n    self.a = None\n    self.open()\n"
+        "    if self.a: block()\n  def open(self):\n    self.a = x()\n"
+        "class D:\n  def __init__(self):\n    self.a = None\n    x(self)\n"
+        "    if self.a: block()\n"
+        "class E:\n  def __init__(self):\n    self.a = None\n    x(1)\n"
+        "    if self.a: block()",
+        "C(); D()",
+        "E()",
     ),
     "what raises where a loop runs": (
         "def h(loop, main):\n  loop.run_until_complete(main)\n  block()\n"

@@ -18,6 +18,8 @@ FIXTURES = Path(__file__).parent / "fixtures"
 
 BLOCKED_FOR = {
     "blocking-call/run_blocks": 0.2,
+    "blocking-call/run_chain": 0.2,
+    "blocking-call/run_colour": 0.2,
     "blocking-call/run_helper_fails": 0.2,
     "blocking-call/run_helpers": 0.2,
     "blocking-call/run_native_process": 0.3,
@@ -68,6 +70,15 @@ def test_fix_keeps_what_the_program_does(name: str) -> None:
     assert_same_behaviour(before, after, BLOCKED_FOR[name])
 
 
+PROJECTS = {"blocking-call/run_in_a_process": 0.05}
+
+
+@pytest.mark.parametrize("name", PROJECTS)
+def test_fix_of_a_project_keeps_what_it_does(name: str) -> None:
+    before, after = (FIXTURES / name / kind / "main.py" for kind in ("before", "after"))
+    assert_same_behaviour(before, after, PROJECTS[name])
+
+
 def test_every_program_is_run() -> None:
     programs = {
         f"{path.parent.name}/{path.name.partition('.')[0]}"
@@ -77,6 +88,12 @@ def test_every_program_is_run() -> None:
         and "from anyio" not in path.read_text("utf-8", "replace")
     }
     assert programs == {*BLOCKED_FOR, *RUN_TOGETHER}
+    projects = FIXTURES.glob("*/run_*/before/main.py")
+    assert {
+        f"{path.parents[2].name}/{path.parents[1].name}"
+        for path in projects
+        if "async def main()" in path.read_text("utf-8")
+    } == set(PROJECTS)
 
 
 def _run(name: str) -> subprocess.CompletedProcess[str]:

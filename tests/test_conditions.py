@@ -409,9 +409,9 @@ ASKED = {
     ),
     "flags": (
         "def h(n): fcntl.flock(1, fcntl.LOCK_EX | (fcntl.LOCK_NB if n else 0))",
-        "fcntl.flock(x, fcntl.LOCK_EX); h(1); os.waitpid(x, 0)\n"
+        "fcntl.flock(x, fcntl.LOCK_EX); h(0); h(x); os.waitpid(x, 0)\n"
         "fcntl.flock(x, x & ~fcntl.LOCK_NB)",
-        "fcntl.flock(x, fcntl.LOCK_EX | fcntl.LOCK_NB); os.waitpid(x, os.WNOHANG)",
+        "fcntl.flock(x, fcntl.LOCK_EX | fcntl.LOCK_NB); os.waitpid(x, os.WNOHANG); h(1)",
     ),
     "what is remembered": (
         "@functools.cache\ndef h(): block()\n"

@@ -120,12 +120,13 @@ def test_a_file_nested_without_end_is_no_valid_toml(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def denied(self: Path, *args: object) -> str:
+    def denied(self: Path, *args: object, **more: object) -> str:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "read_text", denied)
-    monkeypatch.setattr(Path, "read_bytes", denied)
-    assert "Permission denied" in refused(tmp_path, "")
+    (tmp_path / "pyproject.toml").write_text("")
+    monkeypatch.setattr(Path, "open", denied)
+    with pytest.raises(AsyncfixError, match="Permission denied"):
+        load(tmp_path)
 
 
 @pytest.mark.parametrize(

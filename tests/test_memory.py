@@ -18,6 +18,7 @@ import pytest
 from asyncfix import config, engine, registry
 from asyncfix.memory import Memory
 from asyncfix.model import Result, Settings
+from asyncfix.recall import Recall
 
 START = {
     "pyproject.toml": "[tool.asyncfix]\n",
@@ -135,6 +136,25 @@ EDITS: dict[str, Edit] = {
         "[tool.asyncfix.catalog.calls]\n'lib.own.x' = {severity = 'high', "
         "strategy = 'offload', use = 'rest'}\n",
     ),
+    "a test patches the call": toggle(
+        "app/test_alone.py",
+        "from unittest.mock import patch\n"
+        "def test():\n    with patch('app.alone.time.sleep'):\n        pass\n",
+    ),
+    "the clock is frozen": toggle(
+        "app/test_frozen.py",
+        "from freezegun import freeze_time\nimport app.alone\n"
+        "def test():\n    with freeze_time('2020-01-01'):\n        pass\n",
+    ),
+    "somebody takes the import": toggle(
+        "app/taker.py", "from app.alone import time\nprint(time)\n"
+    ),
+    "outside, a test patches": swap(
+        "lib/away.py", "def away", "import mock; mock.patch('app.alone3.os.system')\ndef away"
+    ),
+    "nobody cares": swap("app/alone2.py", "pass", "return 5 + 5"),
+    "nobody cares for a word": swap("app/alone2.py", "def nothing", "def anything"),
+    "a word counts": swap("app/alone2.py", "pass", "alone.time.sleep = print"),
     "off": swap("app/alone.py", "time.sleep(1)", "time.sleep(1)  # asyncfix: off"),
     "the view alone": swap("app/views.py", "    rest()\n", "    rest(); load()\n"),
     "the caller's argument": swap("app/views.py", "load(False)", "load(1)"),
@@ -228,6 +248,22 @@ def remembered(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return counts
 
 
+@pytest.fixture
+def recalled(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Give, for each run with the cache, whether what was judged still held."""
+    answers: list[bool] = []
+    real = Recall.find
+
+    def find(self: Recall) -> Any:
+        found = real(self)
+        if os.environ["ASYNCFIX_CACHE_DIR"] != "off":
+            answers.append(found is not None)
+        return found
+
+    monkeypatch.setattr(Recall, "find", find)
+    return answers
+
+
 def lines(result: Mapping[str, Any]) -> list[str]:
     return [f"{Path(each.path).name}:{each.line}" for each in result["findings"]]
 
@@ -253,6 +289,31 @@ def test_after_one_edit_and_back(project: Project, name: str) -> None:
         project.write(files)
         cached, fresh = both(project)
         assert cached == fresh
+
+
+@pytest.mark.parametrize(
+    ("name", "holds"),
+    [
+        ("nobody cares", True),
+        ("nobody cares for a word", True),
+        ("a word counts", False),
+        ("a comment", False),  # the file was opened, for a type
+        ("another sleep", False),
+        ("a test patches the call", False),
+    ],
+)
+def test_what_was_judged_holds_where_nothing_asked_for_has_changed(
+    project: Project, recalled: list[bool], name: str, holds: bool
+) -> None:
+    both(project)
+    files = dict(project.files)
+    EDITS[name](files)
+    project.write(files)
+    cached, fresh = both(project)
+    assert cached == fresh
+    assert recalled == [False, holds]
+    assert both(project).cached == fresh
+    assert recalled[-1]
 
 
 @pytest.mark.parametrize("seed", range(6))

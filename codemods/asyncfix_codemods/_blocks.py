@@ -33,7 +33,7 @@ _OPENERS = {
     "ftplib.FTP_TLS": "connection",
 }  # fmt: skip
 # What these give depends on the function that they are called in.
-_OF_THE_FUNCTION = frozenset(
+OF_THE_FUNCTION = frozenset(
     ("super", "__class__", "locals", "vars", "dir", "eval", "exec")
 )
 _BULK = frozenset(
@@ -199,7 +199,7 @@ def _doubts(context: Context, statement: ast.With) -> Iterator[Doubt]:
                 "make the function before the block",
             )
             return
-        if isinstance(node, ast.Name) and node.id in _OF_THE_FUNCTION:
+        if isinstance(node, ast.Name) and node.id in OF_THE_FUNCTION:
             yield _no(
                 f"{node.id} at line {line} means the function around it",
                 "take it before the block",

@@ -14,7 +14,7 @@ from asyncfix import Context, Doubt, Level
 from asyncfix_codemods._items import Items
 from asyncfix_codemods._rounds import Rounds, names_in, own, stored
 
-_EAGER = b"eager_task_factory"
+_EAGER = "eager_task_factory"
 _MUTATORS = frozenset(
     ("append", "appendleft", "extend", "extendleft", "insert", "remove", "pop",
      "popleft", "popitem", "clear", "update", "setdefault", "add", "discard", "sort",
@@ -58,7 +58,7 @@ def _eager(context: Context) -> Iterator[Doubt]:
     """With eager tasks a call runs to its first pause when its task is made."""
     files = context.project.files
     eager = context.model.once(
-        "eager", lambda: [path for path in files if _EAGER in files[path].packed]
+        "eager", lambda: [path for path in files if files[path].holds(_EAGER)]
     )
     if eager:
         yield refuse(

@@ -182,7 +182,7 @@ def _of_class(context: Context, where: _shapes.Owner) -> str | None:
 
 def _may_have_subclasses(context: Context, name: str) -> bool:
     for known in context.project.files.values():
-        if name.encode() in known.packed:
+        if known.holds(name):
             for scope in known.scopes:
                 if scope.kind == facts.CLASS and any(
                     base.rpartition(".")[2] == name for base in scope.bases
@@ -194,7 +194,7 @@ def _may_have_subclasses(context: Context, name: str) -> bool:
 def _named_elsewhere(context: Context, attribute: str) -> bool:
     """Tell whether another file of the project knows an attribute of this name."""
     return any(
-        path != context.site.path and attribute.encode() in known.packed
+        path != context.site.path and known.holds(attribute)
         for path, known in context.project.files.items()
     )
 

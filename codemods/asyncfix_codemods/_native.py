@@ -6,6 +6,7 @@ import ast
 from typing import TYPE_CHECKING, NamedTuple
 
 from asyncfix import GUARDS, Context, Names, Slice
+from asyncfix_codemods import _sleeps
 from asyncfix_codemods._ahead import Make
 
 if TYPE_CHECKING:
@@ -28,9 +29,17 @@ _POPEN = frozenset(
 )
 
 
-class Native(NamedTuple):
-    """A way to write a call with asyncio's own means."""
+_PROCESSES = frozenset(("subprocess.call", "subprocess.run"))
 
+
+class Native(NamedTuple):
+    """A way to write a call with asyncio's own means.
+
+    `node` is what it takes the place of: the call, or the call with what is read
+    of its result.
+    """
+
+    node: ast.expr
     by_hand: str
     needs: tuple[str, ...]
     make: Make
@@ -38,17 +47,35 @@ class Native(NamedTuple):
 
 def found(context: Context) -> Native | None:
     """Give asyncio's own form of the site's call, None where there is none."""
-    if context.site.wanted not in (*_OF_THE_LOOP, "subprocess.call"):
-        return None
     name = context.site.wanted
+    if name not in _OF_THE_LOOP and name not in _PROCESSES and name != "time.sleep":
+        return None
     # The call goes away: the name must be the library's own, and nobody's to patch.
     if any(GUARDS[guard](context) is not None for guard in ("N1", "N2", "E1", "E2")):
         return None
+    if name == "time.sleep":
+        return _sleep(context)
     if context.framework != "asyncio":
         return None
     if name in _OF_THE_LOOP:
         return _of_the_loop(context, name)
     return _process(context)
+
+
+def _sleep(context: Context) -> Native | None:
+    """`time.sleep(x)`: asyncio's gives None, too, and wakes no earlier."""
+    if _sleeps.arguments(context):
+        return None
+    call = context.call
+
+    def make(slice_: Slice, names: Names) -> cst.BaseExpression:
+        import libcst as cst
+
+        twin = cst.ensure_type(slice_.find(call), cst.Call)
+        sleep = cst.Attribute(_name(names["asyncio"]), cst.Name("sleep"))
+        return cst.Await(twin.with_changes(func=sleep))
+
+    return Native(call, "await asyncio.sleep(...)", ("asyncio",), make)
 
 
 def _of_the_loop(context: Context, name: str) -> Native | None:
@@ -88,12 +115,23 @@ def _of_the_loop(context: Context, name: str) -> Native | None:
         )
         return cst.Await(new)
 
-    return Native(f"await asyncio.get_running_loop().{method}(...)", ("asyncio",), make)
+    by_hand = f"await asyncio.get_running_loop().{method}(...)"
+    return Native(call, by_hand, ("asyncio",), make)
 
 
 def _process(context: Context) -> Native | None:
-    """`subprocess.call(["a", "b"])`: the exit status of a program, nothing else."""
+    """`subprocess.call(["a", "b"])`: the exit status of a program, nothing else.
+
+    Of `subprocess.run`, too, only the exit status may be read.
+    """
     call = context.call
+    node: ast.expr = call
+    if context.site.wanted == "subprocess.run":
+        above = context.tree.parent(call)
+        if isinstance(above, ast.Attribute) and above.attr == "returncode":
+            node = above
+        elif not isinstance(above, ast.Expr):
+            return None
     if len(call.args) != 1 or not isinstance(call.args[0], (ast.List, ast.Tuple)):
         return None
     words = call.args[0].elts
@@ -101,6 +139,8 @@ def _process(context: Context) -> Native | None:
     if not words or not all(_is_text(each) for each in words):
         return None
     if any(keyword.arg not in _POPEN for keyword in call.keywords):
+        return None
+    if _is_piped(call):
         return None
 
     def make(slice_: Slice, names: Names) -> cst.BaseExpression:
@@ -127,9 +167,22 @@ def _process(context: Context) -> Native | None:
         return cst.Await(cst.Call(cst.Attribute(process, cst.Name("wait"))))
 
     return Native(
+        node,
         "await (await asyncio.create_subprocess_exec(*argv)).wait()",
         ("asyncio",),
         make,
+    )
+
+
+def _is_piped(call: ast.Call) -> bool:
+    """Tell whether a stream may be a pipe, which `run` empties and `call` does not.
+
+    Nobody would read it: a child that writes much would wait for ever.
+    """
+    return any(
+        keyword.arg in ("stdout", "stderr", "stdin")
+        and not ast.unparse(keyword.value).endswith(("DEVNULL", "STDOUT", "None"))
+        for keyword in call.keywords
     )
 
 

@@ -54,10 +54,8 @@ def uses_context(context: Context) -> bool:
 
 def _imports_carrier(context: Context) -> bool:
     files = context.project.files
-    words = [name.encode() for name in _CARRIERS]
     for path in files:
-        packed = files[path].packed
-        if any(word in packed for word in words):
+        if any(map(files[path].holds, _CARRIERS)):
             libraries = context.project.libraries(path)
             if any(name.partition(".")[0] in _CARRIERS for name in libraries):
                 return True
@@ -73,22 +71,35 @@ def needs(context: Context, call: ast.Call | None) -> tuple[str, ...]:
         and (form(context) != "to_thread" or _is_anyio(context))
     ):
         found.append("functools")
-    executor = context.settings.executor
-    if executor:
-        found.append(executor.partition(":")[0])
+    found += module_of(context, context.settings.executor)
     return tuple(found)
+
+
+def module_of(context: Context, executor: str) -> list[str]:
+    """Give the module of an executor, if it is another one than the site's."""
+    module = executor.partition(":")[0]
+    return [] if not module or _is_own(context, module) else [module]
+
+
+def _is_own(context: Context, module: str) -> bool:
+    return module in context.project.module_names(context.site.path)
 
 
 def _is_anyio(context: Context) -> bool:
     return context.framework == "anyio"
 
 
-def offloaded(context: Context, names: Names, call: cst.Call) -> cst.Await:
-    """Give `await ...` of a call that runs in a thread; its arguments stay as written."""
+def offloaded(
+    context: Context, names: Names, call: cst.Call, executor: str = ""
+) -> cst.Await:
+    """Give `await ...` of a call that runs in a thread; its arguments stay as written.
+
+    With `executor`, in that one: `package.module:name`.
+    """
     import libcst as cst
 
     keywords = any(each.keyword or each.star == "**" for each in call.args)
-    way = form(context)
+    way = "run_in_executor" if executor else form(context)
     before: list[cst.Arg] = []
     if names.framework == "anyio":
         runner = _dotted(names["asyncio"], "to_thread", "run_sync")
@@ -97,7 +108,7 @@ def offloaded(context: Context, names: Names, call: cst.Call) -> cst.Await:
     else:
         loop = cst.Call(_dotted(names["asyncio"], "get_running_loop"))
         runner = cst.Attribute(loop, cst.Name("run_in_executor"))
-        before = [_first(_executor(context, names))]
+        before = [_first(_executor(context, names, executor))]
     function = _first(call.func) if call.args else cst.Arg(call.func)
     if keywords:
         job = call.with_changes(
@@ -114,10 +125,12 @@ def offloaded(context: Context, names: Names, call: cst.Call) -> cst.Await:
     )
 
 
-def _executor(context: Context, names: Names) -> cst.BaseExpression:
+def _executor(context: Context, names: Names, executor: str) -> cst.BaseExpression:
     import libcst as cst
 
-    module, _, name = context.settings.executor.partition(":")
+    module, _, name = (executor or context.settings.executor).partition(":")
+    if module and _is_own(context, module):
+        return cst.Name(name)
     return _dotted(*names[module].split("."), name) if module else cst.Name("None")
 
 

@@ -6,14 +6,9 @@ import ast
 from dataclasses import dataclass
 
 from asyncfix import Context, Doubt
-from asyncfix_codemods._session_block import (
-    COMPREHENSIONS,
-    FUNCTIONS,
-    Block,
-    connector,
-    refusal,
-)
+from asyncfix_codemods._session_block import COMPREHENSIONS, FUNCTIONS, Block, connector
 from asyncfix_codemods._session_kinds import VALUES
+from asyncfix_codemods._session_refusals import refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +85,8 @@ def _is_fixed(
         return True
     if isinstance(value, ast.UnaryOp):
         return _is_fixed(context, value.operand, changing)
+    if isinstance(value, ast.Call) and changing is None:
+        return _is_library_value(context, value)
     if changing is None:
         return False
     if isinstance(value, ast.Name):
@@ -105,6 +102,24 @@ def _is_fixed(
         given = [*value.args, *(each.value for each in value.keywords)]
         return all(_is_fixed(context, each, changing) for each in given)
     return False
+
+
+def _is_library_value(context: Context, value: ast.Call) -> bool:
+    """Tell whether a call only puts constants together that all callers may share.
+
+    A limit was one of each call's own.
+    """
+    return (
+        context.qualified_name(value.func) in VALUES
+        and not value.args
+        and all(
+            each.arg is not None
+            and "limit" not in each.arg
+            and "connections" not in each.arg
+            and isinstance(each.value, ast.Constant)
+            for each in value.keywords
+        )
+    )
 
 
 def _is_local_name(context: Context, name: str) -> bool:
@@ -160,11 +175,12 @@ def _stays(block: Block, name: str, value: ast.expr) -> Doubt | None:
         # None is the default for a session, and no limit at all for a request.
         if not _is_timeout(context, value):
             return _moves_not(f"{what} may be None, which a request takes otherwise")
-    stored = _stored(block.statement)
+    region = block.region.statements
+    stored = frozenset[str]().union(*map(_stored, region))
     names = {node.id for node in nodes if isinstance(node, ast.Name)}
     if names & stored:
         return _moves_not(f"{what} is given another value inside the block")
-    others = _read_besides(block.statement, context.call)
+    others = frozenset[str]().union(*(_read_besides(x, context.call) for x in region))
     plain = all(_is_plain(context, node) for node in nodes)
     if plain and not (names - {"self"}) & others:
         return None
@@ -235,11 +251,9 @@ def _comes_first(block: Block, request: ast.Call) -> bool:
     for node in (each for value in own for each in ast.walk(value)):
         if isinstance(node, (ast.Call, ast.Await, ast.NamedExpr, ast.Yield)):
             return False
-    items, body = block.statement.items, block.statement.body
-    after = items[items.index(block.item) + 1 :]
-    if after:
-        return after[0].context_expr is request
-    first = body[0]
+    if block.region.more:
+        return block.region.more[0].context_expr is request
+    first = block.region.body[0]
     if isinstance(first, ast.AsyncWith):
         return first.items[0].context_expr is request
     value = getattr(first, "value", None)

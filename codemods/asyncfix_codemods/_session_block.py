@@ -7,8 +7,11 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from asyncfix import Context, Doubt, Level
+from asyncfix import Context, Doubt
 from asyncfix_codemods._session_kinds import KINDS, Kind
+from asyncfix_codemods._session_refusals import escapes, refusal
+from asyncfix_codemods._session_region import Region, by_hand, in_with
+from asyncfix_codemods._session_responses import is_read_at_once
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _LOOPS = (ast.For, ast.AsyncFor, ast.While)
@@ -26,13 +29,25 @@ class Block:
 
     context: Context
     kind: Kind
-    statement: ast.AsyncWith
-    item: ast.withitem
-    name: str
+    region: Region
     requests: tuple[ast.Call, ...]
     """At most one of them is made each time: more stand in branches only."""
     bound_at: int
     """A line of the function where the name is bound besides, 0 if there is none."""
+    state: Doubt | None
+    """Why callers may share connections alone: the session keeps something."""
+
+    @property
+    def name(self) -> str:
+        """Give the session's own name."""
+        return self.region.target.id
+
+    @property
+    def own(self) -> tuple[ast.AST, ...]:
+        """Give what the fix moves away: where it is opened, or all if closed by hand."""
+        if self.region.shape == "with":
+            return (self.context.tree.parent(self.context.call),)
+        return self.region.statements
 
     @property
     def writes(self) -> bool:
@@ -60,61 +75,59 @@ def logs_in(context: Context) -> Doubt | None:
     return None
 
 
-def refusal(guard: str, reason: str, advice: str) -> Doubt:
-    """Give a doubt that refuses the fix."""
-    return Doubt(guard, Level.MANUAL, reason, advice)
-
-
 def read(context: Context) -> Block | Doubt | None:
     """Read the block of a site; None if it is no session per call at all."""
     kind = KINDS[context.site.wanted]
-    tree, call = context.tree, context.call
-    item = tree.parent(call)
-    if not isinstance(item, ast.withitem):
-        return _by_hand(context, kind)
-    statement = tree.parent(item)
-    if not isinstance(statement, ast.AsyncWith) or item.optional_vars is None:
-        return None
-    if _is_local(context, kind) or _is_given(context, kind):
-        return None
-    target = item.optional_vars
-    if not isinstance(target, ast.Name):
-        return _escapes(f"the session is stored at line {target.lineno}")
-    another = _another(context, kind, item)
+    region = _region(context, kind)
+    if not isinstance(region, Region):
+        return region
+    another = _another(context, kind)
     if another:
         return refusal(
             "session-several",
             f"{context.function.name} opens another session at line {another}",
             "open one for both, if they may share cookies and arguments",
         )
-    uses = list(_uses(context, statement, target.id))
+    uses = list(_uses(context, region))
     if any(_hands_down(context, use) for use in uses):
         return None
     requests = [each for use in uses if (each := _request(context, use, kind))]
-    if not requests or any(_repeats(context, each, statement) for each in requests):
+    if not requests or any(_repeats(context, each, region) for each in requests):
         return None  # nothing that could share, or shared by the rounds of a loop
+    state = logs_in(context)
     for use in uses:
-        doubt = _misused(context, use, statement, kind)
-        if doubt is not None:
+        doubt = _misused(context, use, region, kind)
+        if doubt is not None and doubt.guard != "session-state":
             return doubt
-    if most(statement, frozenset(requests)) > 1:
+        state = state or doubt
+    chosen = frozenset(requests)
+    if sum(most(each, chosen) for each in region.statements) > 1:
         lines = sorted({each.lineno for each in requests})
-        return refusal(
+        state = state or refusal(
             "session-state",
             f"{len(requests)} requests are made in this block (lines "
             f"{_listed(lines)}): cookies of the first may belong to the next, and "
             "callers that share a session would be mixed up",
             connector(kind),
         )
-    return Block(
-        context,
-        kind,
-        statement,
-        item,
-        target.id,
-        tuple(requests),
-        _bound_at(context, target.id, item),
-    )
+    bound = _bound_at(context, region.target)
+    return Block(context, kind, region, tuple(requests), bound, state)
+
+
+def _region(context: Context, kind: Kind) -> Region | Doubt | None:
+    """Give the code that the session is for, if it may be for others as well."""
+    tree, call = context.tree, context.call
+    item = tree.parent(call)
+    if _is_local(context, kind) or _is_given(context, kind):
+        return None
+    if not isinstance(item, ast.withitem):
+        return by_hand(context, kind)
+    statement, target = tree.parent(item), item.optional_vars
+    if not isinstance(statement, ast.AsyncWith) or target is None:
+        return None
+    if not isinstance(target, ast.Name):
+        return escapes(f"the session is stored at line {target.lineno}")
+    return in_with(statement, item, target)
 
 
 # -- what is no finding -------------------------------------------------------
@@ -176,63 +189,26 @@ def _is_library(context: Context, call: ast.Call) -> bool:
     )
 
 
-def _by_hand(context: Context, kind: Kind) -> Doubt | None:
-    """Find a session that the same function closes: `session = ClientSession()`."""
-    assigned = context.tree.parent(context.node)
-    if not isinstance(assigned, ast.Assign) or len(assigned.targets) != 1:
-        return None
-    target = assigned.targets[0]
-    if not isinstance(target, ast.Name) or _is_local(context, kind):
-        return None
-    uses = [
-        node
-        for node in ast.walk(context.function)
-        if isinstance(node, ast.Name)
-        and node.id == target.id
-        and isinstance(node.ctx, ast.Load)
-    ]
-    closes = 0
-    for use in uses:
-        above = context.tree.parent(use)
-        if isinstance(above, ast.withitem) or (
-            isinstance(above, ast.Attribute) and above.attr == kind.close
-        ):
-            closes = use.lineno
-        elif not isinstance(above, ast.Attribute):
-            return None  # handed on: somebody else may own it
-    if not closes or _is_given(context, kind):
-        return None
-    return refusal(
-        "session-by-hand",
-        f"it is opened and closed by hand (line {closes}): which code it is for "
-        "is not marked",
-        f"write `async with {context.spelled}() as {target.id}:` round its use first",
-    )
-
-
 # -- uses ---------------------------------------------------------------------
 
 
-def _another(context: Context, kind: Kind, item: ast.withitem) -> int:
+def _another(context: Context, kind: Kind) -> int:
     """Give the line where the function opens a second session, 0 if it does not."""
     for node in ast.walk(context.function):
-        if isinstance(node, ast.withitem) and node is not item:
-            made = node.context_expr
-            if isinstance(made, ast.Call):
-                if context.qualified_name(made.func) == kind.name:
-                    return made.lineno
+        if isinstance(node, ast.Call) and node is not context.node:
+            if context.qualified_name(node.func) == kind.name:
+                return node.lineno
     return 0
 
 
-def _uses(context: Context, statement: ast.AsyncWith, name: str) -> Iterator[ast.Name]:
-    """Give the reads of the session: in its block, and of its name further down."""
-    inside = set(ast.walk(statement))
+def _uses(context: Context, region: Region) -> Iterator[ast.Name]:
+    """Give the reads of the session: in its region, and of its name further down."""
+    inside = {node for each in region.statements for node in ast.walk(each)}
     for node in ast.walk(context.function):
-        if isinstance(node, ast.Name) and node.id == name:
-            if isinstance(node.ctx, ast.Load) and (
-                node in inside or node.lineno > (statement.end_lineno or 0)
-            ):
-                yield node
+        if isinstance(node, ast.Name) and node.id == region.target.id:
+            if isinstance(node.ctx, ast.Load) and node not in region.own:
+                if node in inside or node.lineno > region.last_line:
+                    yield node
 
 
 def _request(context: Context, use: ast.Name, kind: Kind) -> ast.Call | None:
@@ -244,31 +220,29 @@ def _request(context: Context, use: ast.Name, kind: Kind) -> ast.Call | None:
     return None
 
 
-def _repeats(context: Context, call: ast.Call, statement: ast.AsyncWith) -> bool:
+def _repeats(context: Context, call: ast.Call, region: Region) -> bool:
     """Tell whether a request is made in a loop inside the block."""
-    for above, below in context.tree.ancestors(call):
-        if above is statement:
-            return False
+    below: ast.AST = call
+    for above in region.around(context, call):
         if isinstance(above, _LOOPS):
             if below is not getattr(above, "iter", None):
                 return True
         elif isinstance(above, COMPREHENSIONS):
             return True
+        below = above
     return False
 
 
 def _misused(
-    context: Context, use: ast.Name, statement: ast.AsyncWith, kind: Kind
+    context: Context, use: ast.Name, region: Region, kind: Kind
 ) -> Doubt | None:
     """Find what keeps a session from being shared, in one use of it."""
     tree, line = context.tree, use.lineno
-    if line > (statement.end_lineno or 0):
-        return _escapes(f"{use.id} is used after its block, at line {line}")
-    for above, _ in tree.ancestors(use):
-        if above is statement:
-            break
+    if line > region.last_line:
+        return escapes(f"{use.id} is used after its block, at line {line}")
+    for above in region.around(context, use):
         if isinstance(above, FUNCTIONS):
-            return _escapes(f"a function inside uses it at line {above.lineno}")
+            return escapes(f"a function inside uses it at line {above.lineno}")
     call = _request(context, use, kind)
     method = tree.parent(use)
     if call is None:
@@ -280,8 +254,8 @@ def _misused(
                     "sharing the session would mix up callers",
                     connector(kind),
                 )
-            return _escapes(f"{use.id}.{method.attr} is used at line {line}")
-        return _escapes(f"the session leaves the block at line {line}")
+            return escapes(f"{use.id}.{method.attr} is used at line {line}")
+        return escapes(f"the session leaves the block at line {line}")
     assert isinstance(method, ast.Attribute)
     above = tree.parent(call)
     if method.attr in kind.entered:
@@ -289,18 +263,15 @@ def _misused(
             tree.parent(above), ast.AsyncWith
         ):
             return None
-        return _escapes(
+        if is_read_at_once(context, call):
+            return None
+        return escapes(
             f"the response of line {call.lineno} is not in an `async with`: one that "
             "is not read holds its connection, and a shared session runs out of them"
         )
     if isinstance(above, ast.Await):
         return None
-    return _escapes(f"the request of line {call.lineno} is not awaited at once")
-
-
-def _escapes(reason: str) -> Doubt:
-    advice = "keep the session, and what it gives, inside one `async with`"
-    return refusal("session-escapes", reason, advice)
+    return escapes(f"the request of line {call.lineno} is not awaited at once")
 
 
 def connector(kind: Kind) -> str:
@@ -331,15 +302,14 @@ def _all(way: ast.AST | Iterable[ast.AST], requests: frozenset[ast.Call]) -> int
     return sum(most(each, requests) for each in nodes)
 
 
-def _bound_at(context: Context, name: str, item: ast.withitem) -> int:
-    """Give a line where the function binds the name, except by the session's item."""
-    site, target = context.site, item.optional_vars
-    own = getattr(target, "lineno", 0)
-    found = context.project.names(site.path, site.function).get(name)
-    others = [each.line for each in found if each.line != own]
+def _bound_at(context: Context, target: ast.Name) -> int:
+    """Give a line where the function binds the name, except for the session."""
+    site = context.site
+    found = context.project.names(site.path, site.function).get(target.id)
+    others = [each.line for each in found if each.line != target.lineno]
     if len(found) == 1 and not others:
         return 0
-    return others[0] if others else own
+    return others[0] if others else target.lineno
 
 
 def _writes(call: ast.Call) -> bool:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import dataclass
 
 from asyncfix import Context
 
+RETRY = re.compile(r"attempt|retr|tries", re.IGNORECASE)
 _LOOPS = (ast.For, ast.AsyncFor, ast.While)
 _DEFS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
 _LEAVES = (ast.Return, ast.Break, ast.Continue, ast.Yield, ast.YieldFrom, ast.Raise)
@@ -89,6 +91,31 @@ def is_in_branch(context: Context) -> bool:
         and below is not getattr(above, "test", None)
         for above, below in context.within()
     )
+
+
+def is_retry(context: Context) -> bool:
+    """Tell whether a function calls itself to do the same once more.
+
+    After an error, with the same arguments, or where some name says so.
+    """
+    call, args = context.call, context.function.args
+    own = [each.arg for each in (*args.posonlyargs, *args.args)]
+    given = [getattr(each, "id", "") for each in call.args]
+    if given and not call.keywords and all(each in own for each in given):
+        return True
+    said: list[ast.AST] = [call]
+    for above, below in context.within():
+        if isinstance(above, ast.ExceptHandler):
+            return True
+        if isinstance(above, (ast.If, ast.IfExp)) and below is not above.test:
+            said.append(above.test)
+    names = (
+        getattr(node, "id", getattr(node, "attr", getattr(node, "arg", ""))) or ""
+        for each in said
+        for node in ast.walk(each)
+        if not isinstance(node, ast.arg) and node is not call.func
+    )
+    return any(RETRY.search(name) for name in names)
 
 
 def _is_rare(context: Context) -> bool:

@@ -10,6 +10,11 @@ from asyncfix_codemods._session_kinds import Kind
 
 _TEXTS = {
     "aiohttp.web": """
+        from collections.abc import AsyncIterator
+
+        import {module}
+        from aiohttp import web
+
         SESSION = web.AppKey("SESSION", {class_})
 
         async def client_session(app: web.Application) -> AsyncIterator[None]:
@@ -17,10 +22,19 @@ _TEXTS = {
                 app[SESSION] = session
                 yield
 
-        app.cleanup_ctx.append(client_session)
-        # in {name}: session = request.app[SESSION]
+        async def {name}(request: web.Request) -> web.StreamResponse:
+            session = request.app[SESSION]
+            ...  # as before, without a session of its own
+
+        app.cleanup_ctx.append(client_session)  # where the app is made
         """,
     "fastapi": """
+        import contextlib
+        from collections.abc import AsyncIterator
+
+        import {module}
+        from fastapi import FastAPI, Request
+
         @contextlib.asynccontextmanager
         async def lifespan(app: FastAPI) -> AsyncIterator[None]:
             async with {made} as session:
@@ -28,9 +42,19 @@ _TEXTS = {
                 yield
 
         app = FastAPI(lifespan=lifespan)
-        # in {name}, which takes request: Request: session = request.app.state.session
+
+        async def {name}(request: Request, ...):
+            session: {class_} = request.app.state.session
+            ...  # as before, without a session of its own
         """,
     "starlette": """
+        import contextlib
+        from collections.abc import AsyncIterator
+
+        import {module}
+        from starlette.applications import Starlette
+        from starlette.requests import Request
+
         @contextlib.asynccontextmanager
         async def lifespan(app: Starlette) -> AsyncIterator[None]:
             async with {made} as session:
@@ -38,41 +62,70 @@ _TEXTS = {
                 yield
 
         app = Starlette(routes=routes, lifespan=lifespan)
-        # in {name}: session = request.app.state.session
+
+        async def {name}(request: Request):
+            session: {class_} = request.app.state.session
+            ...  # as before, without a session of its own
         """,
     "discord": """
+        import {module}
+        from discord.ext import commands
+
         class Bot(commands.Bot):
+            session: {class_}
+
             async def setup_hook(self) -> None:
                 self.session = {made}
 
             async def close(self) -> None:
-                await super().close()
-                await self.session.{close}()
+                try:
+                    await super().close()
+                finally:
+                    if hasattr(self, "session"):
+                        await self.session.{close}()
 
-        # in {name}: ctx.bot.session, or interaction.client.session
+        async def {name}(self, ctx: commands.Context[Bot], ...):
+            session = ctx.bot.session  # of an interaction: interaction.client.session
+            ...  # as before, without a session of its own
         """,
     "aiogram": """
-        async def main() -> None:
+        import {module}
+        from aiogram import Bot, Dispatcher
+
+        async def main(dispatcher: Dispatcher, bot: Bot) -> None:
             async with {made} as session:
                 await dispatcher.start_polling(bot, http_session=session)
 
-        # aiogram passes it by its name:
-        # async def {name}(..., http_session: {class_})
+        async def {name}(..., http_session: {class_}):  # given by its name
+            ...  # as before, without a session of its own
         """,
     "pytest": """
+        from collections.abc import AsyncIterator
+
+        import {module}
+        import pytest
+        import pytest_asyncio
+
         @pytest_asyncio.fixture(scope="module", loop_scope="module")
         async def session() -> AsyncIterator[{class_}]:
             async with {made} as session:
                 yield session
 
         @pytest.mark.asyncio(loop_scope="module")
-        async def {name}(session: {class_}) -> None: ...
+        async def {name}(session: {class_}) -> None:
+            ...  # as before, without a session of its own
         """,
     "homeassistant": """
+        from {helper_module} import {helper}
+
         session = {helper}(hass)
         # Home Assistant's own, shared and closed by it: no `async with` round it
         """,
     "command line": """
+        import asyncio
+
+        import {module}
+
         async def main() -> None:
             async with {made} as session:
                 ...  # all that the command does, with session
@@ -94,8 +147,8 @@ _ROOTS = {
     "unittest": "pytest",
 }
 _HELPERS = {
-    "aiohttp": "homeassistant.helpers.aiohttp_client.async_get_clientsession",
-    "httpx": "homeassistant.helpers.httpx_client.get_async_client",
+    "aiohttp": ("aiohttp_client", "async_get_clientsession"),
+    "httpx": ("httpx_client", "get_async_client"),
 }
 
 
@@ -141,15 +194,19 @@ def framework(context: Context, place: Place) -> str:
     return modules.pop() if unknown and len(modules) == 1 else ""
 
 
-def text(name: str, kind: Kind, spelled: str, made: str, function: str) -> str:
-    """Give the code for one framework."""
+def text(name: str, kind: Kind, made: ast.Call, function: str) -> str:
+    """Give the code for one framework; `made` has what the session is built with."""
     code = textwrap.dedent(_TEXTS[name]).strip("\n")
+    call = ast.Call(ast.Name(kind.name), [], made.keywords)
+    module, helper = _HELPERS[kind.module]
     return code.format(
-        made=made,
-        class_=spelled,
+        made=ast.unparse(call),
+        module=kind.module,
+        class_=kind.name,
         close=kind.close,
         name=function,
-        helper=_HELPERS[kind.module],
+        helper=helper,
+        helper_module=f"homeassistant.helpers.{module}",
     )
 
 

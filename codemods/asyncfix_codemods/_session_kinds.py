@@ -12,6 +12,22 @@ _VERBS = frozenset(
 )
 
 
+class Shared(NamedTuple):
+    """What calls share: a session, or the connections under sessions of their own."""
+
+    type: str
+    """The class of a parameter for it, in the library's module."""
+    opened: str
+    """The class that an owner opens."""
+    names: tuple[str, ...]
+    is_session: bool
+
+
+CONNECTOR = Shared(
+    "BaseConnector", "TCPConnector", ("connector", "http_connector"), False
+)
+
+
 class Kind(NamedTuple):
     """One class whose objects hold a pool of connections."""
 
@@ -34,6 +50,11 @@ class Kind(NamedTuple):
     """The argument that lifts the limit of connections at a time."""
     shares: str
     """What it changes that one session is used by many."""
+
+    @property
+    def session(self) -> Shared:
+        """Give the session itself as what is shared."""
+        return Shared(self.short, self.short, ("session", "http_session"), True)
 
 
 AIOHTTP = Kind(
@@ -76,6 +97,10 @@ VALUES = frozenset(
         "httpx.Limits",
         "httpx.Timeout",
     )
+)
+OWN_SESSIONS = "each call keeps a session of its own, with its own cookies"
+SHARES_CONNECTIONS = (
+    f"{OWN_SESSIONS}; at most 100 connections are open at a time (limit=0 lifts that)"
 )
 STALE = (
     "a POST over a connection that the server has closed meanwhile fails, "

@@ -9,8 +9,10 @@ import re
 from asyncfix import Context, Doubt, Part
 from asyncfix_codemods import _session_parts as parts
 from asyncfix_codemods._session_arguments import Split
-from asyncfix_codemods._session_block import Block, refusal
+from asyncfix_codemods._session_block import Block
+from asyncfix_codemods._session_kinds import Shared
 from asyncfix_codemods._session_owner import Link, Owner, Owners, limits
+from asyncfix_codemods._session_refusals import refusal
 
 _LOOPS = (ast.For, ast.AsyncFor, ast.While)
 _FITTING = re.compile(r"(?:^|_)(?:session|client)$")
@@ -20,32 +22,37 @@ _FOR_TYPES = 2  # the flag of a binding under `if TYPE_CHECKING:`
 class SharedNames:
     """The names that the parts of one fix give the session."""
 
-    def __init__(self, block: Block, owners: Owners) -> None:
+    def __init__(self, block: Block, owners: Owners, shared: Shared) -> None:
         self.block = block
         self.owners = owners
+        self.shared = shared
         self.doubt: Doubt | None = None
         own = block.name
-        first = own if _FITTING.search(own) else "session"
-        candidates = dict.fromkeys((first, "session", "http_session"))
+        candidates = dict.fromkeys(shared.names)
+        if shared.is_session and _FITTING.search(own):
+            candidates = dict.fromkeys((own, *shared.names))
         if any(isinstance(above, _LOOPS) for above, _ in block.context.within()):
             # A second round would find a closed session in its own parameter.
+            candidates.pop(own, None)
+        if any(not self.is_inside(each) for each in owners.again):
+            # Outside of its block the session's own name is that of a closed one.
             candidates.pop(own, None)
         free = [each for each in candidates if self._is_free(each)]
         self.name = free[0] if free else ""
         self.stack = ""
         context = block.context
-        if context.settings.target < (3, 10):
+        if shared.is_session and context.settings.target < (3, 10):
             stacks = ("stack", "session_stack")
             unused = [each for each in stacks if not _is_used(context, each)]
             self.stack = unused[0] if unused else ""
             if not unused:
                 self.doubt = _taken("stack", context)
         if not free:
-            self.doubt = _taken("session", context)
+            self.doubt = _taken(shared.names[0], context)
         everywhere = [context, *(each.context for each in owners.links)]
         everywhere += [each.context for each in owners.owners]
         for each in everywhere:
-            if not self._may_import(each):
+            if not self.may_import(each):
                 self.doubt = refusal(
                     "session-import",
                     f"{block.kind.module} is not imported at the top of "
@@ -53,17 +60,32 @@ class SharedNames:
                     "import it at the top first, if it is always there",
                 )
 
-    def _may_import(self, context: Context) -> bool:
+    def is_inside(self, call: ast.Call) -> bool:
+        """Tell whether a call of the function stands where the session is open."""
+        return any(
+            node is call
+            for each in self.block.region.statements
+            for node in ast.walk(each)
+        )
+
+    def passed_again(self) -> dict[ast.Call, str]:
+        """Give what calls in the session's own function pass on, by its name there."""
+        own = self.block.name if self.shared.is_session else self.name
+        return {
+            each: own if self.is_inside(each) else self.name
+            for each in self.owners.again
+        }
+
+    def may_import(self, context: Context) -> bool:
         """Tell whether a file can name the library at its top level."""
         module, path = self.block.kind.module, context.site.path
-        return bool(self._spelled(context)[0]) or context.model.users.imports_first(
-            path, module
-        )
+        known = self._spelled(context, self.block.kind.short)[0]
+        return bool(known) or context.model.users.imports_first(path, module)
 
     def _is_free(self, name: str) -> bool:
         """Tell whether a name means nothing else wherever a part will use it."""
         block = self.block
-        own = name == block.name and not block.bound_at
+        own = name == block.name and not block.bound_at and self.shared.is_session
         if not own and _is_used(block.context, name):
             return False
         if name == block.name and block.bound_at:
@@ -79,18 +101,21 @@ class SharedNames:
         site = context.site
         bound = context.project.visible(site.path, site.function, root)
         usable = bool(bound) and bound[0].scope == 0
-        typed = usable and _is_annotated(context.function)
-        return parts.Parameter(self.name, spelled if typed else "", _as_text(context))
+        needs: tuple[str, ...] = ()
+        if not usable or not _is_annotated(context.function):
+            spelled = ""
+        elif not self.shared.is_session:
+            spelled, needs = self.named(context, self.shared.type)
+        return parts.Parameter(self.name, spelled, as_text(context), needs)
 
     def link(self, link: Link) -> Part:
         """Give the part of a function that passes the session on."""
         context = link.context
-        spelled, needs = self._named(context)
+        spelled, needs = self.named(context, self.shared.type)
         if not _is_annotated(context.function):
             spelled, needs = "", ()
-        short = spelled.rpartition(".")[2] if needs else spelled
-        parameter = parts.Parameter(self.name, short, _as_text(context))
-        return parts.in_link(link, parameter, self.name, needs)
+        parameter = parts.Parameter(self.name, spelled, as_text(context), needs)
+        return parts.in_link(link, parameter, self.name)
 
     def owner(self, owner: Owner, args: Split) -> Part:
         """Give the part of a caller that opens the session."""
@@ -104,32 +129,40 @@ class SharedNames:
         waits = kind.module == "httpx" or any(e.arg == "timeout" for e in args.moved)
         if owner.together and not bounded and waits:
             if kind.limit.partition("=")[0] not in named:
-                limit = kind.limit
-        spelled, needs = self._named(owner.context)
-        if limit and "." not in spelled:
+                limit = kind.limit if self.shared.is_session else "limit=0"
+        spelled, needs = self.named(owner.context, self.shared.opened)
+        if needs:
+            spelled = f"{kind.module}.{spelled}"
+        made = any(isinstance(each.value, ast.Call) for each in args.kept)
+        if (limit or made) and "." not in spelled:
             needs = (kind.module,)
         opening = parts.Opening(
             self.name, spelled, args.kept, limit, kind.module, needs
         )
         return parts.in_owner(owner, opening, self.name)
 
-    def _spelled(self, context: Context) -> tuple[str, bool]:
-        """Give the class as a file's top level names it; the flag: for types only."""
+    def _spelled(self, context: Context, short: str) -> tuple[str, bool]:
+        """Give a class as a file's top level names it; the flag: for types only."""
         kind, site = self.block.kind, context.site
-        for said in (self.block.context.spelled, kind.name, kind.short):
+        name = f"{kind.module}.{short}"
+        own = self.block.context.spelled.rpartition(".")
+        if own[2] == kind.short:
+            own = (*own[:2], short)
+        for said in ("".join(own), name, short):
             known = context.project.qualified_name(site.path, site.function, said)
             root = said.partition(".")[0]
             bound = context.project.visible(site.path, site.function, root)
-            if known == kind.name and bound and bound[0].scope == 0:
+            if known == name and bound and bound[0].scope == 0:
                 # What stands under a condition is settled: one name is meant.
                 return said, bool(bound[0].flags & _FOR_TYPES)
         return "", False
 
-    def _named(self, context: Context) -> tuple[str, tuple[str, ...]]:
-        """Give the class as a file can call it, and what that file must import."""
-        kind = self.block.kind
-        said, for_types = self._spelled(context)
-        return (said, ()) if said and not for_types else (kind.name, (kind.module,))
+    def named(self, context: Context, short: str) -> tuple[str, tuple[str, ...]]:
+        """Give a class as a file can call it; without its module what to import."""
+        said, for_types = self._spelled(context, short)
+        if said and not for_types:
+            return said, ()
+        return short, (self.block.kind.module,)
 
 
 def _is_annotated(function: ast.AsyncFunctionDef) -> bool:
@@ -138,7 +171,7 @@ def _is_annotated(function: ast.AsyncFunctionDef) -> bool:
     return function.returns is not None or any(each.annotation for each in every)
 
 
-def _as_text(context: Context) -> bool:
+def as_text(context: Context) -> bool:
     """Tell whether `X | None` must be a string to be an annotation there."""
     if context.settings.target >= (3, 10):
         return False
@@ -151,10 +184,14 @@ def _as_text(context: Context) -> bool:
 
 
 def _is_used(context: Context, name: str) -> bool:
+    return is_used(context.function, context, name)
+
+
+def is_used(function: ast.AST, context: Context, name: str) -> bool:
     """Tell whether a coroutine, or what it can see, uses a name for something."""
     if hasattr(builtins, name):
         return True
-    for node in ast.walk(context.function):
+    for node in ast.walk(function):
         if isinstance(node, ast.Name) and node.id == name:
             return True
         if isinstance(node, ast.arg) and node.arg == name:

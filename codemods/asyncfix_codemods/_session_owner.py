@@ -5,10 +5,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from asyncfix import Call, Context, Doubt, Place, Site
-from asyncfix_codemods._session_block import most, refusal
-from asyncfix_codemods._session_fan import Fan, fan, is_in_branch
+from asyncfix_codemods._session_block import most
+from asyncfix_codemods._session_fan import Fan, fan, is_in_branch, is_retry
+from asyncfix_codemods._session_kinds import Shared
+from asyncfix_codemods._session_refusals import refusal
 from asyncfix_codemods._session_signature import signature_is_free, uses_allow
 
 _FARTHEST = 3
@@ -28,8 +31,7 @@ class Owner:
     """The session that is open there already; empty where there is none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(NamedTuple):
     """A function that takes the session; `calls` pass it on."""
 
     place: Place
@@ -43,13 +45,16 @@ class Owners:
 
     owners: tuple[Owner, ...]
     links: tuple[Link, ...]
+    again: tuple[ast.Call, ...] = ()
+    """Calls in the session's own function that come back to it."""
 
 
 class Search:
     """The search for owners, from the function of a site upwards."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, shared: Shared) -> None:
         self.context = context
+        self.shared = shared
         self.model = context.model
         self.users = context.model.users
         self.wanted = context.site.wanted
@@ -59,20 +64,48 @@ class Search:
         """A function between may not pass the session on: then nobody shares it."""
         self._owners: list[Owner] = []
         self._links: dict[Place, Link] = {}
+        self._again: dict[Place, list[Context]] = {}
 
     def owners(self, place: Place) -> Owners | None:
         """Give who can own the session of a function; None where nobody can."""
         if not self._climb(place, {place}) or self.broken:
             return None
-        return Owners(tuple(self._owners), tuple(self._links.values()))
+        links = [
+            each._replace(calls=each.calls + self._passing(each.place))
+            for each in self._links.values()
+        ]
+        return Owners(tuple(self._owners), tuple(links), self._passing(place))
+
+    def _calls_itself(self) -> bool:
+        """Tell whether one call leads to more of them, in a circle."""
+        return any(
+            not is_retry(each) for contexts in self._again.values() for each in contexts
+        )
+
+    def _passing(self, place: Place) -> tuple[ast.Call, ...]:
+        """Give the calls of one function, in a circle of them, that pass it on.
+
+        Those that are left out open one of their own, as they did.
+        """
+        found = []
+        for context in self._again.get(place, ()):
+            waits = fan(context, alone=True)
+            if waits is None or _cannot_pass(context) is not None:
+                continue
+            if waits.together and not waits.tolerant:
+                if _caught(context) or self.caught_above(place):
+                    continue
+            found.append(waits.call)
+        return tuple(found)
 
     def _climb(self, place: Place, below: set[Place]) -> bool:
         """Find owners among the callers of a function that takes the session."""
         found = False
         in_tests = self.context.in_tests()
-        for caller, calls in self._by_caller(place).items():
-            if caller in below:
-                continue
+        callers = self._by_caller(place)
+        for caller in below & callers.keys():
+            self._again[caller] = [self._context(each) for each in callers.pop(caller)]
+        for caller, calls in callers.items():
             if self._context(calls[0]).in_tests() and not in_tests:
                 continue  # a test may go on with a session for each call
             contexts = [self._context(each) for each in calls]
@@ -121,6 +154,7 @@ class Search:
         several = most(contexts[0].function, calls) > 1 and not any(
             map(is_in_branch, contexts)
         )
+        several = several or self._calls_itself()
         repeated = any(fan(context) for context in contexts)
         for context in contexts:
             doubt = _cannot_pass(context)
@@ -143,12 +177,15 @@ class Search:
         if doubt is not None:
             self.doubts.append(doubt)
             return None
-        passed = tuple(each.call for each in fans)
+        passed = [each.call for each in fans]
+        passed += _beside(contexts, passed, statements)
         name = self._open_already(context, statements)
-        return Owner(context, statements, passed, together, tolerant, name)
+        return Owner(context, statements, tuple(passed), together, tolerant, name)
 
     def _open_already(self, context: Context, statements: tuple[ast.stmt, ...]) -> str:
         """Give the name of a plain session of the class that is open round statements."""
+        if not self.shared.is_session:
+            return ""
         for above, below in context.tree.ancestors(statements[0]):
             if above is context.function:
                 break
@@ -173,6 +210,19 @@ class Search:
                 if line:
                     return call.path, line
         return None
+
+
+def _beside(
+    contexts: list[Context], passed: list[ast.Call], statements: tuple[ast.stmt, ...]
+) -> Iterator[ast.Call]:
+    """Give calls that make nobody an owner, but stand where the session is open."""
+    inside = {node for each in statements for node in ast.walk(each)}
+    for context in contexts:
+        call = context.call
+        if call in inside and not any(call is each for each in passed):
+            waits = isinstance(context.tree.parent(call), ast.Await)
+            if waits and _cannot_pass(context) is None:
+                yield call
 
 
 def _covering(context: Context, fans: list[Fan]) -> tuple[ast.stmt, ...] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, cast
@@ -27,6 +27,8 @@ class Parameter:
     """The class as it can be written there; empty for no annotation."""
     as_text: bool
     """The annotation must be a string: Python 3.9 would evaluate it."""
+    needs: tuple[str, ...] = ()
+    """The module to import for it; `spelled` is the class alone then."""
 
 
 def above_loop(block: Block, args: Split, loop: ast.stmt) -> Part:
@@ -36,28 +38,22 @@ def above_loop(block: Block, args: Split, loop: ast.stmt) -> Part:
         import libcst as cst
 
         (call,) = write.twins(slice_, [block.context.call])
-        held = write.holder(slice_.nodes, call)
-        if write.has_footer(held):
-            raise ValueError("a comment stands at the end of the session's block")
 
-        def open_up(
-            node: cst.CSTNode,
-        ) -> cst.CSTNode | cst.FlattenSentinel[cst.CSTNode]:
-            with_ = cst.ensure_type(node, cst.With)
-            place = next(i for i, each in enumerate(held.items) if each.item is call)
+        def open_up(with_: cst.With, place: int) -> list[cst.BaseStatement]:
             items = [*with_.items[:place], *with_.items[place + 1 :]]
             if items:
                 items[-1] = items[-1].with_changes(comma=cst.MaybeSentinel.DEFAULT)
-                return with_.with_changes(items=items)
-            return cst.FlattenSentinel(write.opened(with_))
+                return [with_.with_changes(items=items)]
+            return write.opened(with_)
 
-        changes: dict[cst.CSTNode, write.Change] = {held: open_up}
+        changes = write.in_place(slice_.nodes, call, block.region, open_up)
         changes |= _requests(slice_, block, args, call)
         new = write.changed(slice_.nodes, changes)
         made = write.without_arguments(call, _named(args.moved))
         return [write.entering(made, block.name, new, slice_.indent)]
 
-    return Part((loop,), make)
+    # It is opened once now, whatever decides how often the loop runs.
+    return Part((loop,), make, free=block.own)
 
 
 def _named(keywords: Sequence[ast.keyword]) -> frozenset[str]:
@@ -81,10 +77,23 @@ def _with_keywords(added: Sequence[cst.Arg], node: cst.CSTNode) -> cst.CSTNode:
     return write.with_arguments(cast("cst.Call", node), added)
 
 
-def in_function(block: Block, args: Split, parameter: Parameter, stack: str) -> Part:
-    """Give the part that makes a function take a session, and open one without it.
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a function uses in place of a session of its own, where it is not None."""
 
-    `stack` names an AsyncExitStack for Python 3.9, where `nullcontext` cannot be
+    expression: str
+    parameter: Parameter | None = None
+    """Where it is a new parameter of the function."""
+    ahead: str = ""
+    """A statement that gives it its value, above the session's block."""
+
+
+def in_function(
+    block: Block, args: Split, given: Given, stack: str, again: Mapping[ast.Call, str]
+) -> Part:
+    """Give the part that makes a function use a given session, or open its own.
+
+    `again` has the calls that come back to it, with what they pass on. `stack` names an AsyncExitStack for Python 3.9, where `nullcontext` cannot be
     entered in a coroutine; it is empty for newer ones.
     """
 
@@ -92,47 +101,51 @@ def in_function(block: Block, args: Split, parameter: Parameter, stack: str) -> 
         import libcst as cst
 
         (call,) = write.twins(slice_, [block.context.call])
-        held = write.holder(slice_.nodes, call)
         changes = _requests(slice_, block, args, call)
-        name = parameter.name
+        changes |= passing_again(slice_, given, again)
+        said = given.expression
 
         def either(node: cst.CSTNode) -> cst.CSTNode:
             own = write.without_arguments(cst.ensure_type(node, cst.Call), moved)
             if stack:
                 return own
-            given = cst.Call(
+            shared = cst.Call(
                 write.dotted(names["contextlib"] + ".nullcontext"),
-                [cst.Arg(cst.Name(name))],
+                [cst.Arg(write.dotted(said))],
             )
-            return cst.IfExp(write.is_none(name, True), given, own)
+            return cst.IfExp(write.is_none(said, True), shared, own)
 
         moved = _named(args.moved)
         changes[call] = either
-        if stack:
-            changes[held] = partial(
-                _stacked, block, parameter, names, stack, held, call, slice_.indent
-            )
-        (function,) = write.changed(slice_.nodes, changes)
-        return [_with_parameter(cst.ensure_type(function, cst.FunctionDef), parameter)]
 
-    return Part((block.context.function,), make)
+        def held(with_: cst.With, place: int) -> list[cst.BaseStatement]:
+            if stack:
+                with_ = _stacked(block, said, names, stack, slice_.indent, with_, place)
+            return write.behind(given.ahead, with_)
+
+        changes |= write.in_place(slice_.nodes, call, block.region, held)
+        new = write.changed(slice_.nodes, changes)
+        if given.parameter is None:
+            return new
+        function = cst.ensure_type(new[0], cst.FunctionDef)
+        return [with_parameter(function, given.parameter, names)]
+
+    # The session is opened here or by whoever hands it in.
+    return Part((block.context.function,), make, free=block.own)
 
 
 def _stacked(
     block: Block,
-    parameter: Parameter,
+    given: str,
     names: Names,
     stack: str,
-    held: cst.With,
-    call: cst.Call,
     indent: str,
-    node: cst.CSTNode,
-) -> cst.CSTNode:
+    with_: cst.With,
+    place: int,
+) -> cst.With:
     """Give the block of a session that is entered on a stack, unless it was given."""
     import libcst as cst
 
-    with_ = cst.ensure_type(node, cst.With)
-    place = next(i for i, each in enumerate(held.items) if each.item is call)
     own = with_.items[place]
     enter = cst.Await(
         cst.Call(
@@ -140,14 +153,13 @@ def _stacked(
             [cst.Arg(own.item)],
         )
     )
-    name = parameter.name
     body: list[cst.BaseStatement] = []
-    if block.name == name:
-        assign = cst.Assign([cst.AssignTarget(cst.Name(name))], enter)
+    if block.name == given:
+        assign = cst.Assign([cst.AssignTarget(cst.Name(given))], enter)
         block_ = cst.IndentedBlock([cst.SimpleStatementLine([assign])], indent=indent)
-        body.append(cst.If(write.is_none(name, False), block_))
+        body.append(cst.If(write.is_none(given, False), block_))
     else:
-        value = cst.IfExp(write.is_none(name, True), cst.Name(name), enter)
+        value = cst.IfExp(write.is_none(given, True), write.dotted(given), enter)
         target = cst.AssignTarget(cst.Name(block.name))
         body.append(cst.SimpleStatementLine([cst.Assign([target], value)]))
     rest = with_.items[place + 1 :]
@@ -165,30 +177,31 @@ def _stacked(
     return outer
 
 
-def _with_parameter(function: cst.FunctionDef, parameter: Parameter) -> cst.FunctionDef:
+def with_parameter(
+    function: cst.FunctionDef, parameter: Parameter, names: Names
+) -> cst.FunctionDef:
+    """Give a function with the parameter, annotated as its file can."""
     spelled = parameter.spelled
+    for need in parameter.needs:
+        spelled = f"{names[need]}.{spelled}"
     annotation = write.optional(spelled, parameter.as_text) if spelled else None
     return write.with_parameter(function, parameter.name, annotation)
 
 
-def in_link(
-    link: Link, parameter: Parameter, passed_as: str, needs: tuple[str, ...]
-) -> Part:
+def in_link(link: Link, parameter: Parameter, passed_as: str) -> Part:
     """Give the part that makes a function take a session and pass it on."""
 
     def make(slice_: Slice, names: Names) -> Sequence[cst.CSTNode]:
         import libcst as cst
 
-        spelled = parameter.spelled
-        for need in needs:
-            spelled = names[need] + "." + spelled
-        here = Parameter(parameter.name, spelled, parameter.as_text)
         changes = _passing(slice_, link.calls, passed_as, parameter.name)
         (function,) = write.changed(slice_.nodes, changes)
-        return [_with_parameter(cst.ensure_type(function, cst.FunctionDef), here)]
+        return [
+            with_parameter(cst.ensure_type(function, cst.FunctionDef), parameter, names)
+        ]
 
     node = link.context.function
-    return Part((node,), make, link.context, guards=("N3",), needs=needs)
+    return Part((node,), make, link.context, guards=("N3",), needs=parameter.needs)
 
 
 def _passing(
@@ -200,6 +213,17 @@ def _passing(
     return {
         twin: partial(_with_keywords, [argument]) for twin in write.twins(slice_, calls)
     }
+
+
+def passing_again(
+    slice_: Slice, given: Given, again: Mapping[ast.Call, str]
+) -> dict[cst.CSTNode, write.Change]:
+    """Give the changes of calls in a function that come back to it."""
+    changes: dict[cst.CSTNode, write.Change] = {}
+    for call, name in again.items():
+        if given.parameter is not None:
+            changes |= _passing(slice_, [call], given.parameter.name, name)
+    return changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,26 +244,43 @@ def in_owner(owner: Owner, opening: Opening, passed_as: str) -> Part:
     """Give the part that opens a session round the calls of an owner."""
 
     def make(slice_: Slice, names: Names) -> Sequence[cst.CSTNode]:
-        import libcst as cst
-
         changes = _passing(slice_, owner.calls, passed_as, opening.name)
         new = write.changed(slice_.nodes, changes)
         if owner.open_as:
             return new
-        spelled = opening.spelled
-        if opening.module in names.local:
-            spelled = names[opening.module] + "." + spelled.rpartition(".")[2]
-        arguments = [
-            write.keyword(each.arg or "", cst.parse_expression(ast.unparse(each.value)))
-            for each in opening.kept
-        ]
-        if opening.limit:
-            arguments.append(_limit(opening, names))
-        call = write.with_arguments(cst.Call(write.dotted(spelled)), arguments)
+        call = opened(opening, names)
         return [write.entering(call, opening.name, new, slice_.indent)]
 
     context: Context = owner.context
     return Part(owner.statements, make, context, guards=("N3",), needs=opening.needs)
+
+
+def opened(opening: Opening, names: Names) -> cst.Call:
+    """Give the call that makes what is shared, in the names of its file."""
+    import libcst as cst
+
+    spelled = opening.spelled
+    if opening.module in names.local:
+        spelled = names[opening.module] + "." + spelled.rpartition(".")[2]
+    arguments = [
+        write.keyword(each.arg or "", _moved(each.value, spelled))
+        for each in opening.kept
+    ]
+    if opening.limit:
+        arguments.append(_limit(opening, names))
+    return write.with_arguments(cst.Call(write.dotted(spelled)), arguments)
+
+
+def _moved(value: ast.expr, spelled: str) -> cst.BaseExpression:
+    """Give an argument in another file, a class of its library named as there."""
+    import libcst as cst
+
+    made = cst.parse_expression(ast.unparse(value))
+    if isinstance(made, cst.Call) and isinstance(value, ast.Call):
+        root = spelled.rpartition(".")[0]
+        last = ast.unparse(value.func).rpartition(".")[2]
+        return made.with_changes(func=write.dotted(f"{root}.{last}"))
+    return made
 
 
 def _limit(opening: Opening, names: Names) -> cst.Arg:
@@ -247,6 +288,8 @@ def _limit(opening: Opening, names: Names) -> cst.Arg:
     import libcst as cst
 
     name, _, value = opening.limit.partition("=")
+    if value.isdigit():
+        return write.keyword(name, cst.Integer(value))
     call = cst.ensure_type(cst.parse_expression(value), cst.Call)
     func = cst.ensure_type(call.func, cst.Attribute)
     module = opening.spelled.rpartition(".")[0]

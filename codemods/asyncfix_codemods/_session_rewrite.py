@@ -7,10 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
 from asyncfix import Names, Slice
+from asyncfix_codemods._session_region import Region
 
 if TYPE_CHECKING:
     import libcst as cst
 
+Make = Callable[["cst.With", int], "list[cst.BaseStatement]"]
 Change = Callable[["cst.CSTNode"], "cst.CSTNode | cst.FlattenSentinel[cst.CSTNode]"]
 
 
@@ -176,7 +178,7 @@ def is_none(name: str, negated: bool) -> cst.Comparison:
 
     operator = cst.IsNot() if negated else cst.Is()
     target = cst.ComparisonTarget(operator, cst.Name("None"))
-    return cst.Comparison(cst.Name(name), [target])
+    return cst.Comparison(dotted(name), [target])
 
 
 def holder(nodes: Sequence[cst.CSTNode], call: cst.CSTNode) -> cst.With:
@@ -257,4 +259,91 @@ def stack(names: Names, local: str) -> cst.WithItem:
         cst.AsName(
             cst.Name(local), cst.SimpleWhitespace(" "), cst.SimpleWhitespace(" ")
         ),
+    )
+
+
+def behind(ahead: str, with_: cst.With) -> list[cst.BaseStatement]:
+    """Give a block with a statement above it; without, where that is empty."""
+    import libcst as cst
+
+    if not ahead:
+        return [with_]
+    first = cst.ensure_type(cst.parse_statement(ahead), cst.SimpleStatementLine)
+    above = first.with_changes(leading_lines=with_.leading_lines)
+    return [above, with_.with_changes(leading_lines=())]
+
+
+def in_place(
+    nodes: Sequence[cst.CSTNode], call: cst.CSTNode, region: Region, make: Make
+) -> dict[cst.CSTNode, Change]:
+    """Give the change that puts statements in the place of a session's region.
+
+    `make` gets the region as `async with ...:`, whatever it was, and the place of the
+    session among its items. Raises ValueError where a comment would be lost.
+    """
+    import libcst as cst
+
+    if region.shape == "with":
+        held = holder(nodes, call)
+        if has_footer(held):
+            raise ValueError("a comment stands at the end of the session's block")
+        place = next(i for i, each in enumerate(held.items) if each.item is call)
+        return {
+            held: lambda node: cst.FlattenSentinel(
+                make(cst.ensure_type(node, cst.With), place)
+            )
+        }
+    block, first = _block_of(nodes, call)
+    end = first + len(region.statements)
+
+    def put(node: cst.CSTNode) -> cst.CSTNode:
+        updated = cst.ensure_type(node, cst.IndentedBlock)
+        body = [*updated.body]
+        body[first:end] = make(_as_with(body[first:end], region), 0)
+        return updated.with_changes(body=body)
+
+    return {block: put}
+
+
+def _block_of(
+    nodes: Sequence[cst.CSTNode], call: cst.CSTNode
+) -> tuple[cst.IndentedBlock, int]:
+    """Give the block that assigns a call, and where. Raises LookupError without one."""
+    import libcst as cst
+
+    todo = [*nodes]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, cst.IndentedBlock):
+            for place, line in enumerate(node.body):
+                if isinstance(line, cst.SimpleStatementLine):
+                    if getattr(line.body[0], "value", None) is call:
+                        return node, place
+        todo += node.children
+    raise LookupError("the session's assignment is not in this code")
+
+
+def _as_with(lines: Sequence[cst.BaseStatement], region: Region) -> cst.With:
+    """Give the statements of a session closed by hand as an `async with`."""
+    import libcst as cst
+
+    first = cst.ensure_type(lines[0], cst.SimpleStatementLine)
+    assign = cst.ensure_type(first.body[0], cst.Assign)
+    inner: Sequence[cst.BaseStatement] = lines[1:-1]
+    block: cst.BaseSuite | None = None
+    if region.shape == "try":
+        tried = cst.ensure_type(lines[1], cst.Try)
+        block = tried.body
+        if tried.handlers or tried.orelse:
+            block, inner = None, [tried.with_changes(finalbody=None)]
+    elif region.shape == "block":
+        block = cst.ensure_type(lines[1], cst.With).body
+    space = cst.SimpleWhitespace(" ")
+    name = cst.ensure_type(assign.targets[0].target, cst.Name)
+    item = cst.WithItem(assign.value, cst.AsName(name, space, space))
+    return cst.With(
+        [item],
+        block if block is not None else cst.IndentedBlock(inner),
+        cst.Asynchronous(),
+        first.leading_lines,
     )

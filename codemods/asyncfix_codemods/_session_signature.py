@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from asyncfix import Context, Doubt, Place, Reference
-from asyncfix_codemods._session_block import refusal
+from asyncfix_codemods._session_handed import is_only_called
+from asyncfix_codemods._session_refusals import refusal
 
 # Decorators that pass on whatever arguments they are called with.
 _NEUTRAL = frozenset(
@@ -44,6 +45,9 @@ def signature_is_free(context: Context, place: Place) -> Doubt | None:
         return owned(f"Python itself calls {name}")
     if context.in_tests() and name.startswith("test"):
         return owned(f"pytest decides the parameters of {name}")
+    defined = context.project.names(place[0], users.scope(place).parent).get(name)
+    if len(defined) > 1:
+        return owned(f"{name} is defined more than once (line {defined[0].line})")
     doubt = _in_class(context, place)
     if doubt is not None:
         return doubt
@@ -76,6 +80,8 @@ def uses_allow(context: Context, place: Place) -> Doubt | None:
             _WRITE_IT,
         )
     for each in others:
+        if each.kind == "passed" and is_only_called(context, each):
+            continue
         doubt = _used(name, each)
         if doubt is not None:
             return doubt
@@ -115,9 +121,6 @@ def _in_class(context: Context, place: Place) -> Doubt | None:
         known = users.outside(path, owner.parent, decorator)
         if known not in _NEUTRAL_OF_CLASSES:
             return owned(f"@{decorator} decides how {owner.name}.{name} is called")
-    defined = context.project.names(path, users.scope(place).parent).get(name)
-    if len(defined) > 1:
-        return owned(f"{name} is defined more than once (line {defined[0].line})")
     for base in bases:
         if base is not None and base.name in _DATA:
             continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from asyncfix import Tree
+from asyncfix import Context, Tree
 
 Owner = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef | ast.Module
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -20,6 +20,17 @@ def owner(tree: Tree, node: ast.AST) -> Owner:
         if isinstance(above, ast.Lambda) and below is above.body:
             return above
     return tree.module
+
+
+def loop_around(tree: Tree, node: ast.AST) -> ast.AST | None:
+    """Give the innermost loop of the same function that runs a node again and again."""
+    for above, below in tree.ancestors(node):
+        if isinstance(above, (ast.For, ast.AsyncFor, ast.While)):
+            if below in above.body or below is getattr(above, "test", None):
+                return above
+        if isinstance(above, (*_FUNCTIONS, ast.Lambda, ast.ClassDef)):
+            return None
+    return None
 
 
 def stands_alone(tree: Tree, statement: ast.stmt) -> bool:
@@ -57,6 +68,19 @@ def loads(node: ast.AST, name: str) -> list[ast.Name]:
         and each.id == name
         and not isinstance(each.ctx, ast.Store)
     ]
+
+
+def is_own_local(
+    context: Context, function: ast.FunctionDef | ast.AsyncFunctionDef, name: str
+) -> bool:
+    """Tell whether the site's function has a name for itself, as far as can be seen."""
+    bound = context.project.names(context.site.path, context.site.use.scope)
+    if name not in bound or looks_up_names(context.tree, function):
+        return False
+    return not any(
+        isinstance(each, (ast.Global, ast.Nonlocal)) and name in each.names
+        for each in ast.walk(function)
+    )
 
 
 def looks_up_names(tree: Tree, node: ast.AST) -> bool:

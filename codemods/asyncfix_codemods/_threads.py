@@ -9,8 +9,8 @@ import ast
 import re
 from collections.abc import Iterator
 
-from asyncfix import Context, Doubt, Level
-from asyncfix_codemods import _offload
+from asyncfix import Context, Doubt, Entry, Level
+from asyncfix_codemods import _limits, _offload
 
 # Where a call waits for another thread, a person or a device, or is bound to the
 # thread it is made in: a thread would only hide it, or break it.
@@ -68,30 +68,24 @@ _ACTS = re.compile(
     r"^(?:post|put|patch|delete|request|send\w*|publish|insert\w*|run|call|check_\w+"
     r"|system|Popen|move)$"
 )
-# What gives up waiting, or tries again.
-_LIMITS = re.compile(r"(?i)wait_for|timeout|move_on_after|fail_after|retry|backoff")
 _MATERIALISE = frozenset(("list", "tuple", "set", "sorted", "frozenset"))
 
 
-def strategy(context: Context) -> Iterator[Doubt]:
-    """Doubt what a thread is no cure for, by the kind of what blocks."""
-    chain = context.site.chain
-    assert chain is not None
-    entry = chain.entry
-    direct = len(chain.steps) == 1
+def kind(context: Context, entry: Entry) -> Doubt | None:
+    """Doubt what a thread is no cure for, wherever it is called."""
     if entry.kind in _KINDS:
         reason, advice = _KINDS[entry.kind]
-        yield _no("thread-kind", f"{entry.name}: {reason}", entry.use or advice)
-    elif entry.form == "process":
-        yield _no(
+        return _no("thread-kind", f"{entry.name}: {reason}", entry.use or advice)
+    if entry.form == "process":
+        return _no(
             "thread-gil",
             f"{entry.name} holds the GIL: in a thread it would stop the event loop "
             "nearly as much",
             "run it in a ProcessPoolExecutor, as a function of a module with "
             "arguments that can be pickled",
         )
-    elif entry.kind in _DRIVERS and not context.settings.offload_drivers:
-        yield _no(
+    if entry.kind in _DRIVERS and not context.settings.offload_drivers:
+        return _no(
             "driver",
             f"{entry.name} belongs to a connection, whose whole use has to move",
             (
@@ -100,11 +94,23 @@ def strategy(context: Context) -> Iterator[Doubt]:
                 else "use a driver for asyncio; offload-drivers = true allows threads"
             ),
         )
+    return None
+
+
+def strategy(context: Context) -> Iterator[Doubt]:
+    """Doubt what a thread is no cure for, by the kind of what blocks."""
+    chain = context.site.chain
+    assert chain is not None
+    entry = chain.entry
+    direct = len(chain.steps) == 1
+    doubt = kind(context, entry)
+    if doubt is not None:
+        yield doubt
     elif entry.strategy == "report" and direct:
         yield _no(
             "report", entry.why or "there is no better form known", "move it away"
         )
-    elif direct and (opened := _opened_here(context)):
+    elif direct and (opened := opened_here(context)):
         yield _no(
             "thread-chain",
             f"{context.tree.text(opened)} is called in the same expression and blocks, too",
@@ -212,18 +218,22 @@ def _is_file(name: str) -> bool:
 
 
 def _is_lazy(context: Context) -> bool:
-    """Tell whether the result is read later, `stream=True` being one way to ask so."""
     chain = context.site.chain
     assert chain is not None
-    for keyword in context.call.keywords:
+    return is_lazy(chain.entry, context.call)
+
+
+def is_lazy(entry: Entry, call: ast.Call) -> bool:
+    """Tell whether the result is read later, `stream=True` being one way to ask so."""
+    for keyword in call.keywords:
         if keyword.arg == "stream":
             value = keyword.value
             return not (isinstance(value, ast.Constant) and value.value is False)
-    words = chain.entry.why.lower()
+    words = entry.why.lower()
     return "lazy" in words or "generator" in words
 
 
-def _opened_here(context: Context) -> ast.Call | None:
+def opened_here(context: Context) -> ast.Call | None:
     """Give the call whose result the site's call is a method of, if it blocks, too."""
     function = context.call.func
     owner = function.value if isinstance(function, ast.Attribute) else None
@@ -241,14 +251,19 @@ def _blocks_further(context: Context, attribute: ast.Attribute) -> bool:
 
 
 def _blocks(context: Context, call: ast.Call) -> bool:
+    return entry_of(context, call) is not None
+
+
+def entry_of(context: Context, call: ast.Call) -> Entry | None:
+    """Give what is known of a call of the site's coroutine that blocks by itself."""
     place = (context.site.path, context.site.function)
     start, end = (call.lineno, call.col_offset), (call.end_lineno, call.end_col_offset)
-    return any(
-        (edge.use.end_line, edge.use.end_col) == end
-        and (edge.use.line, edge.use.col) == start
-        for edge in context.model.reach.edges(place)
-        if edge.entry is not None
-    )
+    for edge in context.model.reach.edges(place):
+        use = edge.use
+        if (use.line, use.col) == start and (use.end_line, use.end_col) == end:
+            if edge.entry is not None:
+                return edge.entry
+    return None
 
 
 def surroundings(context: Context) -> Iterator[Doubt]:
@@ -266,45 +281,15 @@ def surroundings(context: Context) -> Iterator[Doubt]:
     assert chain is not None
     if not _ACTS.search(chain.entry.name.rpartition(".")[2]):
         return
-    line = _time_limit(context)
-    if line:
+    where = _limits.found(context)
+    if where:
         yield Doubt(
             "thread-twice",
             Level.UNSAFE,
-            f"line {line} may give up waiting while the thread goes on: a second try "
+            f"{where} may give up waiting while the thread goes on: a second try "
             "would do it twice",
             "let the call have its own timeout, and take the limit away",
         )
-
-
-def _time_limit(context: Context) -> int:
-    """Give the line where a time limit or a retry stands round the call, 0 for none."""
-    for above, below in context.within():
-        if above is context.function:
-            break
-        if isinstance(above, ast.AsyncWith) and below in above.body:
-            for item in above.items:
-                call = item.context_expr
-                name = context.tree.text(getattr(call, "func", call))
-                if _LIMITS.search(name):
-                    return above.lineno
-    for decorator in context.function.decorator_list:
-        if _LIMITS.search(context.tree.text(decorator)):
-            return decorator.lineno
-    return _limited_by_caller(context)
-
-
-def _limited_by_caller(context: Context) -> int:
-    """Give the line where the file puts a call of the coroutine under a time limit."""
-    name = getattr(context.function, "name", "")
-    for use in context.facts.calls:
-        if not _LIMITS.search(use.name.rpartition(".")[2]):
-            continue
-        start, end = context.tree.lines.span(use.line, use.end_line)
-        text = context.tree.lines.text[start:end].decode("utf-8", "replace")
-        if re.search(rf"\b{re.escape(name)}\(", text):
-            return use.line
-    return 0
 
 
 def arguments(context: Context) -> Iterator[Doubt]:

@@ -19,7 +19,17 @@ from asyncfix import (
     Slice,
     Step,
 )
-from asyncfix_codemods import _ahead, _blocks, _native, _offload, _threads
+from asyncfix_codemods import (
+    _ahead,
+    _blocks,
+    _chains,
+    _colour_plan,
+    _hazards,
+    _native,
+    _offload,
+    _processes,
+    _threads,
+)
 
 if TYPE_CHECKING:
     import libcst as cst
@@ -63,7 +73,12 @@ class BlockingCall(Codemod):
     Safety: safe where every guard holds, for the call and for all that it runs in
     the thread. Of a chain of helpers the outermost call is handed over. Calls that
     asyncio has itself (`socket.getaddrinfo`) become those; a `with open(...)`
-    block moves into a nested function as a whole. Only calls of severity high are
+    block, and two blocking calls of one expression, move into a nested function as a
+    whole. Where a thread would be wrong, or with `--prefer colour`, helpers become
+    coroutine functions with all that call them, at level intent, if what blocks in
+    them has a form of asyncio's own; where sync code calls them, too, a twin is
+    shown. Work that holds the GIL goes to the process pool that the settings name,
+    with `--unsafe`. Only calls of severity high are
     rewritten, `--min-severity medium` takes the others: a local file costs less
     than the way to a thread. Refused: what belongs to one thread, changes shared
     state, uses asyncio or the active exception, is read lazily, or is a driver with
@@ -88,40 +103,69 @@ class BlockingCall(Codemod):
         if block is not None:
             plan = block.plan(message)
             around = _threads.surroundings(context)
-            doubts = itertools.chain(_severity(context), plan.doubts, around)
+            more = _hazards.doubts(context, plan.moves)
+            doubts = itertools.chain(_severity(context), plan.doubts, around, more)
             return replace(plan, doubts=_decisive(doubts))
-        refusals = _decisive(_refusals(context))
-        call = _threads.whole(context)
-        way = None
-        if not refusals and len(chain.steps) == 1 and not _prefers_thread(context):
-            way = _native.found(context)
-        if way is not None:
-            return Plan(
-                message,
-                by_hand=way.by_hand,
-                change=_library(context),
-                needs=way.needs,
-                parts=_ahead.parts(context, call, way.make),
-            )
-        arguments = _offload.arguments(context, call)
-        by_hand = _offload.by_hand(context, context.tree.text(call.func), arguments)
-        if refusals and refusals[-1].level is Level.MANUAL:
-            by_hand = _threads.by_hand(context, refusals[-1])
+        if chain.entry.form == "process":
+            in_process = _processes.plan(context, message, tuple(_severity(context)))
+            if in_process is not None:
+                return in_process
+        if len(chain.steps) == 1:
+            several = _chains.plan(context, message, tuple(_severity(context)))
+            if several is not None:
+                return several
+        prefer = context.settings.prefer
+        if len(chain.steps) == 1 or prefer.index("offload") < prefer.index("colour"):
+            plan = _here(context, message)
+            if len(chain.steps) == 1 or _colour_plan.is_made(
+                context, plan, self.guards
+            ):
+                return plan
+            other = _colour_plan.plan(context, message)
+            return _colour_plan.better(context, [plan, other], self.guards)
+        other = _colour_plan.plan(context, message)
+        if other is not None and _colour_plan.is_made(context, other, self.guards):
+            return other
+        plan = _colour_plan.noting(context, _here(context, message))
+        return _colour_plan.better(context, [other, plan], self.guards)
 
-        def make(slice_: Slice, names: Names) -> cst.BaseExpression:
-            import libcst as cst
 
-            twin = cst.ensure_type(slice_.find(call), cst.Call)
-            return _offload.offloaded(context, names, twin)
-
+def _here(context: Context, message: str) -> Plan:
+    """Mend a call where it stands: by asyncio's own form, or in a thread."""
+    chain = context.site.chain
+    assert chain is not None
+    refusals = _decisive(_refusals(context))
+    call = _threads.whole(context)
+    way = None
+    if not refusals and len(chain.steps) == 1 and not _prefers_thread(context):
+        way = _native.found(context)
+    if way is not None:
         return Plan(
             message,
-            by_hand=by_hand,
+            by_hand=way.by_hand,
             change=_library(context),
-            needs=_offload.needs(context, call),
-            doubts=refusals,
-            parts=_ahead.parts(context, call, make),
+            needs=way.needs,
+            parts=_ahead.parts(context, way.node, way.make),
         )
+    arguments = _offload.arguments(context, call)
+    by_hand = _offload.by_hand(context, context.tree.text(call.func), arguments)
+    if refusals and refusals[-1].level is Level.MANUAL:
+        by_hand = _threads.by_hand(context, refusals[-1])
+
+    def make(slice_: Slice, names: Names) -> cst.BaseExpression:
+        import libcst as cst
+
+        twin = cst.ensure_type(slice_.find(call), cst.Call)
+        return _offload.offloaded(context, names, twin)
+
+    return Plan(
+        message,
+        by_hand=by_hand,
+        change=_library(context),
+        needs=_offload.needs(context, call),
+        doubts=refusals,
+        parts=_ahead.parts(context, call, make),
+    )
 
 
 def _decisive(doubts: Iterable[Doubt]) -> tuple[Doubt, ...]:
@@ -173,6 +217,7 @@ def _refusals(context: Context) -> Iterator[Doubt]:
     yield from _threads.role(context)
     yield from _threads.arguments(context)
     yield from _threads.surroundings(context)
+    yield from _hazards.doubts(context)
 
 
 def _severity(context: Context) -> Iterator[Doubt]:

@@ -276,7 +276,7 @@ def _asynchronous(context: Context, function: ast.expr) -> Plan | None:
         change=f"{shown} runs now, on the event loop, and gives its result",
         doubts=_comment(context, call),
         guards=(*_exact(context), "E2"),
-        parts=(Part((call,), make),),
+        parts=(Part((call,), make, free=tuple(call.args[:place])),),
     )
 
 

@@ -154,7 +154,7 @@ class DroppedTask(Codemod):
                 )
             )
         make = partial(_keepers.kept, call, chained, task, keeper.text)
-        parts = [Part((statement,), make)]
+        parts = [Part((statement,), make, free=(target,) if target else ())]
         if keeper.prelude:
             top = Context(
                 context.model,
@@ -247,13 +247,7 @@ def _unused(
         return None
     if not isinstance(where, (ast.FunctionDef, ast.AsyncFunctionDef)):
         return None  # a name of the module keeps it
-    bound = context.project.names(context.site.path, context.site.use.scope)
-    if target.id not in bound or _shapes.looks_up_names(tree, where):
-        return None
-    if any(
-        isinstance(each, (ast.Global, ast.Nonlocal)) and target.id in each.names
-        for each in ast.walk(where)
-    ):
+    if not _shapes.is_own_local(context, where, target.id):
         return None
     for each in _shapes.loads(where, target.id):
         method = tree.parent(each)
@@ -377,7 +371,7 @@ def _only_calls(context: Context, taker: ast.Call) -> bool:
 def _handed_on(model: Model, path: str) -> Iterator[Site]:
     """Give the calls that hand over what makes a task: `call_later(1, create_task, x)`."""
     facts_ = model.project.files[path]
-    if not any(name.encode() in facts_.packed for name in _LAST):
+    if not any(map(facts_.holds, _LAST)):
         return
     for use in calls_named(model.project, path, _CALLBACKS):
         last = use.name.rpartition(".")[2]

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import ast
-import re
 
 from asyncfix import Codemod, Context, Doubt, Level, Place, Plan
+from asyncfix_codemods import _session_forms as forms
 from asyncfix_codemods import _session_frameworks as frameworks
-from asyncfix_codemods import _session_parts as parts
-from asyncfix_codemods._session_arguments import split
-from asyncfix_codemods._session_block import Block, logs_in, read, refusal
-from asyncfix_codemods._session_kinds import KINDS, STALE, Kind
-from asyncfix_codemods._session_names import SharedNames
-from asyncfix_codemods._session_owner import Search
-from asyncfix_codemods._session_signature import signature_is_free, uses_allow
+from asyncfix_codemods import _session_holders as holders
+from asyncfix_codemods import _session_pools as pools
+from asyncfix_codemods._session_block import Block, read
+from asyncfix_codemods._session_fan import RETRY
+from asyncfix_codemods._session_kinds import KINDS, Kind
+from asyncfix_codemods._session_refusals import refusal
 
 _LOOPS = (ast.For, ast.AsyncFor, ast.While)
-_RETRY = re.compile(r"attempt|retr|tries", re.IGNORECASE)
 _RUNNERS = frozenset(("run", "run_until_complete"))
 
 
@@ -62,27 +60,30 @@ class SessionPerRequest(Codemod):
     """
 
     name = "session-per-request"
-    calls = tuple(KINDS)
+    calls = (*KINDS, *pools.CLASSES)
+    methods = pools.METHODS
     guards = ("N1", "N2", "N3")
 
     def judge(self, context: Context) -> Plan | None:
         """Say who could own the session of one function, and what holds that back."""
         if context.site.kind == "value":
             return None
-        block = read(context)
         place = context.site.path, context.site.function
+        if context.site.wanted not in KINDS:
+            return None if _runs_once(context, place) else pools.report(context)
+        block = read(context)
         if block is None or _is_test_of_state(context, block):
             return None
         if isinstance(block, Doubt):
             if _loop(context) is None and _runs_once(context, place):
                 return None
             return _refused(context, block)
-        doubt = _nested(block) or _patched(context, block.kind) or logs_in(context)
+        doubt = _nested(block) or _patched(context, block.kind)
         if doubt is not None:
             return _refused(context, doubt)
         loop = _loop(context)
         if loop is not None:
-            return _above_loop(block, loop)
+            return forms.above_loop(block, loop)
         if _runs_once(context, place):
             return None
         return _shared(block, place)
@@ -91,7 +92,7 @@ class SessionPerRequest(Codemod):
 def _is_test_of_state(context: Context, block: Block | Doubt) -> bool:
     """Tell whether a test keeps its own session, which is as it should be."""
     return (
-        isinstance(block, Doubt)
+        (isinstance(block, Doubt) or block.state is not None)
         and context.in_tests()
         and context.function.name.startswith("test")
     )
@@ -115,54 +116,15 @@ def _loop(context: Context) -> ast.stmt | None:
 def _retries(loop: ast.stmt) -> bool:
     target = getattr(loop, "target", None) or getattr(loop, "test", None)
     return isinstance(target, ast.AST) and any(
-        isinstance(each, ast.Name) and _RETRY.search(each.id) is not None
+        isinstance(each, ast.Name) and RETRY.search(each.id) is not None
         for each in ast.walk(target)
     )
-
-
-def _above_loop(block: Block, loop: ast.stmt) -> Plan:
-    context, kind = block.context, block.kind
-    message = (
-        f"opens a new {kind.name} in every round of the loop at line {loop.lineno}: "
-        "its connections are thrown away"
-    )
-    by_hand = f"async with {ast.unparse(context.call)} as {block.name}: above the loop"
-    args = split(block, loop)
-    doubt: Doubt | None = args if isinstance(args, Doubt) else None
-    if doubt is None and block.bound_at:
-        doubt = refusal(
-            "session-name",
-            f"{block.name} is another thing, too (line {block.bound_at})",
-            "give the session a name of its own",
-        )
-    for node in ast.walk(loop):
-        if doubt is None and isinstance(node, (ast.Yield, ast.YieldFrom)):
-            doubt = refusal(
-                "session-lifetime",
-                f"the loop yields at line {node.lineno}: the session would stay open "
-                "for as long as the caller likes",
-                "open the session in the caller, and pass it in",
-            )
-    if isinstance(args, Doubt) or doubt is not None:
-        assert doubt is not None
-        return Plan(message, by_hand, Level.UNSAFE, doubts=(doubt,))
-    return Plan(
-        message,
-        by_hand,
-        Level.UNSAFE,
-        change=_shares(block),
-        parts=(parts.above_loop(block, args, loop),),
-    )
-
-
-def _shares(block: Block) -> str:
-    return block.kind.shares + (f"; {STALE}" if block.writes else "")
 
 
 def _nested(block: Block) -> Doubt | None:
     context = block.context
     for above, _ in context.within():
-        if isinstance(above, ast.AsyncWith) and above is not block.statement:
+        if isinstance(above, ast.AsyncWith) and above not in block.region.statements:
             for item in above.items:
                 made = item.context_expr
                 if isinstance(made, ast.Call):
@@ -217,68 +179,33 @@ def _runs_once(context: Context, place: Place, depth: int = 0) -> bool:
 
 
 def _shared(block: Block, place: Place) -> Plan:
-    """Say how the callers of a function can share one session."""
-    context, kind = block.context, block.kind
-    args = split(block, None)
-    if isinstance(args, Doubt):
-        return _refused(context, args)
-    search = Search(context)
-    doubt = signature_is_free(context, place)
-    owners = search.owners(place) if doubt is None else None
-    if doubt is None and (owners is not None or not search.users.calls(place)):
-        doubt = uses_allow(context, place)
-    if owners is None or doubt is not None:
-        return _refused(context, doubt or _nobody(search, place))
-    for link in owners.links:
-        doubt = doubt or logs_in(link.context)
-    if doubt is not None:
-        return _refused(context, doubt)
-    names = SharedNames(block, owners)
-    if names.doubt is not None:
-        return _refused(context, names.doubt)
-    made = [parts.in_function(block, args, names.parameter(context), names.stack)]
-    for link in owners.links:
-        made.append(names.link(link))
-    for owner in owners.owners:
-        made.append(names.owner(owner, args))
-    where = ", ".join(
-        sorted(
-            f"{each.context.site.path}:{each.calls[0].lineno}" for each in owners.owners
-        )
-    )
-    change = f"{where} opens one for all its calls; {_shares(block)}"
-    if any(each.together and not each.tolerant for each in owners.owners):
-        change += "; if one call fails, those still running lose their session"
+    """Say who can share the session of a function."""
+    context = block.context
+    found = forms.through_callers(block, place)
+    if isinstance(found, Doubt):
+        found = holders.kept_open(block, place) or found
+    if isinstance(found, Doubt):
+        return _refused(context, _of_framework(context, place, found))
     return Plan(
-        _message(context, kind),
-        _by_hand(context, kind),
+        _message(context, block.kind),
+        _by_hand(context, block.kind),
         Level.UNSAFE,
-        change=change,
-        needs=("contextlib",),
-        parts=tuple(made),
+        change=found.change,
+        needs=found.needs,
+        parts=found.parts,
     )
 
 
-def _nobody(search: Search, place: Place) -> Doubt:
-    """Say why none of the callers can own the session."""
-    context = search.context
-    if search.doubts:
-        return search.doubts[0]
-    name = context.function.name
-    calls = search.users.calls(place)
-    if frameworks.framework(context, place) and not calls:
-        return refusal(
-            "session-owned",
-            f"a framework calls {name}",
-            "keep one session where that starts and stops",
-        )
-    if not calls:
-        reason = f"nothing in this project calls {name} by a name that is known"
-    else:
-        first = f"{calls[0].path}:{calls[0].use.line}"
-        reason = f"no caller near by makes many calls of {name} (the first: {first})"
+def _of_framework(context: Context, place: Place, doubt: Doubt) -> Doubt:
+    """Say who calls a function that nothing in the project calls."""
+    if doubt.guard != "session-callers" or context.model.users.calls(place):
+        return doubt
+    if not frameworks.framework(context, place):
+        return doubt
     return refusal(
-        "session-callers", reason, "let what lives as long as the program own it"
+        "session-owned",
+        f"a framework calls {context.function.name}",
+        "keep one session where that starts and stops",
     )
 
 
@@ -305,10 +232,11 @@ def _by_hand(context: Context, kind: Kind) -> str:
     """Give the code to write where the fix is not made."""
     place = context.site.path, context.site.function
     function = context.function.name
-    made = ast.unparse(replaceable(context))
+    own = replaceable(context)
+    made = ast.unparse(own)
     name = frameworks.framework(context, place)
     if name:
-        return frameworks.text(name, kind, context.spelled, made, function)
+        return frameworks.text(name, kind, own, function)
     owner = context.facts.scopes[context.facts.scopes[place[1]].parent]
     if context.model.users.bases(place) is not None:
         return frameworks.in_class(kind, made, owner.name)

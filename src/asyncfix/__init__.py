@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from asyncfix import facts, touches, value
+    from asyncfix.catalog_file import Entry
     from asyncfix.codemod import (
         Codemod,
         Context,
@@ -21,9 +22,11 @@ if TYPE_CHECKING:
         Site,
         is_test,
     )
-    from asyncfix.detect import calls_named, site_of
+    from asyncfix.detect import calls_named, calls_used, site_of
     from asyncfix.guards import GUARDS
     from asyncfix.guards.ahead import goes_ahead
+    from asyncfix.keywords import ASYNC, AWAIT
+    from asyncfix.mentions import Mention
     from asyncfix.model import (
         NEW_AWAIT,
         NEW_THREAD,
@@ -45,6 +48,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "ASYNC",
+    "AWAIT",
     "GUARDS",
     "NEW_AWAIT",
     "NEW_THREAD",
@@ -54,8 +59,10 @@ __all__ = [
     "Codemod",
     "Context",
     "Doubt",
+    "Entry",
     "Finding",
     "Level",
+    "Mention",
     "Model",
     "Names",
     "Part",
@@ -71,6 +78,7 @@ __all__ = [
     "Value",
     "__version__",
     "calls_named",
+    "calls_used",
     "dotted",
     "facts",
     "goes_ahead",
@@ -82,8 +90,12 @@ __all__ = [
 ]
 
 _HOMES = {
+    "ASYNC": "keywords",
+    "AWAIT": "keywords",
     "Call": "users",
     "Place": "reach",
+    "Entry": "catalog_file",
+    "Mention": "mentions",
     "Reference": "references",
     "Chain": "reach",
     "Codemod": "codemod",
@@ -104,6 +116,7 @@ _HOMES = {
     "Tree": "tree",
     "dotted": "tree",
     "calls_named": "detect",
+    "calls_used": "detect",
     "site_of": "detect",
     "Value": "value",
     "AsyncfixError": "model",

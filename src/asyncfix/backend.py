@@ -35,7 +35,7 @@ class TypeBackend(Protocol):
         """Give the bases of a class."""
 
     def asynchronous(self, name: str) -> str | None:
-        """Tell what a call gives: coroutine, async-iterator or async-context."""
+        """Tell what a call gives: coroutine, future, async-iterator or async-context."""
 
     def decorator(self, name: str) -> str | None:
         """Tell what a decorator makes of a function: `same`, `elsewhere`, ..."""

@@ -21,13 +21,24 @@ from asyncfix.conditions import (
     OneOf,
     finds_the_loop,
     is_without_loop,
+    taken,
     truth,
 )
-from asyncfix.held import assume
-from asyncfix.says import COMPREHENSIONS, bound, is_lasting, said_as
+from asyncfix.held import assume, question
+from asyncfix.says import (
+    COMPREHENSIONS,
+    bound,
+    is_lasting,
+    said_as,
+    touched,
+    used,
+    with_constants,
+)
 from asyncfix.tree import Tree, dotted, text_of
 
 _ENDS = (ast.Return, ast.Raise, ast.Continue, ast.Break)
+_SIMPLE = (ast.Expr, ast.Assign, ast.AnnAssign, ast.AugAssign)
+_NONE = ast.Constant(None)
 _LOOPS = (ast.For, ast.AsyncFor, ast.While)
 _STARTS_A_LOOP = ("run_until_complete", "run_forever")
 _NEVER_COMES_BACK = ("asyncio.run", "sys.exit", "os._exit", "os.abort")
@@ -46,10 +57,12 @@ class State(NamedTuple):
     known: dict[str, object]
     calls: dict[str, ast.Call]
     """What was called for an answer, by the dump of what stands for it."""
+    constant: Constant
+    """Gives what a name stands for that is a constant."""
 
     def copy(self) -> State:
         """Give one that can change alone."""
-        return State(dict(self.names), dict(self.known), self.calls)
+        return self._replace(names=dict(self.names), known=dict(self.known))
 
     def assume(self, test: ast.expr, holds: bool) -> None:
         """Note that a condition holds, or that it does not."""
@@ -67,6 +80,10 @@ class State(NamedTuple):
         """Tell whether a condition surely holds here, or surely not."""
         said = self.say(test)
         answer = truth(said, self.known)
+        if answer is None and self.known:
+            meant = with_constants(said, self.known, self.constant)
+            if meant is not said:
+                answer = truth(meant, self.known)
         return truth(test, {}) if answer is None and said is not test else answer
 
 
@@ -83,8 +100,8 @@ def before(
         way.append((above, below))
         if above is function:
             break
-    state = State({}, dict(known), {})
-    walk = _Walk(tree, function, constant)
+    state = State({}, dict(known), {}, constant)
+    walk = _Walk(tree, function)
     for name in walk.wild:
         state.names[name] = ast.Name(f"{name}%", ast.Load())
     for above, below in reversed(way):
@@ -96,9 +113,8 @@ def before(
 class _Walk:
     """One way through one function."""
 
-    def __init__(self, tree: Tree, function: Function, constant: Constant) -> None:
+    def __init__(self, tree: Tree, function: Function) -> None:
         self.tree = tree
-        self.constant = constant
         # What blocks in a coroutine is told, whatever it does before.
         self.is_coroutine = isinstance(function, ast.AsyncFunctionDef)
         args = function.args
@@ -153,6 +169,7 @@ class _Walk:
         return block is None or self._run(block, state, below)
 
     def _enter_loop(self, loop: ast.stmt, below: ast.AST, state: State) -> bool:
+        self._touch(loop, state)
         if not isinstance(loop, (ast.For, ast.AsyncFor)):
             self._forget(bound(self.tree, loop), loop, state)
             test = getattr(loop, "test")  # noqa: B009
@@ -169,7 +186,7 @@ class _Walk:
     def _one_of(self, target: ast.expr, every: ast.expr, state: State) -> None:
         """Note what a loop over literals gives its names."""
         if isinstance(every, ast.Name):
-            every = self.constant(every.id) or every
+            every = state.constant(every.id) or every
         if not isinstance(every, (ast.Tuple, ast.List, ast.Set)):
             return
         if isinstance(target, ast.Name):
@@ -226,6 +243,8 @@ class _Walk:
     def _step(self, statement: ast.stmt, state: State) -> bool:
         if isinstance(statement, _ENDS):
             return False
+        if isinstance(statement, _SIMPLE):
+            self._use(statement, state)
         if isinstance(statement, ast.Expr):
             self._walrus(statement.value, state)
             return not self._never_comes_back(statement.value)
@@ -240,6 +259,7 @@ class _Walk:
             known = [each for each in names if each in self.parameters | {*state.names}]
             self._forget(known, statement, state)
         elif not isinstance(statement, ast.Pass):
+            self._touch(statement, state)
             self._forget(bound(self.tree, statement), statement, state)
         return True
 
@@ -253,7 +273,7 @@ class _Walk:
             targets.append(statement.target)
         else:
             targets += statement.targets
-        said = state.say(value)
+        said = taken(state.say(value), state.known)
         for target in targets:
             self._bind(target, said, statement, state)
         return not self._never_comes_back(value)
@@ -281,10 +301,10 @@ class _Walk:
         state.names[name] = said
 
     def _if(self, statement: ast.If, state: State) -> bool:
-        taken = state.truth(statement.test)
+        holds = state.truth(statement.test)
         self._walrus(statement.test, state)
-        if taken is not None:
-            return self._run(statement.body if taken else statement.orelse, state)
+        if holds is not None:
+            return self._run(statement.body if holds else statement.orelse, state)
         other = state.copy()
         state.assume(statement.test, True)
         other.assume(statement.test, False)
@@ -315,11 +335,29 @@ class _Walk:
                 alive = True
         return alive and self._run(statement.finalbody, state)
 
+    def _touch(self, node: ast.AST, state: State) -> None:
+        """Forget the attributes of what runs a method of its own, or is handed over."""
+        names = self.tree.once(("touched", node), partial(touched, node))
+        if names:
+            every = tuple(f"{name}." for name in names)
+            held = [each for each in state.names if each.startswith(every)]
+            self._forget(held, node, state)
+
     def _walrus(self, node: ast.expr, state: State) -> None:
+        self._touch(node, state)
         if isinstance(node, ast.NamedExpr) and finds_the_loop(node.value):
             state.names[node.target.id] = node.value
         elif not isinstance(node, (ast.Name, ast.Constant)):
             self._forget(bound(self.tree, node), node, state)
+
+    def _use(self, statement: ast.stmt, state: State) -> None:
+        """Note that what an attribute is taken of is not None."""
+        for name in self.tree.once(("used", statement), partial(used, statement)):
+            said = state.names.get(name) or ast.Name(name, ast.Load())
+            known = name in self.parameters or name in state.names
+            if known and isinstance(said, ast.Name):
+                asked = question(ast.Compare(said, [ast.Is()], [_NONE]))[0]
+                state.known.setdefault(asked, False)
 
     def _never_comes_back(self, node: ast.expr) -> bool:
         """Tell a call that raises, as here a loop runs already, or ends the program."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -161,8 +161,19 @@ class Catalog:
         return self._bases.get(self.canonical(cls), ())
 
     def asynchronous(self, name: str) -> str | None:
-        """Tell what a call gives to the loop: coroutine, async-iterator or -context."""
+        """Tell what a call gives to the loop, see `catalog_file.ASYNCHRONOUS`."""
         return self._member(self._asynchronous, self.canonical(name))
+
+    def awaitables(self, roots: Iterable[str]) -> frozenset[str]:
+        """Give the last names of what gives a coroutine or future, in some libraries."""
+        for root in roots:
+            self.load(root)
+        wanted = ("coroutine", "future")
+        return frozenset(
+            name.rpartition(".")[2]
+            for name, kind in self._asynchronous.items()
+            if kind in wanted
+        )
 
     def offload(self, name: str) -> int | str | None:
         """Give which argument the call runs off the loop: its position or keyword."""

@@ -32,7 +32,8 @@ FORMS = frozenset(
     ("async-for", "async-with", "await", "construct", "none", "process", "report",
      "rewrite", "wrap")
 )  # fmt: skip
-ASYNCHRONOUS = frozenset(("async-context", "async-iterator", "coroutine"))
+ASYNCHRONOUS = frozenset(("async-context", "async-iterator", "coroutine", "future"))
+"""`coroutine`: nothing runs before it is awaited, `future`: it runs by itself."""
 DECORATORS = frozenset(
     ("async-context-manager", "context-manager", "coroutine", "elsewhere", "property",
      "registers", "replaces", "same")

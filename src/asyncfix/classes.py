@@ -122,7 +122,12 @@ class Classes:
         said = self.values.backend.attribute(full)
         if said:
             return value if said == "Self" else self.values.typed(said, cls)
-        if self.values.backend.returns(full) or self.values.backend.method(cls, name):
+        backend = self.values.backend
+        if (
+            backend.returns(full)
+            or backend.method(cls, name)
+            or backend.asynchronous(full)
+        ):
             return Value(OUTSIDE, full)
         return None
 

@@ -15,6 +15,7 @@ Everything heavy is imported where it is used: `--help` costs little.
 from __future__ import annotations
 
 import io
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -116,7 +117,9 @@ def _tests(command: Callable[..., None]) -> Callable[..., None]:
     type=click.Choice(_SEVERITIES),
     help="The least severity that is rewritten (default: as configured, else high).",
 )
-@click.option("--prefer", metavar="WAY", help="native (default) or offload first.")
+@click.option(
+    "--prefer", metavar="WAY", help="The way to take first: native, offload or colour."
+)
 @click.option("--include-generated", is_flag=True, help="Also files marked generated.")
 @click.option(
     "--target-version",
@@ -314,6 +317,8 @@ class _ends:
         self.interrupted = interrupted
 
     def __enter__(self) -> None:
+        if os.environ.get("NO_COLOR"):  # https://no-color.org
+            click.get_current_context().color = False
         for stream in (sys.stdout, sys.stderr):
             # A file name or a message that the terminal cannot show is no failure.
             if isinstance(stream, io.TextIOWrapper):
@@ -326,9 +331,9 @@ class _ends:
         from asyncfix.model import AsyncfixError
 
         if isinstance(error, AsyncfixError):
-            from asyncfix.report import clean
+            from asyncfix.report import one_line
 
-            click.echo(f"asyncfix: error: {clean(str(error))}", err=True)
+            click.echo(f"asyncfix: error: {one_line(str(error))}", err=True)
             sys.exit(2)
 
 

@@ -8,12 +8,11 @@ the site, asks the guards, edits imports, puts the node in, proves and writes.
 from __future__ import annotations
 
 import ast
-import inspect
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar, cast
 
 from asyncfix.expressions import describe
 from asyncfix.facts import Facts, Use
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from asyncfix.catalog import Catalog
     from asyncfix.confirm import Confirm
     from asyncfix.effects import Effects
+    from asyncfix.mentions import Mentions
     from asyncfix.slices import Slice
     from asyncfix.users import Users
 
@@ -49,8 +49,8 @@ class SiteError(Exception):
 class Site(NamedTuple):
     """One place that the facts point at.
 
-    `kind` is `call`, `value`, or one of two more kinds of call: `method`, found
-    by the type of its receiver, and `blocking`. `wanted` is the qualified name the
+    `kind` is `call`, `value`, `statement`, or one of two more kinds of call: `method`,
+    found by the type of its receiver, and `blocking`. `wanted` is the qualified name the
     codemod asked for, or of what blocks; `function` is the scope of the
     `async def` around the place, or the place's own scope where there is none;
     `chain` is how a blocking call gets there.
@@ -98,6 +98,8 @@ class Part:
             Where it names a module, it is made of the names of the part.
         guards: what must hold where the part stands, if it has a context of its own.
         needs: the modules that its code names, if they are not the plan's.
+        free: nodes of the old code that the new code may hold not at all, or more
+            than once. All else has to be found again, but for the mended function.
     """
 
     nodes: tuple[ast.AST, ...]
@@ -106,6 +108,7 @@ class Part:
     prelude: str | Callable[[Names], str] = ""
     guards: tuple[str, ...] = ()
     needs: tuple[str, ...] | None = None
+    free: tuple[ast.AST, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +128,7 @@ class Plan:
             findings that have it. Empty for a fix of its own.
         stands: where the new await will stand, if not at the site: guards are
             asked at the first node, A3 at the others as well.
-        moves: the statement that goes to a thread as a whole, if one does.
+        moves: the statement or expression that goes to a thread as a whole, if any.
         keeps: the target in it that is assigned in the coroutine all the same.
     """
 
@@ -139,8 +142,10 @@ class Plan:
     parts: tuple[Part, ...] = ()
     key: str = ""
     stands: tuple[ast.expr | ast.stmt, ...] = ()
-    moves: ast.stmt | None = None
+    moves: ast.stmt | ast.expr | None = None
     keeps: ast.expr | None = None
+    without: tuple[str, ...] = ()
+    """Ids of guards of its codemod that this fix does not need."""
 
 
 class Model:
@@ -156,11 +161,14 @@ class Model:
         settings: Settings,
         source: Callable[[str], Source] | None = None,
         whole: bool = False,
+        named: Collection[str] | None = None,
     ) -> None:
         """Read files as they were scanned, or as `source` gives them.
 
-        `whole` tells that nearly all files will be asked about.
+        `whole` tells that nearly all files will be asked about; `named` are the
+        files that may be written, None for all.
         """
+        self._named = named
         self.project = project
         self.whole = whole
         self.catalog = catalog
@@ -169,6 +177,10 @@ class Model:
         self._held: dict[str, Tree] = {}
         self._kept: set[str] = set()
         self._once: dict[object, Any] = {}
+
+    def may_write(self, path: str) -> bool:
+        """Tell whether a file is one of those that were named, and not left out."""
+        return self._named is None or path in self._named
 
     def tree(self, path: str) -> Tree:
         """Give a file's tree, the same until it is released.
@@ -227,6 +239,13 @@ class Model:
         return Users(self.project, values, self.catalog, trees, is_test)
 
     @cached_property
+    def mentions(self) -> Mentions:
+        """Give what else may mean the functions of the project."""
+        from asyncfix.mentions import Mentions
+
+        return Mentions(self.users, self.reader, self.tree)
+
+    @cached_property
     def effects(self) -> Effects:
         """Give what functions touch; what they only make a coroutine of is left out."""
         return self._effects(awaits=False)
@@ -245,8 +264,11 @@ class Model:
 class Context:
     """Everything that a guard or a codemod may ask about one site."""
 
-    def __init__(self, model: Model, site: Site) -> None:
+    def __init__(self, model: Model, site: Site, coloured: bool = False) -> None:
+        """Find the site's node. With `coloured`, the function round it is a sync one
+        that becomes a coroutine, and is taken for one."""
         self.model = model
+        self.coloured = coloured
         self.project = project = model.project
         self.settings = model.settings
         self.site = site
@@ -255,7 +277,9 @@ class Context:
         use = site.use
         start, end = (use.line, use.col), (use.end_line, use.end_col)
         self.node: ast.expr | ast.stmt
-        if site.kind != "value":
+        if site.kind == "statement":
+            self.node = tree.find(ast.stmt, start, end)
+        elif site.kind != "value":
             self.node = tree.find(ast.Call, start, end)
         else:
             self.node = tree.find(ast.expr, start, end)
@@ -265,7 +289,7 @@ class Context:
         """The library whose event loop runs this code; guard E1 sets it."""
         self.ahead = False
         """The new await stands in a statement of its own, before the site's."""
-        self.moved: ast.stmt | None = None
+        self.moved: ast.stmt | ast.expr | None = None
         """The statement that goes to a thread as a whole, where not just the call does."""
         self.kept: ast.expr | None = None
         """The target in it that is assigned in the coroutine all the same."""
@@ -288,6 +312,10 @@ class Context:
         for above, below in self.tree.ancestors(self.node):
             if isinstance(above, ast.AsyncFunctionDef) and below in above.body:
                 return above
+            if self.coloured and isinstance(above, ast.FunctionDef):
+                if below in above.body:
+                    # The two kinds have the same fields.
+                    return cast("ast.AsyncFunctionDef", above)
             node = above
         raise LookupError(f"no coroutine round line {getattr(node, 'lineno', 0)}")
 
@@ -366,7 +394,7 @@ class Codemod:
         """Give sites of a file that `calls` and `blocking` cannot tell.
 
         Asked for every file: it goes by facts, and rules most files out by
-        `word in facts.packed`. What it says of a file may depend on that file
+        `facts.holds(word)`. What it says of a file may depend on that file
         and on those that it imports, on no others.
         """
         return ()
@@ -381,6 +409,8 @@ class Codemod:
 
     def page(self) -> str:
         """Give the codemod's page: its docstring without the indentation."""
+        import inspect  # 10 ms, which a run that shows no page saves
+
         return inspect.cleandoc(type(self).__doc__ or "")
 
     def summary(self) -> str:

@@ -38,7 +38,7 @@ def settings(paths: tuple[Path, ...], options: dict[str, Any]) -> Settings:
     target = found.target or (3, 9)
     if options.get("target_version"):
         target = config.version(options["target_version"], "--target-version")
-    default = tuple(project / each for each in found.paths) or (Path(),)
+    default = _configured_paths(found.paths, project, root) or (Path(),)
     return Settings(
         paths=paths or default,
         root=root,
@@ -60,6 +60,7 @@ def settings(paths: tuple[Path, ...], options: dict[str, Any]) -> Settings:
         min_severity=_least(options, found),
         offload=found.offload,
         executor=found.executor,
+        process_executor=found.process_executor,
         offload_drivers=found.offload_drivers,
         prefer=config.preferred(
             (*_names(options.get("prefer")), *found.prefer), "--prefer"
@@ -92,6 +93,23 @@ def _configured_root(paths: tuple[Path, ...], root: Path) -> Path:
 def _given(options: dict[str, Any], key: str, otherwise: int) -> int:
     value = options.get(key)
     return otherwise if value is None else int(value)
+
+
+def _configured_paths(
+    named: Iterable[str], project: Path, root: Path
+) -> tuple[Path, ...]:
+    """Give the paths that the configuration names.
+
+    Raises AsyncfixError for one outside of the project: a repository must not
+    lead its reader elsewhere.
+    """
+    above = os.path.realpath(root)
+    for each in named:
+        real = os.path.realpath(project / each)
+        if os.path.relpath(real, above).split(os.sep)[0] == os.pardir:
+            where = project / "pyproject.toml"
+            raise AsyncfixError(f"{where}: paths: {each!r} leads out of the project")
+    return tuple(project / each for each in named)
 
 
 def _names(text: str | None) -> tuple[str, ...]:

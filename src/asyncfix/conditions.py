@@ -41,6 +41,10 @@ class OneOf(tuple[object, ...]):
     """A value that is one of some literals."""
 
 
+class Member(tuple[object, ...]):
+    """A member of an enum: its class, and its value."""
+
+
 def arguments(
     function: Function,
     call: ast.Call,
@@ -51,29 +55,22 @@ def arguments(
     """Give what is known of a function's parameters where it is called so.
 
     `say` gives for each argument, by `id`, what it stands for, and `caller` what is
-    known there; `bound` tells that the first parameter is the object. Of `*args`
-    and `**kwargs` nothing is known, and then neither of what may be in them.
+    known there; `bound` tells that the first parameter is the object. What is in
+    `*args` and `**kwargs` is not known, and then neither are the defaults.
     """
-    parameters = [*function.args.posonlyargs, *function.args.args]
-    names = [each.arg for each in parameters[bound:]]
     found: dict[str, object] = {}
-    if any(isinstance(each, ast.Starred) for each in call.args) or any(
-        each.arg is None for each in call.keywords
+    if not any(isinstance(each, ast.Starred) for each in call.args) and all(
+        each.arg for each in call.keywords
     ):
-        return found
-    defaults = function.args.defaults
-    for parameter, default in zip(parameters[::-1], defaults[::-1], strict=False):
-        found[parameter.arg] = literal(default, {})
-    for parameter, value in zip(
-        function.args.kwonlyargs, function.args.kw_defaults, strict=True
-    ):
-        found[parameter.arg] = literal(value, {})
-    only_by_place = {each.arg for each in function.args.posonlyargs}
-    pairs = [*zip(names, call.args, strict=False)]
-    for keyword in call.keywords:
-        if keyword.arg not in only_by_place:
-            pairs.append((str(keyword.arg), keyword.value))
-    for name, given in pairs:
+        parameters = [*function.args.posonlyargs, *function.args.args]
+        defaults = function.args.defaults
+        for parameter, default in zip(parameters[::-1], defaults[::-1], strict=False):
+            found[parameter.arg] = literal(default, {})
+        for parameter, value in zip(
+            function.args.kwonlyargs, function.args.kw_defaults, strict=True
+        ):
+            found[parameter.arg] = literal(value, {})
+    for name, given in paired(function, call, bound):
         said = say.get(id(given), given)
         one_of = caller.get(said.id) if isinstance(said, ast.Name) else None
         if isinstance(one_of, OneOf):
@@ -85,6 +82,23 @@ def arguments(
         for name, each in found.items()
         if each is not NO_ANSWER and not isinstance(each, list)
     }
+
+
+def paired(
+    function: Function, call: ast.Call, bound: bool
+) -> list[tuple[str, ast.expr]]:
+    """Give parameters of a function with the arguments that a call says for them."""
+    names = [each.arg for each in (*function.args.posonlyargs, *function.args.args)]
+    by_name = {each.arg for each in (*function.args.args, *function.args.kwonlyargs)}
+    pairs: list[tuple[str, ast.expr]] = []
+    for name, given in zip(names[bound:], call.args, strict=False):
+        if isinstance(given, ast.Starred):
+            break
+        pairs.append((name, given))
+    for keyword in call.keywords:
+        if keyword.arg in by_name:
+            pairs.append((keyword.arg, keyword.value))
+    return pairs
 
 
 def asked_before(tree: Tree, function: Function, call: ast.Call) -> bool:
@@ -139,19 +153,37 @@ def literal(node: ast.expr | None, known: Known) -> object:
         of, index = literal(node.value, known), literal(node.slice, known)
         if isinstance(of, (str, list)) and isinstance(index, int):
             return of[index] if -len(of) <= index < len(of) else NO_ANSWER
-    elif isinstance(node, ast.IfExp):
-        taken = truth(node.test, known)
-        if taken is not None:
-            return literal(node.body if taken else node.orelse, known)
-    elif isinstance(node, ast.BoolOp):
-        for each in node.values[:-1]:
-            stands = truth(each, known)
-            if stands is None:
-                return NO_ANSWER
-            if stands is isinstance(node.op, ast.Or):
-                return literal(each, known)
-        return literal(node.values[-1], known)
+    elif isinstance(node, (ast.IfExp, ast.BoolOp)):
+        part = taken(node, known)
+        if part is not node:
+            return literal(part, known)
     return NO_ANSWER
+
+
+def taken(node: ast.expr, known: Known) -> ast.expr:
+    """Give the part that surely is what an expression comes to, or all of it.
+
+    Of `Path(name) if name else None` without a name, that is `None`.
+    """
+    while True:
+        if isinstance(node, ast.IfExp):
+            holds = truth(node.test, known)
+            if holds is None:
+                return node
+            node = node.body if holds else node.orelse
+        elif isinstance(node, ast.BoolOp):
+            stops = isinstance(node.op, ast.Or)
+            first = truth(node.values[0], known)
+            if first is None:
+                return node
+            if first is stops:
+                node = node.values[0]
+            elif len(node.values) == 2:
+                node = node.values[1]
+            else:
+                node = ast.BoolOp(node.op, node.values[1:])
+        else:
+            return node
 
 
 def _method(node: ast.Call, function: ast.Attribute, known: Known) -> object:
@@ -269,7 +301,8 @@ def _compared(
             return None
         if LOOP in (one, two) and one is not two and None not in (one, two):
             return None
-        if isinstance(how, (ast.Is, ast.IsNot)):
+        single = isinstance(one, Member) or isinstance(two, Member)
+        if isinstance(how, (ast.Is, ast.IsNot)) and not single:
             alone = (None, True, False, LOOP, ...)
             if not any(each is one or each is two for each in alone):
                 return None  # two equal texts may be one or two

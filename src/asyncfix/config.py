@@ -6,6 +6,7 @@ configuration.
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -23,9 +24,14 @@ _STRINGS = ("paths", "select", "ignore", "exclude")
 _FLAGS = ("unsafe", "safe-only", "include-generated", "offload-drivers")
 _NUMBERS = ("max-file-size", "max-file-time")
 _LARGEST_NUMBER = 3600
+# Of the file, in bytes; and of a dotted key: `tomllib` takes the square of its parts.
+_LARGEST = 2_000_000
+_DEEPEST = 100
+_PART = r"""(?:[\w-]{1,200}|"[^"\n]{0,200}"|'[^'\n]{0,200}')"""
+_DEEP = re.compile(rf"(?:\.[ \t]{{0,20}}{_PART}[ \t]{{0,20}}){{{_DEEPEST}}}")
 _NEWEST = 16
 SEVERITIES = ("high", "medium", "low")
-WAYS = ("native", "offload")
+WAYS = ("native", "offload", "colour")
 _OFFLOAD = ("auto", "run_in_executor", "to_thread")
 _TASK_STYLES = ("gather", "taskgroup")
 _WORDS = ("severity", "min-severity", "offload", "task-style")
@@ -52,6 +58,7 @@ class Configuration(NamedTuple):
     """The least severity that is rewritten; empty where nothing is said of it."""
     offload: str = "auto"
     executor: str = ""
+    process_executor: str = ""
     offload_drivers: bool = False
     prefer: tuple[str, ...] = WAYS
     max_file_size: int = 32
@@ -71,8 +78,8 @@ def load(root: Path) -> Configuration:
     if not file.is_file():
         return Configuration()
     try:
-        document = tomllib.loads(file.read_text("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        document = tomllib.loads(_text(file, root))
+    except (ValueError, RecursionError) as error:  # what TOML and UTF-8 raise, too
         line = re.search(r"at line (\d+)", str(error))
         where = f"{file}:{line[1]}" if line else str(file)
         raise AsyncfixError(f"{where}: is no valid TOML: {error}") from error
@@ -84,7 +91,8 @@ def load(root: Path) -> Configuration:
         raise AsyncfixError(f"{file}: [tool.asyncfix] is not a table")
     known = (
         *_STRINGS, *_FLAGS, *_WORDS, *_NUMBERS,
-        "target-version", "catalog", "executor", "prefer", "concurrency-limit",
+        "target-version", "catalog", "executor", "process-executor", "prefer",
+        "concurrency-limit",
     )  # fmt: skip
     for key in table:
         if key not in known:
@@ -107,7 +115,8 @@ def load(root: Path) -> Configuration:
         severity=_word(file, table, "severity", "medium", SEVERITIES),
         min_severity=_word(file, table, "min-severity", "", SEVERITIES),
         offload=_word(file, table, "offload", "auto", _OFFLOAD),
-        executor=_executor(file, table),
+        executor=_executor(file, table, "executor"),
+        process_executor=_executor(file, table, "process-executor"),
         offload_drivers=flags["offload-drivers"],
         prefer=_prefer(file, table),
         max_file_size=_number(file, table, "max-file-size", 32),
@@ -115,6 +124,21 @@ def load(root: Path) -> Configuration:
         concurrency_limit=_limit(file, table),
         task_style=_word(file, table, "task-style", "gather", _TASK_STYLES),
     )
+
+
+def _text(file: Path, root: Path) -> str:
+    """Read the file, which may be a hostile repository's. Raises as reading does."""
+    above = os.path.realpath(root)
+    if not os.path.realpath(file).startswith(above.rstrip(os.sep) + os.sep):
+        raise AsyncfixError(f"{file}: is a link out of the project")
+    with file.open("rb") as opened:
+        data = opened.read(_LARGEST + 1)
+    if len(data) > _LARGEST:
+        raise AsyncfixError(f"{file}: is larger than {_LARGEST // 1000} kB")
+    text = data.decode("utf-8").replace("\r\n", "\n")
+    if _DEEP.search(text):
+        raise AsyncfixError(f"{file}: a key has more than {_DEEPEST} parts")
+    return text
 
 
 def _line_length(tool: Mapping[str, Any]) -> int:
@@ -166,15 +190,13 @@ def _word(
     return str(value)
 
 
-def _executor(file: Path, table: Mapping[str, Any]) -> str:
+def _executor(file: Path, table: Mapping[str, Any], key: str) -> str:
     """Give the executor's place, `package.module:name`."""
-    value = table.get("executor", "")
+    value = table.get(key, "")
     if not isinstance(value, str) or (
         value and not re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*", value)
     ):
-        raise AsyncfixError(
-            f'{file}: executor must be a place like "app.pools:io_pool"'
-        )
+        raise AsyncfixError(f'{file}: {key} must be a place like "app.pools:io_pool"')
     return value
 
 

@@ -12,18 +12,28 @@ from functools import partial
 
 from asyncfix import facts as f
 from asyncfix.before import State, before
-from asyncfix.conditions import Function, arguments, asked_before
+from asyncfix.conditions import (
+    Function,
+    arguments,
+    asked_before,
+    literal,
+    paired,
+    taken,
+)
+from asyncfix.constants import Constants
 from asyncfix.held import VALUE, handed
+from asyncfix.kinds import Kinds
+from asyncfix.nodes import MAY_WAIT, NOT_WAITING
 from asyncfix.objects import Objects, is_excluded
 from asyncfix.reach import Chain, Edge, Place, Reach, Step
 from asyncfix.reader import Reader
-from asyncfix.tree import Tree, dotted, text_of
+from asyncfix.says import constant_name
+from asyncfix.tree import Tree, text_of
 from asyncfix.value import CLASS, FUNCTION, OBJECT, PARTIAL, Value
 
 _DEEPEST = 25
 _MOST_WAYS = 5_000
 _MOST_FUNCTIONS = 60
-_MOST_IMPORTS = 6
 _NOWHERE = 1_000_000
 _NOT_WAITING = ("LOCK_NB", "LOCK_UN", "WNOHANG", "MSG_DONTWAIT", "O_NONBLOCK")
 _ELSEWHERE = ("__enter__", "__exit__", "__post_init__")
@@ -46,7 +56,9 @@ class Confirm:
         self._lowest = _NOWHERE
         self._functions: dict[Place, tuple[Tree, Function]] = {}
         self._left = 0
-        self.objects = Objects(reach, reader, self._function, self._constant)
+        self.kinds = Kinds(reach.values)
+        self.constants = Constants(reach, reader)
+        self.objects = Objects(reach, reader, self._function, self.constants.of)
 
     def chain(self, place: Place, edge: Edge) -> Chain | None:
         """Give the shortest way that holds from a call in a coroutine.
@@ -69,14 +81,14 @@ class Confirm:
             return self._unread(path, edge)  # a lambda
         tree, function = around
         call = tree.find(ast.Call, (use.line, use.col), (use.end_line, use.end_col))
-        constant = partial(self._constant, place)
+        constant = partial(self.constants.of, place)
         state = before(tree, function, call, dict(known), constant)
         if state is None or is_excluded(state.known):
             return None
         if edge.entry is not None:
             if depth and edge.entry.kind == "loop":
                 return None  # it raises where a loop runs, and is there for callers without
-            if _says_not_to_wait(call) or asked_before(tree, function, call):
+            if _says_not_to_wait(call, state) or asked_before(tree, function, call):
                 return None
             step = Step(path, use.line, use.col, edge.entry.name)
             return Chain((step,), edge.entry)
@@ -91,7 +103,7 @@ class Confirm:
         inner = called[1]
         if self._runs_once(target, inner):
             return None
-        given = self._given(place, edge, (call, function, inner), state)
+        given = self._given(place, edge, (call, function, called), state)
         rest = self._way(target, tuple(sorted(given.items(), key=_name)), depth + 1)
         if rest is None:
             return None
@@ -102,11 +114,12 @@ class Confirm:
         self,
         place: Place,
         edge: Edge,
-        met: tuple[ast.Call, Function, Function],
+        met: tuple[ast.Call, Function, tuple[Tree, Function]],
         state: State,
     ) -> dict[str, object]:
         """Give what is known in a function that is called here; see `held`."""
-        call, caller, called = met
+        call, caller, read = met
+        called = read[1]
         assert edge.target is not None
         value = self.reach.values.of(place[0], edge.use.scope, edge.use.name)
         bound = self._is_bound(place[0], edge.use, edge.target, value)
@@ -115,7 +128,8 @@ class Confirm:
         say: dict[int, ast.expr] = {}
         for node in (*call.args, *(each.value for each in call.keywords)):
             said = state.say(node)
-            constant = isinstance(said, ast.Name) and self._constant(place, said.id)
+            name = constant_name(said)
+            constant = self.constants.of(place, name) if name else None
             say[id(node)] = constant if isinstance(constant, ast.Constant) else said
         receiver: ast.expr | None = None
         if value.kind == OBJECT:
@@ -126,6 +140,8 @@ class Confirm:
         on = None if receiver is None else state.say(receiver)
         given.update(handed(call, say, on, (caller, called), bound, state.known))
         where = place[0], edge.use.scope
+        pairs = paired(called, call, bound)
+        given.update(self.kinds.answers(where, edge.target, read, pairs, state))
         if bound and on is not None and called.args.args:
             first = ast.Name(called.args.args[0].arg, ast.Load())
             known = self.objects.attributes(*where, on, state.calls)
@@ -175,23 +191,6 @@ class Confirm:
                 del self._functions[next(iter(self._functions))]
         self._functions[place] = found
         return found
-
-    def _constant(self, place: Place, name: str) -> ast.expr | None:
-        """Give what the one constant of a module is that a name means here."""
-        found = self.reach.project.visible(*place, name)
-        path = place[0]
-        for _ in range(_MOST_IMPORTS):
-            if len(found) != 1 or found[0].kind != f.FROM:
-                break
-            module, _, name = found[0].target.partition(":")
-            paths = self.reach.project.resolve(path, module)
-            if len(paths) != 1:
-                return None
-            (path,) = paths
-            found = self.reach.project.names(path, 0).get(name)
-        if len(found) != 1 or found[0].scope or found[0].flags:
-            return None
-        return self.reader.constant(path, found[0].line, found[0].name)
 
     def _is_bound(
         self, path: str, use: f.Use, target: Place, value: Value | None
@@ -273,13 +272,29 @@ def _name(item: tuple[str, object]) -> str:
     return item[0]
 
 
-def _says_not_to_wait(call: ast.Call) -> bool:
-    """Tell a call with a flag such as `fcntl.LOCK_NB` among its arguments."""
+def _says_not_to_wait(call: ast.Call, state: State) -> bool:
+    """Tell a call with a flag such as `fcntl.LOCK_NB`, or with `blocking=False`.
+
+    The arguments may be names of such values, or parameters that are given them.
+    """
+    method = _last(call.func)
+    if method in MAY_WAIT:
+        said = [each.value for each in call.keywords if each.arg in NOT_WAITING]
+        if method == "acquire":
+            said += call.args[:1]
+        if any(literal(state.say(each), state.known) is False for each in said):
+            return True
     todo = [*call.args, *(each.value for each in call.keywords)]
     while todo:
-        node = todo.pop()
+        node = taken(state.say(todo.pop()), state.known)
         if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.BitOr, ast.Add)):
             todo += [node.left, node.right]
-        elif (dotted(node) or "").rpartition(".")[2] in _NOT_WAITING:
+        elif _last(node) in _NOT_WAITING:
             return True
     return False
+
+
+def _last(node: ast.expr) -> str:
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    return node.id if isinstance(node, ast.Name) else ""

@@ -35,10 +35,9 @@ def sites(
         return
     spelled = project.spellings(wanted) if wanted else frozenset()
     last = {name.rpartition(".")[2] for name in methods}
-    # Without unpacking: names stand in the packed bytes as they are.
-    last = {name for name in last if name.encode() in facts.packed}
+    last = set(filter(facts.holds, last))
     if spelled is not None and not last:
-        if not any(name.encode() in facts.packed for name in spelled):
+        if not any(map(facts.holds, spelled)):
             return
     around: dict[int, int] = {}
     for kind, uses in (("call", facts.calls), ("value", facts.references)):
@@ -97,13 +96,27 @@ def calls_named(
     whose value is used in one of these ways are given.
     """
     facts = project.files[path]
-    if not any(name.encode() in facts.packed for name in names):
+    if not any(map(facts.holds, names)):
         return
     pairs = (each.partition(" ") for each in facts.head.renames)
     spelled = names | {new for old, _, new in pairs if old in names}
     for use in sorted(facts.calls, key=_place):
         if use.name.rpartition(".")[2] in spelled and (not more or use.role in more):
             yield use
+
+
+def calls_used(
+    project: Project, path: str, names: Collection[str], roles: Collection[int]
+) -> Iterator[f.Use]:
+    """Give a file's calls by one of many last names that are used in these ways."""
+    facts = project.files[path]
+    pairs = (each.partition(" ") for each in facts.head.renames)
+    spelled = {new for old, _, new in pairs if old in names}
+    for use in facts.calls:
+        if use.role in roles:
+            last = use.name.rpartition(".")[2]
+            if last in names or last in spelled:
+                yield use
 
 
 def site_of(project: Project, path: str, use: f.Use, kind: str, wanted: str) -> Site:

@@ -156,16 +156,18 @@ class Effects:
         return body.call(body.find(line, col, end_line, end_col))[0]
 
     def within(
-        self, place: Where, statement: ast.stmt, without: ast.expr | None = None
+        self,
+        place: Where,
+        statement: ast.stmt | ast.expr,
+        without: ast.expr | None = None,
     ) -> Summary:
         """Give what one statement of a function touches, as `at` does for a call.
 
-        An expression in it, `without`, is left out. Raises LookupError where no
-        statement stands at its position.
+        An expression in it, `without`, is left out. Raises LookupError where nothing
+        of the kind stands at its position.
         """
-        place_of = statement.lineno, statement.col_offset
         left_out = (without.lineno, without.col_offset) if without else None
-        return self._body(place).statement(place_of, left_out)
+        return self._body(place).statement(statement, left_out)
 
     def beside(
         self, place: Where, code: Sequence[ast.AST], without: ast.AST | None = None
@@ -263,6 +265,7 @@ class Effects:
     def _methods(self, name: str) -> list[Where]:
         """Give every method of a name in the project."""
         if name not in self._named:
+            self.project.files.trace.words.add(name)
             found = self._named[name] = []
             for path in self._defining().get(name, ()):
                 scopes = self.project.files[path].scopes
@@ -280,7 +283,7 @@ class Effects:
         if not self._plain:
             for path, facts in self.project.files.items():
                 head = facts.head
-                for name in (*head.plain, *(head.awaited if self.awaits else ())):
+                for name in (*head.plain, *(head.lazy if self.awaits else ())):
                     self._plain.setdefault(name, []).append(path)
         return self._plain
 

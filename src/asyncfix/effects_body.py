@@ -129,18 +129,18 @@ class Body(Code):
         )
 
     def statement(
-        self, place: tuple[int, int], without: tuple[int, int] | None
+        self, wanted: ast.stmt | ast.expr, without: tuple[int, int] | None
     ) -> Summary:
-        """Give what one statement of the function touches, `without` a target in it.
+        """Give what a statement of the function touches, `without` a target in it.
 
-        Raises LookupError where none begins at the place.
+        An expression will do, too. Raises LookupError where none stands at its place.
         """
         for node in nodes(self.function):
-            if isinstance(node, ast.stmt) and (node.lineno, node.col_offset) == place:
+            if type(node) is type(wanted) and _ends(node) == _ends(wanted):
                 self.gathered = Gathered()
                 self._look([node], without)
                 return self.gathered.summary(False, TEXT)
-        raise LookupError(f"no statement at line {place[0]}")
+        raise LookupError(f"nothing of the kind at line {wanted.lineno}")
 
     def _look(
         self,
@@ -482,3 +482,8 @@ def _catches_stop(node: ast.expr | None) -> bool:
         return True
     parts = node.elts if isinstance(node, ast.Tuple) else [node]
     return any((dotted(each) or "").rpartition(".")[2] in _STOPPING for each in parts)
+
+
+def _ends(node: ast.AST) -> tuple[object, ...]:
+    names = ("lineno", "col_offset", "end_lineno", "end_col_offset")
+    return tuple(getattr(node, name, None) for name in names)

@@ -118,7 +118,7 @@ class Kinds:
         return [
             other
             for other in sorted(self.project.importers(path))
-            if word in self.project.files[other].packed
+            if self.project.files[other].holds(name)
             and changing.search(self.reader.lines(other).text)
         ]
 

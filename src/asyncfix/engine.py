@@ -6,7 +6,7 @@ import hashlib
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from functools import cached_property
 
 from asyncfix import registry, workers
 from asyncfix.catalog import Catalog
@@ -16,8 +16,9 @@ from asyncfix.gather import Gathered, around, gather
 from asyncfix.library import Library
 from asyncfix.link import Project
 from asyncfix.memory import Memory, Told
-from asyncfix.model import Change, Finding, Problem, Result, Settings
+from asyncfix.model import Problem, Result, Settings
 from asyncfix.reach import Chain, Edge, Place
+from asyncfix.recall import Judged, Recall
 
 # Facts of more files than this are not kept unpacked.
 _MOST_AWAKE = 100
@@ -37,15 +38,6 @@ def run(
     """
     with workers.no_collection():
         return _Run(settings, by_names(codemods, settings), progress).result()
-
-
-class Judged(NamedTuple):
-    """What came of the sites: findings, proven changes, problems, sites that are off."""
-
-    findings: tuple[Finding, ...] = ()
-    changes: tuple[Change, ...] = ()
-    problems: tuple[Problem, ...] = ()
-    suppressed: int = 0
 
 
 class _Run:
@@ -74,7 +66,9 @@ class _Run:
         with_sites = [
             path for path in targets if told[path].has_sites or told[path].blocked
         ]
-        passes = self._judged(library, told, with_sites)
+        passes = self._judged(library, told, with_sites, frozenset(targets))
+        self.memory.save()
+        self.notes += self.memory.notes
         problems = {*self.problems, *self.gathered.problems, *passes.problems}
         failed = {problem.path for problem in problems}
         skipped = Counter(self.gathered.skipped)
@@ -89,7 +83,7 @@ class _Run:
                 for path in targets
                 if told[path].unseen
             ),
-            notes=(*self.gathered.notes, *self.notes),
+            notes=tuple(dict.fromkeys((*self.gathered.notes, *self.notes))),
             gathered=count + len(self.gathered.problems),
             skipped={reason: n for reason, n in sorted(skipped.items()) if n},
             failed=frozenset(failed),
@@ -122,7 +116,7 @@ class _Run:
         """Give what there is to say of each file, worked out again where needed."""
         failed = {problem.path for problem in self.problems}
         paths = [path for path in self.gathered.files if path not in failed]
-        question = self._question()
+        question = self._question
         told = self.memory.told(question, paths)
         fresh = [path for path in paths if path not in told]
         if fresh:
@@ -136,8 +130,6 @@ class _Run:
             told.update(self._look(project, fresh))
             project.rest()
             self.memory.tell(question, told, project, renames)
-        self.memory.save()
-        self.notes += self.memory.notes
         return {path: told[path] for path in paths}
 
     def _look(self, project: Project, paths: Sequence[str]) -> Mapping[str, Told]:
@@ -179,6 +171,7 @@ class _Run:
 
         return way
 
+    @cached_property
     def _question(self) -> str:
         """Give all that the answers depend on besides the files."""
         chosen = [(each.name, type(each).__module__) for each in self.chosen]
@@ -199,24 +192,43 @@ class _Run:
     # -- before sites are judged ----------------------------------------------
 
     def _judged(
-        self, library: Library, told: Mapping[str, Told], with_sites: Sequence[str]
+        self,
+        library: Library,
+        told: Mapping[str, Told],
+        with_sites: Sequence[str],
+        named: frozenset[str],
     ) -> Judged:
         """Judge the sites, and make the passes that their fixes take."""
         if not with_sites:
             return Judged()
+        sites = [(path, told[path]) for path in with_sites]
+        left_out = sorted(path for path in told if path not in named)
+        question = self._question, repr(self.settings), sites, left_out, self.problems
+        recall = Recall(self.memory, library, str(self.settings.root), question)
+        known = recall.find()
+        if known is not None:
+            return known
         from asyncfix.passes import Passes
 
-        project = Project(self._prepared(library, with_sites), str(self.settings.root))
+        noted = len(self.notes) + len(self.memory.notes)
+        library = self._prepared(library, with_sites)
+        project = Project(library, str(self.settings.root))
+        project.rest()  # else what is open already would not be noted again
+        library.trace.opened.clear()
+        library.trace.words.clear()
         blocked = {path: told[path].blocked for path in with_sites}
-        passes = Passes(self.settings, self.chosen, project, self.catalog)
+        passes = Passes(self.settings, self.chosen, project, self.catalog, named)
         passes.until_stable(with_sites, blocked, self.progress)
         failed = {problem.path for problem in (*self.problems, *passes.problems)}
-        return Judged(
+        judged = Judged(
             tuple(passes.findings),
             tuple(passes.changes(failed)),
             tuple(passes.problems),
             passes.suppressed,
         )
+        if noted == len(self.notes) + len(self.memory.notes):
+            recall.keep(judged)
+        return judged
 
     def _prepared(self, library: Library, with_sites: Sequence[str]) -> Library:
         """Scan the rest of the project where guards will ask about all of it."""

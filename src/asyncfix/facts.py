@@ -53,9 +53,12 @@ CONDITIONAL, TYPE_CHECKING = 1, 2
 
 # How what a call gives is used.
 VALUE, AWAITED, WITH, ASYNC_WITH, FOR, ASYNC_FOR, STATEMENT, ARGUMENT = range(8)
-# A call told not to wait, such as `lock.acquire(blocking=False)`; one in a list or a
-# tuple that is awaited as such.
-AT_ONCE, AWAITED_WITHIN = 8, 9
+# A call told not to wait, such as `lock.acquire(blocking=False)`.
+AT_ONCE = 8
+# What it gives is what a `return`, a `yield` or a lambda gives.
+HANDED_BACK = 9
+# It stands in a list or a tuple that is awaited as such.
+AWAITED_WITHIN = 10
 
 
 class Scope(NamedTuple):
@@ -154,8 +157,12 @@ class Head(NamedTuple):
     lines: int
     plain: tuple[str, ...]
     """Names of the functions that are no coroutines."""
-    awaited: tuple[str, ...] = ()
-    """Names of the functions that are."""
+    replaces: bool
+    """Something is replaced by a name in a string, or the clock is frozen."""
+    lazy: tuple[str, ...]
+    """Names of the `async def`s, and of what is declared to give a coroutine."""
+    old_names: tuple[int, ...] = ()
+    """Lines where `async` or `await` is a name, as it could be until Python 3.6."""
     places: tuple[int, ...] = ()
     """Where the parts begin, counted from the end of the head."""
 
@@ -164,7 +171,7 @@ Kind = TypeVar("Kind")
 
 
 _HEAD = 4  # bytes of the number that says where the parts begin
-_KEPT = ("path", "digest", "packed", "awake", "_start", "woken")
+_KEPT = ("path", "digest", "packed", "trace", "_start", "woken")
 
 
 class Names:
@@ -226,6 +233,18 @@ _use = partial(tuple.__new__, Use)
 _binding = partial(tuple.__new__, Binding)
 
 
+class Trace:
+    """What the facts of a project were asked for; shared by all of them."""
+
+    def __init__(self) -> None:
+        self.awake: list[Facts] = []
+        """Files of which parts are made at present."""
+        self.opened: set[str] = set()
+        """Files whose parts or source were asked for; of others, head and words."""
+        self.words: set[str] = set()
+        """The words that `Facts.holds` was asked about."""
+
+
 class Facts:
     """All that the scan of one file has learnt.
 
@@ -239,8 +258,7 @@ class Facts:
         """SHA-256 of the file's bytes."""
         self.packed = packed
         self._start = int.from_bytes(packed[:_HEAD], "little")
-        self.awake: list[Facts] = []
-        """Where a file is noted whose parts were made; shared by a project."""
+        self.trace = Trace()
         self.woken = 0
         self.memo: dict[Any, Any] = {}
         self._parts: dict[int, Any] = {}
@@ -277,12 +295,21 @@ class Facts:
         """Give what is asked of every file; made anew, as it is asked for seldom."""
         return Head(*marshal.loads(memoryview(self.packed)[_HEAD : self._start]))
 
+    def holds(self, name: str) -> bool:
+        """Tell whether the file says a name at all; it is not unpacked for that.
+
+        False is certain: names stand in the packed bytes as they are.
+        """
+        self.trace.words.add(name)
+        return name.encode() in self.packed
+
     def part(self, place: int) -> Any:
         """Give one part as plain columns, unpacked when it is first asked for."""
         if place in self._parts:
             return self._parts[place]
         if not self._parts:
-            self.awake.append(self)
+            self.trace.awake.append(self)
+            self.trace.opened.add(self.path)
         if not self._places:
             self._places = self.head.places
         first, last = self._places[place : place + 2]

@@ -178,15 +178,15 @@ class _Excluded:
         self.root = settings.root
         self.patterns = None
         if settings.exclude:
-            from pathspec import GitIgnoreSpec
+            from asyncfix.exclude import Excluded
 
-            self.patterns = GitIgnoreSpec.from_lines(settings.exclude)
+            self.patterns = Excluded(settings.exclude)
 
     def __call__(self, name: str) -> bool:
         if self.patterns is None:
             return False
         place = os.path.relpath(os.path.abspath(name), self.root)
-        return self.patterns.match_file(place.replace(os.sep, "/"))
+        return self.patterns(place.replace(os.sep, "/"))
 
 
 def _reason(
@@ -211,7 +211,8 @@ def _reason(
 
 def _leads_out(name: str, settings: Settings) -> str | None:
     target = os.path.realpath(name)
-    if os.path.relpath(target, os.path.realpath(settings.root)).startswith(".."):
+    parts = os.path.relpath(target, os.path.realpath(settings.root)).split(os.sep)
+    if parts[0] == os.pardir or _NEVER.intersection(parts):
         return "link out of the project"
     return None
 
@@ -227,10 +228,11 @@ def _in_folder(
     if listed is not None:
         wanted = [name for name in listed if name.endswith((".py", ".pyw"))]
         if wanted or not _ignored(path):
+            folders = {"": True}
             for name in wanted:
-                parts = name.split("/")[:-1]
-                if not _NEVER.intersection(parts):
-                    yield os.path.join(path, *parts, name.rpartition("/")[2]), None
+                folder, _, last = name.rpartition("/")
+                if _is_own(path, folder, folders):
+                    yield os.path.join(path, *folder.split("/"), last), None
             return
         gathered.notes.append(f"{path}: git ignores it, but it was named")
 
@@ -258,6 +260,21 @@ def _in_folder(
                 yield entry.path, entry
 
 
+def _is_own(path: Path, folder: str, known: dict[str, bool]) -> bool:
+    """Tell whether a folder of git's list is project code, and really there.
+
+    An index may name files behind what is a link by now, to anywhere.
+    """
+    if folder not in known:
+        above, _, name = folder.rpartition("/")
+        known[folder] = (
+            _is_own(path, above, known)
+            and name not in _NEVER
+            and not os.path.islink(os.path.join(path, folder))
+        )
+    return known[folder]
+
+
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     # Only a link can be one here: it is not followed.
     return entry.is_symlink() and os.path.isdir(entry.path)
@@ -269,6 +286,8 @@ def git(path: str | os.PathLike[str], *arguments: str) -> bytes | None:
     command = ["git", "-C", os.fspath(path), "-c", "core.fsmonitor=false", *arguments]
     # In a hook, git's own variables name the hook's repository.
     known = {key: value for key, value in os.environ.items() if key[:4] != "GIT_"}
+    # Nor any program that fetches what a partial clone does not have.
+    known |= {"GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": "none"}
     try:
         done = subprocess.run(
             command,

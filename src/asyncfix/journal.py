@@ -19,14 +19,12 @@ import hashlib
 import json
 import os
 import shutil
-import stat
-import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from asyncfix import state
+from asyncfix import disk, lock, state
 from asyncfix.model import AsyncfixError
 
 # States. Only a run in one of the first two can be found interrupted.
@@ -104,7 +102,7 @@ class Run:
             self, state=state, dropped=self.dropped if dropped is None else dropped
         )
         said = {"state": moved.state, "dropped": sorted(moved.dropped)}
-        put(os.path.join(self.folder, _STATE), json.dumps(said).encode())
+        disk.put(os.path.join(self.folder, _STATE), json.dumps(said).encode())
         return moved
 
     def close(self, state: str) -> Run:
@@ -112,7 +110,7 @@ class Run:
         moved = self.now(state)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(_marker(self.folder))
-        sync_folder(os.path.dirname(self.folder))
+        disk.sync_folder(os.path.dirname(self.folder))
         return moved
 
 
@@ -134,14 +132,14 @@ def begin(
         run = Run(folder, os.path.realpath(root), command, started, undoes, ())
         entries = _write_blobs(os.path.join(folder, _BLOBS), files)
         run = replace(run, entries=entries)
-        put(os.path.join(folder, _MANIFEST), _manifest(run))
+        disk.put(os.path.join(folder, _MANIFEST), _manifest(run))
         run = run.now(STAGING)
-        sync_folder(above)
-        put(_marker(folder), run.name.encode())
+        disk.sync_folder(above)
+        disk.put(_marker(folder), run.name.encode())
     except OSError as error:
         if run is not None:
             shutil.rmtree(run.folder, ignore_errors=True)
-        raise AsyncfixError(_unkept(error)) from error
+        raise AsyncfixError(lock.unkept(error)) from error
     return run
 
 
@@ -159,12 +157,12 @@ def _write_blobs(
 ) -> tuple[Entry, ...]:
     entries = []
     offset = 0
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _CLOSED, 0o600)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | disk.CLOSED, 0o600)
     try:
         for entry, old, new in files:
             places = []
             for data in (old, new):
-                write_all(handle, data)
+                disk.write_all(handle, data)
                 digest = hashlib.sha256(data).hexdigest()
                 places.append((offset, len(data), digest))
                 offset += len(data)
@@ -269,105 +267,6 @@ def _marker(folder: str) -> str:
     return os.path.join(os.path.dirname(folder), "open")
 
 
-# -- one at a time -------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def locked(root: str) -> Iterator[None]:
-    """Be the only one who writes in a project.
-
-    Raises AsyncfixError where another is at it, or where there is no place for
-    journals.
-    """
-    above = state.project(root)
-    try:
-        os.makedirs(state.folder(), 0o700, exist_ok=True)
-        os.makedirs(above, 0o700, exist_ok=True)
-        for each in (state.folder(), above):
-            _trust(each)
-        path = os.path.join(above, "lock")
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | _CLOSED, 0o600)
-    except OSError as error:
-        raise AsyncfixError(_unkept(error)) from error
-    try:
-        _take(handle)
-        yield
-    finally:
-        os.close(handle)  # which gives up the lock
-
-
-def _take(handle: int) -> None:
-    """Take the lock, and say in it who has it. Raises AsyncfixError."""
-    try:
-        _lock(handle)
-        os.ftruncate(handle, 0)
-        write_all(handle, str(os.getpid()).encode())
-    except BlockingIOError:
-        holder = os.read(handle, 20).decode("ascii", "replace")
-        raise AsyncfixError(
-            f"another asyncfix (process {holder}) is writing in this project; "
-            "nothing was written; run again when it is done"
-        ) from None
-    except OSError as error:
-        raise AsyncfixError(_unkept(error)) from error
-
-
-def is_locked(root: str) -> bool:
-    """Tell whether somebody is writing in the project right now."""
-    path = os.path.join(state.project(root), "lock")
-    try:
-        handle = os.open(path, os.O_RDWR | _CLOSED)
-    except OSError:
-        return False
-    try:
-        _lock(handle)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    finally:
-        os.close(handle)
-    return False
-
-
-if sys.platform == "win32":
-
-    def _lock(handle: int) -> None:
-        import msvcrt
-
-        try:
-            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
-        except PermissionError as error:
-            raise BlockingIOError(error.errno, error.strerror) from error
-
-else:
-
-    def _lock(handle: int) -> None:
-        import fcntl
-
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-
-def _trust(path: str) -> None:
-    """Raise OSError for a folder of ours that others could change."""
-    status = os.lstat(path)
-    if not stat.S_ISDIR(status.st_mode):
-        raise OSError(f"{path} is no folder")
-    if hasattr(os, "geteuid"):
-        if status.st_uid != os.geteuid():
-            raise OSError(f"{path} belongs to another user")
-        if status.st_mode & 0o077:
-            raise OSError(f"{path} is open to others")
-
-
-def _unkept(error: OSError) -> str:
-    reason = error.strerror or str(error)
-    return (
-        f"the old bytes cannot be kept in {state.folder()}: {reason}; nothing was "
-        "written; XDG_STATE_HOME can name another place"
-    )
-
-
 # -- old ones --------------------------------------------------------------------
 
 
@@ -418,47 +317,3 @@ def _size(folder: str) -> int:
             return sum(each.stat().st_size for each in entries)
     except OSError:
         return 0
-
-
-# -- bytes -----------------------------------------------------------------------
-
-_CLOSED = 0  # follow no link, leave nothing open to children
-for _flag in ("O_NOFOLLOW", "O_CLOEXEC", "O_BINARY"):
-    _CLOSED |= getattr(os, _flag, 0)
-
-
-def put(path: str, data: bytes) -> None:
-    """Put a file in place, whole, on the disk, for our eyes only. Raises OSError."""
-    beside = f"{path}.{os.urandom(4).hex()}.tmp"
-    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _CLOSED, 0o600)
-    try:
-        try:
-            write_all(handle, data)
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-        os.replace(beside, path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            os.unlink(beside)
-        raise
-    sync_folder(os.path.dirname(path))
-
-
-def write_all(handle: int, data: bytes) -> None:
-    """Write all of it, however often that takes. Raises OSError."""
-    view = memoryview(data)
-    while view:
-        view = view[os.write(handle, view) :]
-
-
-def sync_folder(folder: str) -> None:
-    """Bring a folder's names to the disk, where the file system can do that."""
-    if os.name == "nt":
-        return
-    with contextlib.suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

@@ -24,6 +24,7 @@ from asyncfix.codemod import (
 )
 from asyncfix.guards import ask
 from asyncfix.imports import name_for
+from asyncfix.keywords import as_written
 from asyncfix.model import Doubt, Finding, Level
 from asyncfix.slices import Slice
 from asyncfix.tree import Tree
@@ -31,8 +32,9 @@ from asyncfix.tree import Tree
 if TYPE_CHECKING:
     import libcst as cst
 
-_OFF = re.compile(r"#.*?\basyncfix:\s*off\b(?:\[([^\]]*)\])?")
-_NOQA = re.compile(r"#.*?\bnoqa\b(?::\s*([A-Z]+[0-9]+(?:[,\s]+[A-Z]+[0-9]+)*))?", re.I)
+# Searched in a comment alone. A `#.*?` before would take the square of its length.
+_OFF = re.compile(r"\basyncfix:\s*off\b(?:\[([^\]]*)\])?")
+_NOQA = re.compile(r"\bnoqa\b(?::\s*([A-Z]+[0-9]+(?:[,\s]+[A-Z]+[0-9]+)*))?", re.I)
 
 
 class Placed(NamedTuple):
@@ -85,7 +87,8 @@ def _weigh(codemod: Codemod, context: Context, plan: Plan) -> Judgement:
     context.needs = plan.needs
     there = context.at(plan.stands[0]) if plan.stands else context
     there.moved, there.kept = plan.moves, plan.keeps
-    guards = dict.fromkeys((*codemod.guards, *plan.guards))
+    own = [guard for guard in codemod.guards if guard not in plan.without]
+    guards = dict.fromkeys((*own, *plan.guards))
     naming = [guard for guard in guards if guard in ("N1", "N2")]
     others = [guard for guard in guards if guard not in naming]
     refused = plan.level is Level.MANUAL
@@ -127,7 +130,7 @@ def _weigh(codemod: Codemod, context: Context, plan: Plan) -> Judgement:
         guard,
         message,
         advice,
-        lines.line(node.lineno).decode("utf-8", "replace").strip(),
+        as_written(lines.line(node.lineno)).decode("utf-8", "replace").strip(),
     )
     placed: list[Placed] = []
     if refusal is None and not refused:
@@ -160,6 +163,16 @@ def _elsewhere(plan: Plan) -> Iterator[Doubt]:
     """Ask the guards of the parts that stand somewhere else than the site."""
     for part in plan.parts:
         if part.context is not None:
+            path = part.context.site.path
+            if not part.context.model.may_write(path):
+                yield Doubt(
+                    "named",
+                    Level.MANUAL,
+                    f"the fix would change {path}, too, which is not among the files "
+                    "that were named",
+                    "name it as well",
+                )
+                return
             own = part.needs
             part.context.needs = plan.needs if own is None else own
             for doubt in ask(part.context, part.guards):
@@ -183,7 +196,7 @@ def _comment(context: Context) -> Iterator[Doubt]:
 def _is_off(codemod: Codemod, tree: Tree, node: ast.expr | ast.stmt) -> bool:
     """Tell whether a comment on the lines of the site silences the finding."""
     lines = tree.lines
-    first = tree.statement(node).lineno
+    first = min(tree.statement(node).lineno, node.lineno)  # of a decorator: its own
     last = node.end_lineno or node.lineno
     start, end = lines.span(first, last)
     if b"#" not in lines.text[start:end]:

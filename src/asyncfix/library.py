@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from asyncfix.facts import Facts
+from asyncfix.facts import Facts, Trace
 
 
 class Library(Mapping[str, Facts]):
-    """Facts by path. A file that is not at hand yet comes from `load`.
-
-    `awake` is the list in which facts note that parts of them were made.
-    """
+    """Facts by path. A file that is not at hand yet comes from `load`."""
 
     def __init__(
         self,
@@ -20,12 +17,12 @@ class Library(Mapping[str, Facts]):
         load: Callable[[str], Facts] | None = None,
     ) -> None:
         """Hold `facts`, and promise those of the paths that are `waiting`."""
-        self.awake: list[Facts] = []
+        self.trace = Trace()
         self._at_hand: dict[str, Facts] = {}
         self._load = load
         self._paths: dict[str, None] = dict.fromkeys(waiting)
         for each in facts:
-            each.awake = self.awake
+            each.trace = self.trace
             self._at_hand[each.path] = each
             self._paths[each.path] = None
 
@@ -35,7 +32,7 @@ class Library(Mapping[str, Facts]):
             if path not in self._paths or self._load is None:
                 raise KeyError(path)
             found = self._load(path)
-            found.awake = self.awake
+            found.trace = self.trace
             self._at_hand[path] = found
         return found
 
@@ -55,8 +52,9 @@ class Library(Mapping[str, Facts]):
     def changed(self, facts: Iterable[Facts]) -> Library:
         """Give a library with some files exchanged, or added."""
         other = Library((), self._paths, self._load)
+        other.trace.opened, other.trace.words = self.trace.opened, self.trace.words
         for each in (*self._at_hand.values(), *facts):
-            each.awake = other.awake
+            each.trace = other.trace
             other._at_hand[each.path] = each
             other._paths[each.path] = None
         return other

@@ -43,11 +43,12 @@ class Project(Modules):
 
     def __init__(self, files: Library | Iterable[f.Facts], root: str) -> None:
         super().__init__(files, root)
-        self._awake = self.files.awake
+        self._awake = self.files.trace.awake
         self._busy: set[str] = set()
         self._renames: set[tuple[str, str]] | None = None
         self._spelled: dict[frozenset[str], frozenset[str]] = {}
         self._calls: dict[str, list[tuple[str, f.Use]]] = {}
+        self._replacing: list[str] | None = None
         self._depth = 0
 
     def rest(self, most: int = 0) -> None:
@@ -267,6 +268,13 @@ class Project(Modules):
             known = self._spelled[key] = frozenset(found)
         return known
 
+    def replacing(self) -> list[str]:
+        """Give the files that replace what a string names, or freeze the clock."""
+        if self._replacing is None:
+            files = sorted(self.files)
+            self._replacing = [each for each in files if self.files[each].head.replaces]
+        return self._replacing
+
     def is_builtin(self, name: str) -> bool:
         """Tell whether a name is one of Python's own."""
         return name in _BUILTINS
@@ -289,12 +297,10 @@ class Project(Modules):
         """Give every call whose last name is `last`, with its file."""
         known = self._calls.get(last)
         if known is None:
-            word = last.encode()
-            # Without unpacking: names stand in the packed bytes as they are.
             known = self._calls[last] = [
                 (path, use)
                 for path, facts in self.files.items()
-                if word in facts.packed
+                if facts.holds(last)
                 for use in facts.calls
                 if use.name.rpartition(".")[2] == last
             ]

@@ -21,7 +21,9 @@ from asyncfix.model import Problem
 from asyncfix.store import Store
 
 # Goes up with every change of what facts look like, or of what they mean.
-_FACTS = 4
+_FACTS = 7
+# Of more files than this the facts from before their change are not kept.
+_MOST_FORMER = 100
 # Answers to older questions (other options, other files) are forgotten.
 _MOST_QUESTIONS = 4
 # Above this share of files to look at again, all are.
@@ -49,6 +51,7 @@ class Memory:
         self._digests: dict[str, bytes] = {}
         self._statuses: dict[str, os.stat_result] = {}
         self._failed: set[str] = set()
+        self._former: dict[str, Facts] = {}
         self._old: dict[str, Any] = {}
         self._around = False
         self.notes: list[str] = []
@@ -82,6 +85,9 @@ class Memory:
                 self._digests[path] = digest
                 waiting.append(path)
         tick(len(waiting))
+        if len(todo) <= _MOST_FORMER:
+            for path in todo:
+                self._note_former(path)
         scanned = workers.scan_files(todo, jobs, tick, self._limits)
         facts = [each for each in scanned if isinstance(each, Facts)]
         for each in facts:
@@ -98,6 +104,7 @@ class Memory:
         if digest and packed:
             self._digests[path] = digest
             return Facts(path, digest, packed)
+        self._note_former(path)
         (scanned,) = workers.scan_files([path], 1, limits=self._limits)
         if isinstance(scanned, Problem):
             self.notes.append(
@@ -110,6 +117,32 @@ class Memory:
         self._digests[path] = scanned.digest
         self._store.put(path, status, scanned.digest, scanned.packed)
         return scanned
+
+    def _note_former(self, path: str) -> None:
+        """Keep the facts of a file whose content may have changed since."""
+        last = self._store.last(path)
+        if last is not None:
+            self._former[path] = Facts(path, *last)
+
+    def former(self, path: str) -> Facts | None:
+        """Give the facts of a file from before its change, if they are known."""
+        return self._former.get(path)
+
+    def digest(self, path: str) -> bytes | None:
+        """Give the digest of a file's content, None where it must be read for that."""
+        if path in self._digests:
+            return self._digests[path]
+        status = self._statuses.get(path)
+        return status and self._store.known(path, status)
+
+    def kept(self, name: str) -> Any:
+        """Give what was kept under a name; None where there is nothing."""
+        return self._store.section(name)
+
+    def keep(self, name: str, value: Any) -> None:
+        """Keep plain data under a name, in place of what was there."""
+        if self._store.folder:
+            self._store.set_section(name, value)
 
     # -- what was told ------------------------------------------------------
 
@@ -126,7 +159,7 @@ class Memory:
             changed = [
                 path
                 for path, each in kept.items()
-                if each[0] is None or each[0] != self._digest(path)
+                if each[0] is None or each[0] != self.digest(path)
             ]
             # Also where the facts are equal: conditions are read from the source.
             stale = _reached(graph, changed)
@@ -145,12 +178,6 @@ class Memory:
         """Name the answers; without the broken files names mean something else."""
         broken = "".join(f"\0{path}" for path in sorted(self._failed))
         return f"told {question}{broken}"
-
-    def _digest(self, path: str) -> bytes | None:
-        if path in self._digests:
-            return self._digests[path]
-        status = self._statuses.get(path)
-        return status and self._store.known(path, status)
 
     def tell(
         self,

@@ -121,9 +121,11 @@ class Settings:
     """How a call is handed to a thread: run_in_executor, to_thread, or auto."""
     executor: str = ""
     """`package.module:name` of the executor to use; empty is the loop's own."""
+    process_executor: str = ""
+    """The same of a ProcessPoolExecutor; empty where the project names none."""
     offload_drivers: bool = False
     """Calls of drivers with an async counterpart may be handed to a thread."""
-    prefer: tuple[str, ...] = ("native", "offload")
+    prefer: tuple[str, ...] = ("native", "offload", "colour")
     """The ways to mend a blocking call, the most wanted first."""
     max_file_size: int = 32
     """In MB; a larger file is not read."""

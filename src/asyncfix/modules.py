@@ -30,6 +30,7 @@ class Modules:
         self._modules: dict[str, list[str]] = defaultdict(list)
         self._names: dict[str, str] = {}
         self._bases: dict[str, str] = {}
+        self._packages: dict[tuple[str, str], set[str]] = {}
         self._resolved: dict[tuple[str, str], list[str]] = {}
         self._importers: dict[str, set[str]] | None = None
         mark = os.sep + "__init__.py"
@@ -140,20 +141,37 @@ class Modules:
     def imports(self, path: str) -> frozenset[str]:
         """Give the project's files that a file imports, wherever it does so."""
         found: set[str] = set()
+        modules: set[str] = set()
         for target in self.files[path].head.imported:
             module, colon, name = target.partition(":")
-            if not colon:
-                parts = module.split(".")
-                for size in range(1, len(parts) + 1):
-                    found.update(self.found(".".join(parts[:size]), path))
-            else:
-                found.update(self.resolve(path, module))
+            modules.add(module)
+            # Most names are no modules: that is told without looking for files.
+            if colon and self._may_hold(path, module, name):
                 found.update(self.resolve(path, join(module, name)))
-                if not module.startswith("."):
-                    parts = module.split(".")
-                    for size in range(1, len(parts)):
-                        found.update(self.found(".".join(parts[:size]), path))
+        for module in modules:
+            if module[:1] == ".":
+                found.update(self.resolve(path, module))
+            else:
+                found.update(self._with_packages(path, module))
         return frozenset(found - {path})
+
+    def _may_hold(self, path: str, module: str, name: str) -> bool:
+        """Tell whether a name that is imported from a module may be a module."""
+        if module[:1] != ".":
+            return f"{module}.{name}" in self._modules
+        inside = self.resolve(path, module)
+        return not inside or inside[0].endswith("__init__.py")
+
+    def _with_packages(self, path: str, module: str) -> set[str]:
+        """Give the files of an absolute module and of the packages that it is in."""
+        key = self._bases[path], module
+        known = self._packages.get(key)
+        if known is None:
+            known = self._packages[key] = set()
+            while module:
+                known.update(self.found(module, path))
+                module = module.rpartition(".")[0]
+        return known
 
     def importers(self, path: str) -> frozenset[str]:
         """Give the project's files that import a file themselves."""

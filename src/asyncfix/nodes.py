@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from typing import Any
 
 from asyncfix.expressions import chain
 
@@ -47,6 +48,29 @@ def _child_fields() -> dict[type[ast.AST], tuple[str, ...]]:
 
 # For each node type, the fields that hold nodes to walk.
 CHILDREN = _child_fields()
+_NO_NODES = frozenset(("ctx", "op", "ops", "id", "attr", "level", "module", "kind"))
+# The same for a walk that leaves out nothing but operators and contexts.
+FIELDS = {
+    kind: tuple(field for field in kind._fields if field not in _NO_NODES)
+    for kind in CHILDREN
+    if not issubclass(kind, ast.Constant)
+}
+
+
+def descend(*nodes: ast.AST) -> Iterator[ast.AST]:
+    """Give nodes and all below them in the order of `ast.walk`, in less time.
+
+    Operators and contexts (`ast.Load`) are left out.
+    """
+    todo: list[Any] = [*nodes]
+    for node in todo:  # grows
+        yield node
+        for name in FIELDS.get(type(node), ()):
+            child = getattr(node, name, None)
+            if type(child) is list:
+                todo += [each for each in child if isinstance(each, ast.AST)]
+            elif isinstance(child, ast.AST):
+                todo.append(child)
 
 
 def text(node: ast.AST | None) -> str | None:
@@ -82,8 +106,10 @@ def is_true(keyword: ast.keyword, name: str) -> bool:
     )
 
 
-# Methods of locks, queues, futures and the like that wait unless told not to.
-MAY_WAIT = frozenset(("acquire", "get", "join", "put", "result", "wait"))
+# Methods of locks, queues, executors and the like that wait unless told not to.
+MAY_WAIT = frozenset(("acquire", "get", "join", "put", "result", "shutdown", "wait"))
+# With `False`, these arguments say so.
+NOT_WAITING = ("block", "blocking", "wait")
 
 
 def is_told_not_to_wait(node: ast.Call) -> bool:
@@ -94,7 +120,7 @@ def is_told_not_to_wait(node: ast.Call) -> bool:
     for keyword in node.keywords:
         if isinstance(keyword.value, ast.Constant):
             value_given = keyword.value.value
-            if keyword.arg in ("block", "blocking") and value_given is False:
+            if keyword.arg in NOT_WAITING and value_given is False:
                 return True
             if keyword.arg == "timeout" and value_given in (0, 0.0):
                 return value_given is not False

@@ -106,7 +106,9 @@ def _plan(result: Result, settings: Settings, options: dict[str, Any]) -> None:
     file = options["plan"]
     count = plan.write(file, settings.root, result.changes, result.read)
     if not options["quiet"]:
-        said = f"the plan for {report.number(count, 'file')} is in {report.clean(file)}"
+        said = (
+            f"the plan for {report.number(count, 'file')} is in {report.one_line(file)}"
+        )
         click.echo(f"{said}: `asyncfix apply` makes it.", err=True)
 
 
@@ -114,9 +116,10 @@ def _print_diff(result: Result, settings: Settings) -> None:
     for change in result.changes:
         text = unified(change, _patch_name(change.path, settings.root))
         if sys.stdout.isatty():
-            for line in text.decode("utf-8", "replace").splitlines():
+            for line in text.decode("utf-8", "replace").split("\n")[:-1]:
                 colour = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1])
-                click.secho(line, fg=colour)
+                # A terminal is not `git apply`: it must not do what a file says.
+                click.secho(report.clean(line.removesuffix("\r")), fg=colour)
         else:
             sys.stdout.buffer.write(text)
 
@@ -153,5 +156,5 @@ def _print_findings(
 
 def _print_summary(result: Result, options: dict[str, Any]) -> None:
     for note in result.notes:
-        click.echo(f"note: {report.clean(note)}", err=True)
+        click.echo(f"note: {report.one_line(note)}", err=True)
     click.echo(report.summary(result, options["write"], options["diff"]), err=True)

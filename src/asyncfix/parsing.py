@@ -10,6 +10,7 @@ import ast
 import re
 import warnings
 
+from asyncfix import keywords
 from asyncfix.facts import Opaque
 from asyncfix.model import Problem
 
@@ -37,14 +38,20 @@ def parse(
     """Parse UTF-8 text; give the tree, the text it is of, and what is opaque.
 
     Gives a Problem with the line where neither CPython nor, for the statement
-    in question, LibCST can parse it. Never raises, never warns.
+    in question, LibCST can parse it. Where `async` or `await` is a name, the text
+    given has a stand-in for it. Never raises, never warns.
     """
     opaque: list[Opaque] = []
+    mended = False
     while True:
         tree = _parse_plain(text)
         if isinstance(tree, ast.Module):
             return tree, text, tuple(opaque)
         line, message = tree
+        if line and not mended:
+            mended = True
+            text = keywords.mended(text) or text
+            continue
         blanked = None
         if line and len(opaque) < _MOST_OPAQUE:
             blanked = _blank_statement(text, line)

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from asyncfix import limit
 from asyncfix.catalog import Catalog
 from asyncfix.codemod import Codemod, Model, Site, SiteError
 from asyncfix.detect import blocking_sites, from_plain, searched, sites
 from asyncfix.edits import apply, moved_lines
 from asyncfix.judge import Judgement, judge
 from asyncfix.link import Project
-from asyncfix.model import Change, Finding, Problem, Settings
+from asyncfix.model import Change, Finding, Level, Problem, Settings
 from asyncfix.prove import prove
 from asyncfix.reach import Chain, Edge, Place
 from asyncfix.reader import read_source
@@ -22,6 +23,14 @@ from asyncfix.scan import scan
 from asyncfix.source import Source
 
 _MOST_PASSES = 10
+Given = TypeVar("Given")
+
+
+class _Late(Exception):
+    """A file took longer than it may."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
 
 
 class Passes:
@@ -33,12 +42,15 @@ class Passes:
         codemods: Sequence[Codemod],
         project: Project,
         catalog: Catalog,
+        named: frozenset[str] | None = None,
     ) -> None:
+        """Write only to the files in `named`, None for all."""
+        self.named = named
         self.settings = settings
         self.codemods = codemods
         self.project = project
         self.catalog = catalog
-        self.model = Model(project, catalog, settings, self.source)
+        self.model = Model(project, catalog, settings, self.source, named=named)
         self.findings: list[Finding] = []
         self.problems: list[Problem] = []
         self.suppressed = 0
@@ -78,12 +90,7 @@ class Passes:
             for path, kept in blocked.items()
         }
         for number in range(_MOST_PASSES):
-            chosen: list[Judgement] = []
-            for done, path in enumerate(paths):
-                progress("judging", done, len(paths))
-                if path not in self._broken:
-                    chosen += self._judged(path, found.get(path, []), number)
-            changed = self._rewritten(chosen, number)
+            chosen, changed = self._pass(paths, found, number, progress)
             if not changed:
                 return
             self._relink(changed)
@@ -92,6 +99,45 @@ class Passes:
             found = self._blocked(paths)
         for path in paths:
             self._fail(path, 1, "does not come to rest after 10 passes")
+
+    def _pass(
+        self,
+        paths: Sequence[str],
+        found: Mapping[str, Sequence[Site]],
+        number: int,
+        progress: Callable[[str, int, int], None],
+    ) -> tuple[list[Judgement], list[str]]:
+        """Make one pass; gives whose fix was to be made, and the changed files.
+
+        A file that takes too long is given up, and the pass made without it.
+        """
+        while True:
+            told, suppressed = len(self.findings), self.suppressed
+            try:
+                chosen: list[Judgement] = []
+                for done, path in enumerate(paths):
+                    progress("judging", done, len(paths))
+                    if path not in self._broken:
+                        blocked = found.get(path, [])
+                        chosen += self._timed(path, self._judged, blocked, number)
+                return chosen, self._rewritten(chosen, number)
+            except _Late as late:
+                words = f"took longer than {self.settings.max_file_time} s to judge"
+                hint = "its fixes are dropped; exclude it, or raise max-file-time"
+                self._fail(late.path, 1, words, hint)
+            del self.findings[told:]
+            self.suppressed = suppressed
+            # What was being looked up when it was broken off is not to be trusted.
+            self.project = Project(self.project.files, self.project.root)
+            self.model = Model(self.project, self.catalog, self.settings, self.source)
+
+    def _timed(self, path: str, work: Callable[..., Given], *more: object) -> Given:
+        """Do the work for one file; raises _Late where it takes too long."""
+        try:
+            with limit.within(self.settings.max_file_time):
+                return work(path, *more)
+        except limit.TookTooLong as error:
+            raise _Late(path) from error
 
     def _blocked(self, paths: Sequence[str]) -> dict[str, list[Site]]:
         """Give what blocks in files now that some have changed."""
@@ -129,6 +175,7 @@ class Passes:
         except LookupError as error:
             self._fail(path, 1, str(error).strip("'\""))
             return []
+        judged = [self._within(each) for each in judged]
         if number == 0:
             self.suppressed += off
             self.findings += [each.finding for each in judged]
@@ -138,6 +185,23 @@ class Passes:
                 self.model.keep(placed.context.site.path)
         self.model.release()
         return chosen
+
+    def _within(self, judgement: Judgement) -> Judgement:
+        """Refuse a fix that reaches into a file that was not named."""
+        reached = {each.context.site.path for each in judgement.parts}
+        finding = judgement.finding
+        outside = sorted(reached - (reached if self.named is None else self.named))
+        if not outside:
+            return judgement
+        refused = replace(
+            finding,
+            level=Level.MANUAL,
+            guard="paths",
+            message=f"{finding.message}. Not changed: {outside[0]} would have to change "
+            "with it, and was not named",
+            advice="name that file, too",
+        )
+        return judgement._replace(finding=refused, parts=())
 
     def _rewritten(self, chosen: Sequence[Judgement], number: int) -> list[str]:
         """Make fixes, each in all of its files or in none; gives what changed.
@@ -151,7 +215,10 @@ class Passes:
             for _, parts in fixes:
                 for part in parts:
                     files.setdefault(part.context.site.path, []).append(part)
-            proven = {path: self._proven(path, files[path]) for path in sorted(files)}
+            proven = {
+                path: self._timed(path, self._proven, files[path])
+                for path in sorted(files)
+            }
             if all(proven.values()):
                 break
             fixes = [
@@ -196,10 +263,8 @@ class Passes:
             if key in self._same:
                 self._same[key].append(judgement)
                 continue
-            try:
-                parts = made(judgement)
-            except SiteError as error:
-                self._fail(judgement.finding.path, error.line, str(error))
+            parts = self._timed(judgement.finding.path, self._made, judgement)
+            if parts is None:
                 continue
             spans = [
                 (each.context.site.path, each.edit.start, each.edit.end)
@@ -222,6 +287,13 @@ class Passes:
             for judgement, parts in fixes
             if not any(each.context.site.path in self._broken for each in parts)
         ]
+
+    def _made(self, path: str, judgement: Judgement) -> tuple[Made, ...] | None:
+        try:
+            return made(judgement)
+        except SiteError as error:
+            self._fail(path, error.line, str(error))
+            return None
 
     def _proven(
         self, path: str, parts: Sequence[Made]
@@ -278,7 +350,9 @@ class Passes:
             else:
                 fresh.append(scanned[0])
         self.project = Project(self.project.files.changed(fresh), self.project.root)
-        self.model = Model(self.project, self.catalog, self.settings, self.source)
+        self.model = Model(
+            self.project, self.catalog, self.settings, self.source, named=self.named
+        )
 
     def _fail(self, path: str, line: int, message: str, hint: str = "") -> None:
         hint = hint or "its fixes are dropped; the file stays as it was"

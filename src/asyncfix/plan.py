@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from asyncfix import __version__, journal, replaced
+from asyncfix import __version__, disk, replaced
 from asyncfix.edits import Edit, apply, line_edits
 from asyncfix.gather import is_project
 from asyncfix.model import AsyncfixError, Change, Problem
@@ -64,7 +64,7 @@ def write(file: str, root: Path, changes: Iterable[Change], read: Iterable[str])
         "changes": made,
     }
     try:
-        journal.put(os.path.abspath(file), (json.dumps(said, indent=1) + "\n").encode())
+        disk.put(os.path.abspath(file), (json.dumps(said, indent=1) + "\n").encode())
     except OSError as error:
         raise AsyncfixError(f"{file}: cannot be written: {error.strerror}") from error
     return len(made)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 from collections.abc import Callable
 from functools import partial
 
@@ -30,6 +31,7 @@ def read_source(project: Project, path: str) -> Source:
     source = decode(path, data)
     if isinstance(source, Problem):
         raise LookupError(source.message)
+    project.files.trace.opened.add(path)
     if source.digest != project.files[path].digest:
         raise LookupError("has changed while it was looked at")
     return source
@@ -66,6 +68,13 @@ class Reader:
                 del self._lines[next(iter(self._lines))]
         self._lines[path] = lines
         return lines
+
+    def beside(self, name: str) -> str:
+        """Give a text file in the project's root, nothing where there is none."""
+        data = workers.read(
+            os.path.join(self.project.root, name), workers.Limits(megabytes=_LARGEST)
+        )
+        return "" if isinstance(data, Problem) else data.decode("utf-8", "replace")
 
     def script_starts(self, path: str) -> int:
         """Give the line of `if __name__ == "__main__":`, else one behind the last."""

@@ -62,7 +62,7 @@ class References:
         found = list(self._own(place, function))
         for other in self.project.files if files is None else files:
             facts = self.project.files[other]
-            if not any(name.encode() in facts.packed for name in spelled):
+            if not any(map(facts.holds, spelled)):
                 continue
             found += self._in_file(other, place, spelled)
             found += self._replaced(other, place, function)

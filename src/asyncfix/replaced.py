@@ -15,7 +15,7 @@ import stat
 import time
 from typing import NamedTuple
 
-from asyncfix.journal import write_all
+from asyncfix.disk import write_all
 
 _SAFELY = 0  # follow no link, wait for no pipe, translate no line ends
 for _flag in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY", "O_CLOEXEC"):

@@ -20,7 +20,9 @@ _COLOURS = {
     Level.MANUAL: "red",
 }
 # Control characters of a hostile file name or source line stay visible text.
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_CONTROL = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]"
+)
 
 
 def clean(text: str) -> str:
@@ -38,8 +40,8 @@ def finding(found: Finding, verb: str = "") -> str:
     """Give a finding as text: where, what, the source line, what to do."""
     guard = f" {found.guard}" if found.guard else ""
     level = click.style(f"[{found.level.value}{guard}]", fg=_COLOURS[found.level])
-    where = click.style(f"{clean(found.path)}:{found.line}:{found.col}", bold=True)
-    head = f"{where}: {verb}{found.codemod} {level} {clean(found.message)}"
+    where = click.style(f"{one_line(found.path)}:{found.line}:{found.col}", bold=True)
+    head = f"{where}: {verb}{found.codemod} {level} {one_line(found.message)}"
     lines = [head, f"    {clean(found.source)}"]
     if found.advice:
         advice = clean(found.advice).replace("\n", "\n       ")
@@ -49,9 +51,9 @@ def finding(found: Finding, verb: str = "") -> str:
 
 def problem(found: Problem) -> str:
     """Give a problem as text: where, what, and what to do."""
-    where = click.style(f"{clean(found.path)}:{found.line}", bold=True)
-    text = f"{where}: {click.style('error', fg='red')}: {clean(found.message)}"
-    return f"{text}\n    -> {clean(found.hint)}" if found.hint else text
+    where = click.style(f"{one_line(found.path)}:{found.line}", bold=True)
+    text = f"{where}: {click.style('error', fg='red')}: {one_line(found.message)}"
+    return f"{text}\n    -> {one_line(found.hint)}" if found.hint else text
 
 
 def newer_syntax(unseen: Sequence[Problem]) -> str:
@@ -60,7 +62,7 @@ def newer_syntax(unseen: Sequence[Problem]) -> str:
     first = unseen[0]
     return (
         f"{number(len(unseen), 'file')} with statements newer than Python {mine}, "
-        f"which asyncfix runs on, the first at {clean(first.path)}:{first.line}: "
+        f"which asyncfix runs on, the first at {one_line(first.path)}:{first.line}: "
         "those statements were not looked at, the rest was; run asyncfix on a "
         "newer Python"
     )

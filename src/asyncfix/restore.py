@@ -13,7 +13,7 @@ from asyncfix import gate, journal, plan, transaction
 from asyncfix import undo as undoing
 from asyncfix.gather import find_root
 from asyncfix.model import Problem
-from asyncfix.report import clean, number, one_line, problem
+from asyncfix.report import number, one_line, problem
 from asyncfix.transaction import Outcome
 
 
@@ -78,7 +78,7 @@ def _list(root: Path) -> int:
     for run in journal.runs(str(root)):
         when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(run.started))
         files = number(len(run.landed), "file")
-        click.echo(f"{run.name}: {when}, {files}, {run.state}: {clean(run.command)}")
+        click.echo(f"{run.name}: {when}, {files}, {run.state}: {one_line(run.command)}")
     return 0
 
 

@@ -11,10 +11,11 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from asyncfix import imports, style, toplevel
+from asyncfix import imports, kept, style, toplevel
 from asyncfix.codemod import Context, Names, Part, SiteError, attempt
 from asyncfix.edits import Edit, apply
 from asyncfix.judge import Judgement
+from asyncfix.keywords import as_written
 from asyncfix.link import Project
 from asyncfix.slices import Slice, SliceError
 from asyncfix.tree import Tree
@@ -35,12 +36,38 @@ class Made(NamedTuple):
 def made(judgement: Judgement) -> tuple[Made, ...]:
     """Give the new code of all parts of a fix.
 
-    Raises SiteError where LibCST is not up to one of them.
+    Raises SiteError where LibCST is not up to one of them, or something that stood
+    there is not found again.
     """
-    return tuple(
+    parts = tuple(
         Made(context, part, names, missing, _edit(judgement, context, part, names))
         for context, part, names, missing in judgement.parts
     )
+    if problem := _lost(judgement, parts):
+        line = judgement.context.node.lineno
+        raise SiteError(line, f"{judgement.codemod.name}: {problem}")
+    return parts
+
+
+def _lost(judgement: Judgement, parts: Sequence[Made]) -> str:
+    """Say what of the replaced code is not found again in the new code of a fix."""
+    free = list(kept.spared(judgement.context.node))
+    old: list[Sequence[ast.AST]] = []
+    new: list[Sequence[ast.AST]] = []
+    for each in parts:
+        nodes = each.part.nodes
+        if not nodes:
+            continue
+        is_expression = isinstance(nodes[0], ast.expr)
+        code = kept.parsed(each.edit.new.decode("utf-8"), is_expression)
+        if code is None:
+            return ""
+        old.append(nodes)
+        new.append(code)
+        free += each.part.free
+        if is_expression:
+            free += kept.spared(nodes[0])
+    return kept.lost(old, new, free)
 
 
 def _edit(judgement: Judgement, context: Context, part: Part, names: Names) -> Edit:
@@ -79,6 +106,7 @@ def rewrite(
     edits += imported
     preludes = dict.fromkeys(filter(None, map(_prelude, parts)))
     edits += toplevel.additions(tree, tuple(preludes), imported)
+    edits = [edit._replace(new=as_written(edit.new)) for edit in edits]
     return tuple(sorted(edits, key=lambda edit: (edit.start, edit.end)))
 
 
@@ -143,6 +171,8 @@ def _head_end(tree: Tree, statement: ast.stmt) -> int:
 
 def _block(tree: Tree, edit: Edit, line_length: int) -> Edit:
     """Lay out new statements as black does, if the old ones were laid out so."""
+    if not edit.new:
+        return edit
     lines = tree.lines
     old = lines.text[edit.start : edit.end]
     newline = lines.newline(lines.line_of(edit.start))
@@ -179,8 +209,10 @@ def _binds_tighter(tree: Tree, node: ast.AST) -> bool:
         tighter = True
     else:
         tighter = isinstance(above, ast.Call) and above.func is node
-    after = tree.lines.text[tree.span(node)[1] :].lstrip()
-    return tighter and not after.startswith(b")")
+    start, end = tree.span(node)
+    text = tree.lines.text
+    closed = text[end:].lstrip()[:1] == b")" and text[:start].rstrip()[-1:] == b"("
+    return tighter and not closed
 
 
 def _imports(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from asyncfix.conditions import OF_TEXTS
+from asyncfix.conditions import NO_ANSWER, OF_TEXTS, Known, OneOf, literal
 from asyncfix.tree import Tree, dotted
 
 _MOST_NODES = 30
@@ -19,6 +19,7 @@ _SAME_EVERY_TIME = (
     | {*("get_running_loop", "get_event_loop")}
 )
 _OTHERS = (ast.Await, ast.Yield, ast.YieldFrom, ast.Lambda, ast.NamedExpr)
+_DISPLAYS = (ast.Tuple, ast.List, ast.Set)
 _MUTABLE = (ast.List, ast.Dict, ast.Set, ast.JoinedStr)
 
 
@@ -51,6 +52,38 @@ def _bound_by(node: ast.AST) -> Iterator[str]:
         yield node.rest or ""
     elif isinstance(node, ast.alias):
         yield node.asname or node.name.partition(".")[0]
+
+
+def used(statement: ast.stmt) -> tuple[str, ...]:
+    """Give the names of which a statement takes an attribute, whatever else it does."""
+    found: dict[str, None] = {}
+    todo: list[ast.AST] = [statement]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            found[node.value.id] = None
+        elif isinstance(node, ast.IfExp):
+            todo.append(node.test)
+        elif isinstance(node, ast.BoolOp):
+            todo.append(node.values[0])
+        elif isinstance(node, COMPREHENSIONS):
+            todo.append(node.generators[0].iter)
+        elif not isinstance(node, ast.Lambda):
+            todo += ast.iter_child_nodes(node)
+    return tuple(found)
+
+
+def touched(top: ast.AST) -> tuple[str, ...]:
+    """Give the names of objects whose own methods are called, or that are handed on."""
+    found: dict[str, None] = {}
+    for node in ast.walk(top):
+        if isinstance(node, ast.Call):
+            function = node.func
+            given = (*node.args, *(each.value for each in node.keywords))
+            for each in (getattr(function, "value", None), *given):
+                if isinstance(each, ast.Name):
+                    found[each.id] = None
+    return tuple(found)
 
 
 def is_lasting(node: ast.expr) -> bool:
@@ -98,6 +131,42 @@ def said_as(node: ast.expr, names: dict[str, ast.expr]) -> ast.expr:
         return node
     fields = {field: getattr(node, field, None) for field in node._fields}
     return ast.copy_location(type(node)(**{**fields, **changed}), node)
+
+
+def constant_name(node: ast.expr) -> str | None:
+    """Give the name of what may be a constant: `MODE`, `mode`, `Kind.fast.value`."""
+    name = dotted(node)
+    if name is None or "%" in name:
+        return None
+    owner = name.removesuffix(".value").rpartition(".")[0].rpartition(".")[2]
+    return name if isinstance(node, ast.Name) or owner[:1].isupper() else None
+
+
+def with_constants(
+    test: ast.expr, known: Known, constant: Callable[[str], ast.expr | None]
+) -> ast.expr:
+    """Put in constants where a condition compares something known with them."""
+    names: dict[str, ast.expr] = {}
+    for node in ast.walk(test):
+        if not isinstance(node, ast.Compare) or len(node.ops) != 1:
+            continue
+        one, two = node.left, node.comparators[0]
+        every = [one, *(two.elts if isinstance(two, _DISPLAYS) else (two,))]
+        if not any(_is_known(each, known) for each in every):
+            continue
+        for each in every:
+            name = constant_name(each)
+            if name and ("." in name or name.isupper()):
+                meant = constant(name)
+                if isinstance(meant, ast.Constant):
+                    names[name] = meant
+    return said_as(test, names) if names else test
+
+
+def _is_known(node: ast.expr, known: Known) -> bool:
+    if isinstance(node, ast.Name) and isinstance(known.get(node.id), OneOf):
+        return True
+    return literal(node, known) is not NO_ANSWER
 
 
 def _said_in(node: object, names: dict[str, ast.expr]) -> object:

@@ -6,6 +6,7 @@ import re
 
 from asyncfix import facts as f
 from asyncfix.expressions import chain
+from asyncfix.keywords import as_written, lines_of
 from asyncfix.model import Problem
 from asyncfix.parsing import parse
 from asyncfix.record import use
@@ -23,38 +24,45 @@ def scan(shown: str, data: bytes) -> tuple[f.Facts, Source] | Problem:
     parsed = parse(shown, source.text)
     if isinstance(parsed, Problem):
         return parsed
-    tree, _, opaque = parsed
+    tree, text, opaque = parsed
     walk = Walk()
     walk.run(tree)
     for statement in opaque:
         for name in statement.names:
             walk.bind(0, name, f.ASSIGNED, "", statement.line, 0)
-    return f.Facts(shown, source.digest, _pack(walk, source, opaque)), source
+    return (
+        f.Facts(shown, source.digest, _pack(walk, source, opaque, lines_of(text))),
+        source,
+    )
 
 
-def _pack(walk: Walk, source: Source, opaque: tuple[f.Opaque, ...]) -> bytes:
+def _pack(
+    walk: Walk, source: Source, opaque: tuple[f.Opaque, ...], old: tuple[int, ...]
+) -> bytes:
     """Give what a walk has learnt, in the order of the file, as bytes."""
     walk.patches += [
         (line, -1, walk.texts[name])
         for name, line in walk.named_targets
         if name in walk.texts
     ]
+    if old:
+        # Modules have their files, whatever the parser takes for a name.
+        walk.bindings = [_imported(each) for each in walk.bindings]
     scopes = walk.scopes
     for index in walk.suspending | walk.yielding:
         scope = scopes[index]
         flags = index in walk.suspending, index in walk.yielding
         scopes[index] = (*scope[:7], *flags, *scope[9:])
-    functions = [scope for scope in scopes if scope[0] == f.FUNCTION]
     head = f.Head(
         *_imports(walk),
         any(scope[4] for scope in scopes),
         tuple(statement.line for statement in opaque),
         bool(_GENERATED.search(source.text[:1024])),
         source.text.count(b"\n") + 1,
-        *(
-            tuple(sorted({s[1] for s in functions if s[4] is is_async}))
-            for is_async in (False, True)
-        ),
+        tuple(sorted({s[1] for s in scopes if s[0] == f.FUNCTION and not s[4]})),
+        bool(walk.frozen) or any(scope < 0 for _, scope, _ in walk.patches),
+        _lazy(walk),
+        old,
     )
     settled = _settled(walk)
     attributes = [each for each in settled if each[3] == f.ATTRIBUTE]
@@ -77,6 +85,39 @@ def _pack(walk: Walk, source: Source, opaque: tuple[f.Opaque, ...]) -> bytes:
             [each for each in settled if each[0] not in outer],
         ),
     )
+
+
+def _lazy(walk: Walk) -> tuple[str, ...]:
+    """Give the names of functions that are async, or are declared to give coroutines."""
+    said = {"Coroutine", "CoroutineType"}
+    said |= {
+        name
+        for _, name, _, _, target, _ in walk.bindings
+        if target[:1] == "=" and _owner(target[1:]) in said
+    }
+    return tuple(
+        sorted(
+            {
+                s[1]
+                for s in walk.scopes
+                if s[0] == f.FUNCTION and (s[4] or (s[9] and _owner(s[9][1:]) in said))
+            }
+        )
+    )
+
+
+def _owner(annotation: str) -> str:
+    """Give the last name of a type without its parameters."""
+    return annotation.partition("[")[0].rpartition(".")[2]
+
+
+def _imported(
+    binding: tuple[int, str, int, int, str, int],
+) -> tuple[int, str, int, int, str, int]:
+    scope, name, line, kind, target, flags = binding
+    if kind in (f.IMPORT, f.FROM, f.STAR):
+        target = as_written(target.encode()).decode()
+    return scope, name, line, kind, target, flags
 
 
 def _imports(walk: Walk) -> tuple[tuple[str, ...], tuple[str, ...]]:

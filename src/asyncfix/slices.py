@@ -135,6 +135,8 @@ class Slice:
 
         if self.is_expression:
             return self._module.code_for_node(nodes[0])
+        if not nodes:
+            return ""  # in a block of its own LibCST would say `pass`
         if not self._head:
             return self._module.with_changes(body=nodes, footer=[]).code
         function = cst.ensure_type(self._module.body[0], cst.FunctionDef)
@@ -161,6 +163,7 @@ class Slice:
 
 # Where LibCST has another name for what `ast` has.
 _TWINS = {
+    "YieldFrom": "Yield",
     "BinOp": "BinaryOperation",
     "BoolOp": "BooleanOperation",
     "UnaryOp": "UnaryOperation",

@@ -117,6 +117,12 @@ class Store:
             return self._new_blobs[path]
         return self._checked(self._start + entry[5], entry[6], entry[7])
 
+    def last(self, path: str) -> tuple[bytes, bytes] | None:
+        """Give the digest and the blob that a file had when it was put."""
+        entry = self._files.get(path)
+        blob = entry and self.blob(path, entry[4])
+        return (entry[4], blob) if entry and blob else None
+
     def put(
         self, path: str, status: os.stat_result, digest: bytes, blob: bytes
     ) -> None:

@@ -163,6 +163,7 @@ def _settings(flags: str) -> Settings:
         min_severity=found.min_severity or "medium",
         offload=found.offload,
         executor=found.executor,
+        process_executor=found.process_executor,
         offload_drivers=found.offload_drivers,
         prefer=found.prefer,
     )

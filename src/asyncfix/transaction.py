@@ -8,15 +8,11 @@ from there on `settle` can finish it as well as take it back.
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
-import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from types import FrameType
 
-from asyncfix import journal, replaced, state
+from asyncfix import journal, lock, replaced, settle, state
 from asyncfix.journal import Entry, Run
 from asyncfix.model import AsyncfixError, Problem
 from asyncfix.replaced import Seen
@@ -55,10 +51,10 @@ def apply(
     back. Raises AsyncfixError, with nothing written, where there is no place
     for a journal, another is writing, or an interrupted run comes first.
     """
-    with journal.locked(root), _held() as asked:
+    with lock.locked(root), lock.held() as asked:
         found = journal.opened(root)
         if found is not None and found.state in (journal.STAGING, journal.WRITING):
-            raise AsyncfixError(interrupted())
+            raise AsyncfixError(settle.interrupted())
         try:
             return _Transaction(asked).apply(root, writes, command, undoes)
         except OSError as error:
@@ -66,14 +62,6 @@ def apply(
                 f"{error.filename or state.folder()}: {error.strerror}, while the "
                 "journal was kept; free the cause, then `asyncfix recover`"
             ) from error
-
-
-def interrupted() -> str:
-    """Say that an interrupted run has to be seen to, and how."""
-    return (
-        "an earlier run was interrupted while it wrote: `asyncfix recover` finishes "
-        "it, `asyncfix recover --back` takes it back"
-    )
 
 
 class _Transaction:
@@ -157,7 +145,7 @@ class _Transaction:
     ) -> Run:
         if self.asked() or not {write.group for _, write in files} - self.dropped:
             self.dropped.update(write.group for _, write in files)
-            _discard(run.entries)
+            settle.discard(run.entries)
             return run.close(journal.TAKEN_BACK)
         run = run.now(journal.WRITING, frozenset(self.dropped))
         for entry, write in files:
@@ -171,7 +159,7 @@ class _Transaction:
             except OSError as error:
                 self._fail(write, error)
                 run = self._put_back(run, write.group)
-        _clean(run)
+        settle.clean(run)
         landed = {each.group for each in run.entries} - self.dropped
         run = run.close(journal.DONE if landed else journal.TAKEN_BACK)
         journal.prune()
@@ -183,7 +171,7 @@ class _Transaction:
             run = run.now(journal.WRITING, frozenset(self.dropped))
             for entry in run.entries:
                 if entry.group == group:
-                    _settle_one(run, entry, forward=False)
+                    settle.settle_one(run, entry, forward=False)
         except OSError as error:
             raise AsyncfixError(
                 f"{error.filename or run.folder}: {error.strerror}, while its group "
@@ -250,157 +238,3 @@ def _entry(write: Write, seen: Seen, temporary: str) -> Entry:
     return Entry(
         seen.path, write.shown, write.group, seen.in_place, temporary, nothing, nothing
     )
-
-
-def _discard(entries: Iterable[Entry]) -> None:
-    """Remove temporary files that are left; one that stays is no failure."""
-    for each in entries:
-        with contextlib.suppress(OSError):
-            replaced.discard(each.path, each.temporary)
-
-
-def _clean(run: Run) -> None:
-    """Leave nothing behind, and bring the names of the files to the disk."""
-    _discard(run.entries)
-    for folder in sorted({os.path.dirname(each.path) for each in run.entries}):
-        journal.sync_folder(folder)
-
-
-# -- an interrupted run -----------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """What became of an interrupted run."""
-
-    run: Run
-    forward: tuple[Entry, ...]
-    """The files that have their new bytes now."""
-    back: tuple[Entry, ...]
-    """The files that have their old bytes now."""
-    edited: tuple[Entry, ...]
-    """The files that were edited since; they were left alone."""
-
-
-def settle(run: Run, back: bool) -> Settled:
-    """Finish an interrupted run, or take it back. Raises AsyncfixError.
-
-    A run that had not begun to write is taken back in any case. A file that
-    was edited since is left alone; if its new bytes had not been written, its
-    whole group is taken back.
-    """
-    with journal.locked(run.root), _held():
-        try:
-            return _settle(journal.load(run.folder) or run, back)
-        except OSError as error:
-            raise AsyncfixError(
-                f"{error.filename or run.folder}: {error.strerror}; free the cause, "
-                "then `asyncfix recover` again"
-            ) from error
-
-
-def _settle(run: Run, back: bool) -> Settled:
-    if run.state == journal.STAGING:
-        _discard(run.entries)
-        return Settled(run.close(journal.TAKEN_BACK), (), run.entries, ())
-    if run.state != journal.WRITING:  # all was done but to say so
-        return Settled(run.close(run.state), run.landed, (), ())
-    forward: list[Entry] = []
-    restored: list[Entry] = []
-    edited: list[Entry] = []
-    groups: dict[str, list[Entry]] = {}
-    for each in run.entries:
-        groups.setdefault(each.group, []).append(each)
-    for group, entries in groups.items():
-        wanted = not back and group not in run.dropped and _may_go_on(run, entries)
-        for entry in entries:
-            if _settle_one(run, entry, wanted):
-                (forward if wanted else restored).append(entry)
-            else:
-                edited.append(entry)
-        if not wanted:
-            run = run.now(run.state, run.dropped | {group})
-    _clean(run)
-    return Settled(
-        run.close(journal.DONE if forward else journal.TAKEN_BACK),
-        tuple(forward),
-        tuple(restored),
-        tuple(edited),
-    )
-
-
-def _may_go_on(run: Run, entries: Sequence[Entry]) -> bool:
-    """Tell whether a group can be finished, though a file of it may be edited.
-
-    It can if what was edited were the new bytes. A rename has taken the
-    temporary file away; of a write in place only a later one tells.
-    """
-    states = [_state(run, each)[0] for each in entries]
-    for position, (entry, found) in enumerate(zip(entries, states, strict=True)):
-        if found != "edited":
-            continue
-        if entry.in_place:
-            written = "new" in states[position + 1 :]
-        else:
-            written = not replaced.staged(entry.path, entry.temporary)
-        if not written:
-            return False
-    return True
-
-
-def _state(run: Run, entry: Entry) -> tuple[str, Seen | None]:
-    """Tell what a file holds: "old", "new", "torn", or "edited" by somebody."""
-    try:
-        seen = replaced.look(entry.path)
-    except OSError:
-        if os.path.lexists(entry.path) and not os.access(entry.path, os.R_OK):
-            raise
-        return "edited", None
-    old, new = run.bytes_of(entry.old), run.bytes_of(entry.new)
-    if seen.data in (old, new):
-        return ("new" if seen.data == new else "old"), seen
-    if entry.in_place and replaced.torn(seen.data, old, new):
-        return "torn", seen
-    return "edited", seen
-
-
-def _settle_one(run: Run, entry: Entry, forward: bool) -> bool:
-    """Give a file its new or its old bytes; False where it was edited.
-
-    Raises OSError where it cannot be written.
-    """
-    found, seen = _state(run, entry)
-    if found == "edited" or seen is None:
-        return False
-    if found != ("new" if forward else "old"):
-        data = run.bytes_of(entry.new if forward else entry.old)
-        replaced.discard(entry.path, entry.temporary)
-        if entry.in_place:
-            replaced.write_in_place(seen, data)
-        else:
-            replaced.stage(seen, entry.temporary, data)
-            replaced.land(seen, entry.temporary)
-    return True
-
-
-# -- signals ------------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def _held() -> Iterator[Callable[[], bool]]:
-    """Let SIGINT and SIGTERM wait; gives what tells whether one has come."""
-    came: list[int] = []
-
-    def note(number: int, frame: FrameType | None) -> None:
-        came.append(number)
-
-    before = {}
-    if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGINT, signal.SIGTERM):
-            before[number] = signal.signal(number, note)
-    try:
-        yield lambda: bool(came)
-    finally:
-        for number, handler in before.items():
-            if handler is not None:  # one that Python has not set
-                signal.signal(number, handler)

@@ -6,6 +6,8 @@ import ast
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
+from asyncfix.keywords import as_written
+from asyncfix.nodes import FIELDS
 from asyncfix.source import Lines
 
 NodeT = TypeVar("NodeT", bound=ast.AST)
@@ -46,12 +48,22 @@ class Tree:
         if statement in self._mapped:
             return
         self._mapped.add(statement)
-        self._parents[statement] = self.module
-        for node in ast.walk(statement):
-            if isinstance(node, ast.expr):
-                self._places.setdefault(_place(node), []).append(node)
-            for child in ast.iter_child_nodes(node):
-                self._parents[child] = node
+        parents, places = self._parents, self._places
+        parents[statement] = self.module
+        todo: list[Any] = [statement]
+        for node in todo:  # grows
+            if isinstance(node, (ast.expr, ast.stmt)):
+                places.setdefault(_place(node), []).append(node)
+            for name in FIELDS.get(type(node), ()):
+                child = getattr(node, name, None)
+                if type(child) is list:
+                    for each in child:
+                        if isinstance(each, ast.AST):
+                            parents[each] = node
+                            todo.append(each)
+                elif isinstance(child, ast.AST):
+                    parents[child] = node
+                    todo.append(child)
 
     def once(self, key: tuple[object, ...], work: Callable[[], Known]) -> Known:
         """Give what `work` gives, worked out the first time for this tree."""
@@ -99,7 +111,8 @@ class Tree:
     def text(self, node: ast.AST) -> str:
         """Give a node's source on one line, shortened for a message."""
         start, end = self.span(node)
-        words = " ".join(self.lines.text[start:end].decode("utf-8", "replace").split())
+        code = as_written(self.lines.text[start:end])
+        words = " ".join(code.decode("utf-8", "replace").split())
         return words if len(words) <= 60 else words[:57] + "..."
 
 

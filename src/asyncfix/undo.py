@@ -14,10 +14,11 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
-from asyncfix import journal, replaced, transaction
+from asyncfix import journal, lock, replaced, settle, transaction
 from asyncfix.journal import Entry, Run
 from asyncfix.model import AsyncfixError, Problem
-from asyncfix.transaction import Outcome, Settled, Write
+from asyncfix.settle import Settled
+from asyncfix.transaction import Outcome, Write
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,14 +171,14 @@ def _compiles(data: bytes) -> bool:
 def recover(root: Path, back: bool) -> list[Settled]:
     """See to every interrupted run of the project. Raises AsyncfixError."""
     waiting = [run for run in journal.runs(os.fspath(root)) if journal.is_open(run)]
-    return [transaction.settle(run, back) for run in waiting]
+    return [settle.settle(run, back) for run in waiting]
 
 
 def notice(root: Path) -> str:
     """Say what should be known where the marker of a writing run is there."""
-    if journal.is_locked(os.fspath(root)):
+    if lock.is_locked(os.fspath(root)):
         return "another asyncfix is writing in this project right now"
     found = journal.opened(os.fspath(root))
     if found is None or found.state not in (journal.STAGING, journal.WRITING):
         return ""
-    return transaction.interrupted()
+    return settle.interrupted()

@@ -87,13 +87,9 @@ class Users:
         return self.project.spellings([name]) or frozenset((name,))
 
     def _files(self, name: str) -> list[str]:
-        spelled = [each.encode() for each in self._spelled(name)]
+        spelled = sorted(self._spelled(name))
         files = self.project.files
-        return [
-            path
-            for path in files
-            if any(each in files[path].packed for each in spelled)
-        ]
+        return [path for path in files if any(map(files[path].holds, spelled))]
 
     def _reach(self, place: Place) -> list[str]:
         """Give the files that may use a function: one inside another, its own."""

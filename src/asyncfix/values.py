@@ -453,12 +453,11 @@ class Values:
             return None
         owner, _, last = name.rpartition(".")
         said = self.backend.returns(name)
+        awaitable = self.backend.asynchronous(name) in ("coroutine", "future")
         if said is not None:
             found = self.typed(said, owner)
-            if self.backend.asynchronous(name) == "coroutine":
-                return Value(COROUTINE, inner=(found,))
-            return found
-        if self.backend.asynchronous(name) == "coroutine":
+            return Value(COROUTINE, inner=(found,)) if awaitable else found
+        if awaitable:
             return Value(COROUTINE, inner=(None,))
         if last[:1].isupper() and not last.isupper():
             # By its name a class. Nothing is known of it but who it is.

@@ -159,6 +159,8 @@ class Walk(Naming):
         if node.value is not None:
             if type(node) is ast.YieldFrom:
                 self.roles[node.value] = f.FOR
+            elif type(node.value) is ast.Call:
+                self.roles[node.value] = f.HANDED_BACK
             self.stack.append(node.value)
 
     def dictionary(self, node: ast.Dict) -> None:
@@ -221,6 +223,8 @@ class Walk(Naming):
         self._signature(node.args)
         inner = self.open(f.LAMBDA, "", self.scope, node)
         self._parameters(node.args, inner)
+        if type(node.body) is ast.Call:
+            self.roles[node.body] = f.HANDED_BACK
         self.work.append((inner, 0, [node.body]))
 
     def _signature(self, arguments: ast.arguments) -> None:
@@ -255,6 +259,8 @@ class Walk(Naming):
         if value is None:
             return
         self.stack.append(value)
+        if type(value) is ast.Call:
+            self.roles[value] = f.HANDED_BACK
         if not self.scopes[self.scope][9]:
             said = describe(value)
             self.bind(self.scope, "", f.RETURNED, said, node.lineno, self.flags)

@@ -313,10 +313,9 @@ class _Line:
         path, index = place
         project, values = self.survey.project, self.reach.values
         name = project.files[path].scopes[index].name
-        wanted = name.encode()
         for other in sorted(project.files):
             facts = project.files[other]
-            if wanted not in facts.packed:
+            if not facts.holds(name):
                 continue
             for use in facts.references:
                 if use.name.rpartition(".")[2] != name:

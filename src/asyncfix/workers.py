@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import TimeoutError
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -171,6 +171,7 @@ def _in_pool(
 
     from pebble import ProcessPool
 
+    _import_nothing_from_here()
     with ProcessPool(
         max_workers=min(jobs, len(chunks)),
         context=get_context("spawn"),
@@ -189,6 +190,24 @@ def _in_pool(
             yield chunk, _lost(chunk, answers)
 
 
+def _import_nothing_from_here() -> None:
+    """Let workers not import modules from the current folder.
+
+    It is the analysed project's: a `struct.py` there would be run. A worker is
+    started by `python -c`, which looks there first, before it has our `sys.path`
+    (https://docs.python.org/3/using/cmdline.html#envvar-PYTHONSAFEPATH).
+    """
+    os.environ["PYTHONSAFEPATH"] = "1"
+    if sys.version_info < (3, 11):
+        from multiprocessing import util
+
+        # Older ones know only -I. The flags of this process come first.
+        name = "_args_from_interpreter_flags"
+        flags = getattr(util, name)()
+        if "-I" not in flags:
+            setattr(util, name, lambda: [*flags, "-I"])
+
+
 def _schedule(
     pool: ProcessPool, chunk: list[str], limits: Limits
 ) -> ProcessFuture[list[_Packed | Problem]]:
@@ -200,6 +219,8 @@ def _answer(
     chunk: list[str], future: ProcessFuture[list[_Packed | Problem]], limits: Limits
 ) -> list[Scanned] | str:
     """Give a worker's answers, or what it died of."""
+    from concurrent.futures import TimeoutError  # another class before Python 3.11
+
     try:
         answers = future.result()
     except TimeoutError:

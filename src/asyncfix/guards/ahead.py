@@ -27,6 +27,8 @@ def goes_ahead(context: Context) -> bool:
     It can where it is surely reached, and nothing that acts is run before it.
     Marks the context, so that A3 and A4 ask about a statement of its own.
     """
+    if context.ahead:
+        return True
     if nothing_read_before(context) is None or not _can(context):
         return False
     context.ahead = True

@@ -23,6 +23,7 @@ _PRIVATE = frozenset(
         "contextlib.closing", "contextlib.nullcontext", "decimal.localcontext",
     )
 )  # fmt: skip
+_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 _EXIT_STACK = "contextlib.ExitStack"
 _FILE_LOCKS = re.compile(r"^(?:fcntl\.(?:flock|lockf)|msvcrt\.locking)$")
 _THREAD_TYPES = re.compile(
@@ -282,8 +283,8 @@ def earlier(above: ast.AST, below: ast.AST) -> list[ast.AST]:
     """Give the parts of an expression whose values wait while `below` runs."""
     if isinstance(above, (ast.BoolOp, ast.IfExp)):
         return []  # a condition is used up before what it guards is run
-    if isinstance(above, ast.comprehension):
-        return []
+    if isinstance(above, (ast.comprehension, *_COMPREHENSIONS)):
+        return []  # what is iterated comes first, whatever stands first
     children = list(ast.iter_child_nodes(above))
     if isinstance(above, ast.Dict):
         pairs = zip(above.keys, above.values, strict=True)

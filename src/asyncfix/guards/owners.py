@@ -40,7 +40,10 @@ def _is_neutral(context: Context, path: str, scope: int, decorator: str) -> bool
     if name in _NEUTRAL or name.startswith(_NEUTRAL_STARTS):
         return True
     # A decorator of the project is neutral if what it returns awaits.
+    last = name.rpartition(".")[2]
     for other, facts in project.files.items():
+        if not facts.holds(last):
+            continue
         for index, inner in enumerate(facts.scopes):
             if inner.kind != f.FUNCTION or not (inner.is_async and inner.suspends):
                 continue
@@ -65,6 +68,8 @@ def only_called(context: Context) -> Doubt | None:
     wanted = project.qualify(path, function.parent, name)
 
     for other, facts in sorted(project.files.items()):
+        if not facts.holds(name):
+            continue
         for use in facts.references:
             if use.name.rpartition(".")[2] != name:
                 continue

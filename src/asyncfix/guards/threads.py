@@ -49,7 +49,9 @@ def _who(context: Context, found: Item | Touch) -> str:
     """Give the function that does it."""
     if found.via:
         return found.via[-1].name
-    return "the block" if context.moved is not None else context.spelled
+    if context.moved is None:
+        return context.spelled
+    return "the block" if isinstance(context.moved, ast.stmt) else "the expression"
 
 
 def _first(found: Iterable[Item]) -> Item | None:
@@ -285,7 +287,7 @@ def no_argument_shared(context: Context) -> Doubt | None:
                 f"which may be changed meanwhile at {changed}",
                 "read it in the coroutine, and pass the value",
             )
-    for node in _arguments(context.call):
+    for node in _handed(context):
         if isinstance(node, ast.Name) and _is_let_out(context, node.id):
             return Doubt(
                 "thread-arguments",
@@ -294,6 +296,16 @@ def no_argument_shared(context: Context) -> Doubt | None:
                 "hand a copy over",
             )
     return None
+
+
+def _handed(context: Context) -> Iterator[ast.AST]:
+    """Give what the thread reads: a call's arguments, or all of what moves."""
+    if context.moved is None:
+        yield from _arguments(context.call)
+        return
+    for node in ast.walk(context.moved):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            yield node
 
 
 def _arguments(call: ast.Call) -> Iterator[ast.expr]:

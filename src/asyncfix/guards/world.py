@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import os
 from collections.abc import Iterable
 from functools import partial
 
 from asyncfix import facts as f
 from asyncfix.codemod import Context, is_test
+from asyncfix.link import Project
 from asyncfix.model import Doubt, Level
+from asyncfix.nodes import decorator
 
 # Top-level modules of other schedulers. Under them asyncio has no running loop.
 _FOREIGN = {
@@ -38,6 +41,9 @@ _STARTS = {
     "gevent.monkey.patch_all": "gevent",
     "eventlet.monkey_patch": "eventlet",
 }
+# What runs a coroutine on Twisted's reactor, which is asyncio's loop only if told so.
+# https://docs.twisted.org/en/stable/core/howto/defer-intro.html#coroutines-with-async-await
+_DEFERS = ("ensureDeferred", "fromCoroutine")
 
 
 def runs_on_asyncio(context: Context) -> Doubt | None:
@@ -53,9 +59,8 @@ def runs_on_asyncio(context: Context) -> Doubt | None:
         if found is not None:
             return found
     function = context.facts.scopes[context.site.function]
-    for decorator in function.decorators:
-        if decorator.endswith("mark.trio"):
-            return _other_loop("trio", path, function.line)
+    if any(mark.endswith("mark.trio") for mark in _marks(context)):
+        return _other_loop("trio", path, function.line)
     for other in sorted(project.reached_by(path) - set(importers)):
         for use in project.files[other].calls:
             start = use.name.rpartition(".")[2]
@@ -77,7 +82,50 @@ def runs_on_asyncio(context: Context) -> Doubt | None:
                     "leave it, or run it with asyncio.run",
                 )
     context.framework = _framework(context, importers)
+    deferred = context.model.once("deferred", partial(_deferred, project))
+    if deferred and not _says_asyncio(context):
+        around = project.reached_by(path)
+        for other, line in deferred:
+            if other in around or path in project.reached_by(other):
+                return _other_loop("twisted", other, line)
     return None
+
+
+def _deferred(project: Project) -> list[tuple[str, int]]:
+    """Give where the project has coroutines run by Twisted."""
+    return [
+        (path, use.line)
+        for last in _DEFERS
+        for path, use in project.called_as(last)
+        if (project.qualified_name(path, use.scope, use.name) or "")[:8] == "twisted."
+    ]
+
+
+def _says_asyncio(context: Context) -> bool:
+    libraries = context.project.libraries(context.site.path)
+    return any(name.partition(".")[0] in ("asyncio", "anyio") for name in libraries)
+
+
+def _marks(context: Context) -> list[str]:
+    """Give the decorators of the coroutine and of what it stands in, and pytest's marks.
+
+    https://docs.pytest.org/en/stable/example/markers.html#marking-whole-classes-or-modules
+    """
+    marks: list[str] = []
+    scopes, index = context.facts.scopes, context.site.function
+    while index >= 0:
+        marks += scopes[index].decorators
+        index = scopes[index].parent
+    inside = [above for above, _ in context.tree.ancestors(context.function)]
+    for node in inside:
+        for statement in getattr(node, "body", ()):
+            if isinstance(statement, ast.Assign) and any(
+                isinstance(target, ast.Name) and target.id == "pytestmark"
+                for target in statement.targets
+            ):
+                value = statement.value
+                marks += map(decorator, getattr(value, "elts", [value]))
+    return marks
 
 
 def _foreign(context: Context, path: str) -> Doubt | None:
@@ -110,8 +158,7 @@ def _framework(context: Context, importers: list[str]) -> str:
 
     if plainly(own, "anyio"):
         return "anyio"
-    function = context.facts.scopes[context.site.function]
-    if any(name.endswith("mark.anyio") for name in function.decorators):
+    if any(name.endswith("mark.anyio") for name in _marks(context)):
         return "anyio"
     if any(module.partition(".")[0] == "asyncio" for module in own):
         return "asyncio"
@@ -127,7 +174,7 @@ def nobody_patches_it(context: Context) -> Doubt | None:
     if doubt is not None:
         return doubt
     around = _around(context)
-    for path in sorted(context.project.files):
+    for path in context.project.replacing():
         facts = context.project.files[path]
         if facts.frozen and path in around:
             return Doubt(
@@ -155,8 +202,13 @@ def _patched(context: Context, guard: str) -> Doubt | None:
     clear = {each for each in _suffixes(modules) if "." in each} | modules
     known = _members(clear, root, callee)
     around = _around(context)
-    for path in sorted(project.files):
+    last = project.spellings((wanted, root, callee))
+    by_string = set(project.replacing())
+    for path in sorted({*around, *by_string}):
         facts = project.files[path]
+        if path not in by_string and last is not None:
+            if not any(map(facts.holds, last)):
+                continue
         for patch in facts.patches:
             if patch.scope < 0:
                 if path in around:

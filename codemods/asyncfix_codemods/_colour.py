@@ -1,0 +1,285 @@
+"""A sync helper becomes a coroutine function, with all that call it, or none of it.
+
+    def load(path):                          async def load(path):
+        time.sleep(1)                            await asyncio.sleep(1)
+        return read(path)                        return read(path)
+
+    async def handler(path):                 async def handler(path):
+        return load(path)                        return await load(path)
+
+A missed call would be silent: `if load(path):` is true whatever it gives. So every
+use of the helper has to be a call that can be awaited, in a coroutine or in another
+helper of which the same is true.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from itertools import permutations
+
+from asyncfix import (
+    GUARDS,
+    NEW_AWAIT,
+    Call,
+    Chain,
+    Context,
+    Doubt,
+    Level,
+    Place,
+    Site,
+    facts,
+    goes_ahead,
+)
+from asyncfix_codemods import _colour_allowed, _native
+from asyncfix_codemods._colour_write import Change, Group, grouped
+
+# Of the awaited calls; what blocks is asked for its name by `_native`.
+_AT_A_CALL = tuple(each for each in NEW_AWAIT if each not in ("N1", "N2", "E2"))
+_IN_A_HELPER = tuple(each for each in _AT_A_CALL if each != "A3-callers")
+_MOST_FUNCTIONS = 20
+_OFF = re.compile(rb"#.*\basyncfix:\s*off\b")
+
+
+@dataclass(slots=True)
+class Colour:
+    """All that changes, and what speaks against it."""
+
+    helpers: dict[Place, list[Change]] = field(default_factory=dict)
+    """For each function that becomes a coroutine function, what is awaited in it."""
+    calls: list[Group] = field(default_factory=list)
+    """The calls in coroutines; each group stands in one expression."""
+    doubts: list[Doubt] = field(default_factory=list)
+
+    @property
+    def refusal(self) -> Doubt | None:
+        """Give what keeps it from being done."""
+        return next((each for each in self.doubts if each.level is Level.MANUAL), None)
+
+
+def found(context: Context) -> Colour | None:
+    """Follow the last helper of a blocking chain to all that call it.
+
+    None where the chain has no helper, or what blocks has no form of asyncio's own.
+    """
+    leaf = leaf_of(context)
+    if leaf is None or _native.found(leaf) is None:
+        return None
+    place = leaf.site.path, leaf.site.function
+    return context.model.once(("colour", place), lambda: _Search(context).run(place))
+
+
+def leaf_of(context: Context) -> Context | None:
+    """Give the call that blocks at the end of a chain, in its helper."""
+    chain = context.site.chain
+    if chain is None or len(chain.steps) < 2:
+        return None
+    last = chain.steps[-1]
+    for place, use in places_at(context, last.path, last.line, last.col):
+        scope = context.project.files[last.path].scopes[place[1]]
+        for edge in context.model.reach.edges(place):
+            if edge.use == use and edge.entry is not None and not scope.is_async:
+                if edge.entry.name == last.name:
+                    return inside(context, place, use, Chain((last,), edge.entry))
+    return None
+
+
+def places_at(
+    context: Context, path: str, line: int, col: int
+) -> Iterator[tuple[Place, facts.Use]]:
+    """Give the calls that begin somewhere, each with the function it is code of."""
+    project = context.project
+    for use in project.files[path].calls:
+        if (use.line, use.col) == (line, col):
+            kinds = (facts.FUNCTION, facts.LAMBDA, facts.CLASS)
+            scope = project.enclosing(path, use.scope, kinds)
+            if scope >= 0:
+                if project.files[path].scopes[scope].kind == facts.FUNCTION:
+                    yield (path, scope), use
+
+
+def inside(
+    context: Context, place: Place, use: facts.Use, chain: Chain | None
+) -> Context:
+    """Give the context of a call in a sync function, taken for a coroutine."""
+    path, scope = place
+    wanted = chain.entry.name if chain is not None else use.name
+    site = Site(path, use, "blocking", wanted, scope, chain)
+    there = Context(context.model, site, coloured=True)
+    there.needs = ("asyncio",)
+    return there
+
+
+class _Search:
+    """The search, from a helper upwards."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.model = context.model
+        self.users = context.model.users
+        self.colour = Colour()
+        self._inner: dict[Place, list[Change]] = {}
+        self._outer: list[Change] = []
+
+    def run(self, place: Place) -> Colour:
+        """Find all that has to change with a helper."""
+        colour, todo = self.colour, [place]
+        while todo and colour.refusal is None:
+            here = todo.pop(0)
+            if here not in colour.helpers:
+                colour.helpers[here] = self._inner.setdefault(here, [])
+                todo += self._callers(here)
+            if len(colour.helpers) > _MOST_FUNCTIONS:
+                self._refuse("colour-many", "too many functions would change with it")
+        for step in (self._leaves, self._ask_calls, self._ask_uses):
+            if colour.refusal is None:
+                step()
+        return colour
+
+    def _refuse(self, guard: str, reason: str, advice: str = "") -> None:
+        advice = advice or "make it a coroutine function by hand"
+        self.colour.doubts.append(Doubt(guard, Level.MANUAL, reason, advice))
+
+    # -- who calls ----------------------------------------------------------------
+
+    def _callers(self, place: Place) -> list[Place]:
+        """Sort the calls of a helper; gives the sync functions that make some."""
+        self.colour.doubts += _colour_allowed.definition(self.context, place)
+        if self.colour.refusal is not None:
+            return []
+        name = self.users.scope(place).name
+        paths = {place[0], *(call.path for call in self.users.calls(place))}
+        for path in sorted(paths):
+            if not self.model.may_write(path):
+                self._refuse(
+                    "named",
+                    f"{path} would have to change, too, and is not among the files that "
+                    "were named",
+                    "name it as well",
+                )
+                return []
+        sync: list[Place] = []
+        others = 0
+        for call in self.users.calls(place):
+            caller = self._caller(call)
+            where = f"{call.path}:{call.use.line}"
+            if caller is None:
+                self._stays_sync(f"{name} is also called from sync code at {where}")
+                return []
+            others += caller != place
+            if self.users.scope(caller).is_async:
+                site = Site(call.path, call.use, "call", call.use.name, caller[1])
+                there = Context(self.model, site)
+                self._outer.append(Change(there, there.call, None))
+            else:
+                there = inside(self.context, caller, call.use, None)
+                self._inner.setdefault(caller, []).append(
+                    Change(there, there.call, None)
+                )
+                sync.append(caller)
+        if not others:
+            # A framework calls it, a command line, another program, or nobody.
+            where = f"{place[0]}:{self.users.scope(place).line}"
+            self._stays_sync(f"nothing in the project is seen to call {name} ({where})")
+        return sync
+
+    def _stays_sync(self, reason: str) -> None:
+        self._refuse("colour-sync-caller", reason, "await a twin of it instead")
+
+    def _caller(self, call: Call) -> Place | None:
+        """Give the function that makes a call itself; None where there is none."""
+        kinds = (facts.FUNCTION, facts.LAMBDA, facts.CLASS)
+        scope = self.model.project.enclosing(call.path, call.use.scope, kinds)
+        if scope < 0:
+            return None
+        there = self.model.project.files[call.path].scopes[scope]
+        return (call.path, scope) if there.kind == facts.FUNCTION else None
+
+    # -- what is awaited ------------------------------------------------------------
+
+    def _leaves(self) -> None:
+        """Find what blocks in the helpers themselves, and may be awaited there."""
+        for place, changes in self.colour.helpers.items():
+            for edge in self.model.reach.edges(place):
+                chain = self.model.reach.chain(place[0], edge)
+                if edge.entry is None or chain is None:
+                    continue
+                there = inside(self.context, place, edge.use, chain)
+                way = _native.found(there)
+                # What has no such form is a finding of the coroutine that it is now.
+                if way is not None:
+                    changes.append(Change(there, way.node, way.make))
+            for one, other in permutations(changes, 2):
+                if one.make is not None and (
+                    _holds(one.node, other.node) or _holds(other.node, one.node)
+                ):
+                    where = f"{place[0]}:{one.node.lineno}"
+                    self._refuse(
+                        "colour-nested",
+                        f"one of the calls at {where} is an argument of another one",
+                        "give it a line of its own",
+                    )
+
+    def _ask_calls(self) -> None:
+        """Ask the guards of a new await at each of them."""
+        colour = self.colour
+        colour.calls = grouped(self._outer)
+        for group in colour.calls:
+            if len(group.changes) == 1:
+                goes_ahead(group.context)
+            for change in group.changes:
+                self._ask(change.context, _AT_A_CALL)
+                if colour.refusal is not None:
+                    return
+                self._shared(change.context)
+        for changes in colour.helpers.values():
+            for change in changes:
+                self._ask(change.context, _IN_A_HELPER)
+
+    def _ask(self, there: Context, guards: Iterable[str]) -> None:
+        where = f"{there.site.path}:{there.node.lineno}"
+        there.needs = ("asyncio",)
+        start, end = there.tree.lines.span(
+            there.node.lineno, there.node.end_lineno or there.node.lineno
+        )
+        if _OFF.search(there.tree.lines.text[start:end]):
+            self._refuse("colour-off", f"{where} is to be kept as it is", "")
+        for guard in guards:
+            doubt = GUARDS[guard](there)
+            if doubt is not None:
+                reason = f"at {where}: {doubt.reason}"
+                self.colour.doubts.append(replace(doubt, reason=reason))
+                if doubt.level is Level.MANUAL:
+                    return
+
+    def _shared(self, there: Context) -> None:
+        """Doubt helpers that read or change what others change while they wait.
+
+        A3 knows the updates of one function; these are updates of two.
+        """
+        doubt = GUARDS["thread-stop"](there)
+        if doubt is not None:
+            reason = doubt.reason.partition(", which")[0]
+            self._refuse(
+                "colour-stop",
+                f"{reason}, which a coroutine cannot raise: it would be RuntimeError",
+                "use next(it, default)",
+            )
+        for guard in ("thread-state", "thread-arguments"):
+            doubt = GUARDS[guard](there)
+            if doubt is not None:
+                self.colour.doubts.append(
+                    replace(doubt, guard="colour-state", level=Level.UNSAFE)
+                )
+
+    def _ask_uses(self) -> None:
+        """Ask what else is done with the helpers: the most work, and so the last."""
+        for place in self.colour.helpers:
+            if self.colour.refusal is None:
+                self.colour.doubts += _colour_allowed.uses(self.context, place)
+
+
+def _holds(outer: ast.AST, inner: ast.AST) -> bool:
+    return outer is not inner and any(each is inner for each in ast.walk(outer))

@@ -1,0 +1,486 @@
+"""Which coroutines of older days must change together, and which must not at all."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from typing import NamedTuple
+
+from asyncfix import Doubt, Level, Model, Place, Tree, dotted, facts
+from asyncfix_codemods import _old_code, _old_kinds, _old_locks
+
+_NEUTRAL_BELOW = (
+    "functools.wraps", "abc.abstractmethod", "pytest.mark.", "unittest.skip",
+)  # fmt: skip
+_ASYNC_DUNDERS = frozenset(("__aenter__", "__aexit__", "__anext__", "__call__"))
+_STEPS = frozenset(("send", "throw", "gi_frame", "gi_running", "gi_code", "__next__"))
+_ITERATES = frozenset(
+    ("list", "tuple", "set", "next", "iter", "sum", "enumerate", "zip", "map",
+     "filter", "sorted", "dict", "max", "min", "any", "all")
+)  # fmt: skip
+_STEPPERS = ("__await__", "__iter__")
+_MOST_TOLD = 3
+
+
+class Group(NamedTuple):
+    """What one function takes along when it changes."""
+
+    members: tuple[Place, ...]
+    steps: tuple[Place, ...]
+    """`__await__` and `__iter__` that step through one of them."""
+    refusal: Doubt | None
+    doubts: tuple[Doubt, ...]
+
+
+class Fix(NamedTuple):
+    """Functions that change together, as their groups or their statements overlap."""
+
+    members: tuple[Place, ...]
+    steps: tuple[Place, ...]
+
+    @property
+    def key(self) -> str:
+        """Give what tells the fix from all others."""
+        return "{}:{}".format(*self.members[0])
+
+
+class Waiter(NamedTuple):
+    """A generator without a decorator, and the last names of what it waits for."""
+
+    place: Place
+    names: frozenset[str]
+
+
+class Groups:
+    """The groups of a project, worked out when they are asked for."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self.kinds = _old_kinds.kinds(model)
+        self._groups: dict[Place, Group] = {}
+        self._refusals: dict[Place, Doubt | None] = {}
+        self._waiters: list[Waiter] | None = None
+        self._fixes: dict[Place, Fix] | None = None
+        self._open: tuple[Place, ...] | None = None
+
+    def of(self, place: Place) -> Group:
+        """Give the group of a function that is a coroutine of older days."""
+        if place not in self._groups:
+            self._groups[place] = self._group(place)
+        return self._groups[place]
+
+    def _group(self, start: Place) -> Group:
+        members, steps, doubts = [start], list[Place](), list[Doubt]()
+        refusal: Doubt | None = None
+        for place in members:  # grows
+            if place not in self._refusals:
+                self._refusals[place] = next(self._refused(place), None)
+            found = self._refusals[place]
+            for other, blocked in self._users(place):
+                kind = self.kinds.kind(other)
+                if blocked.level is Level.UNSAFE:
+                    doubts.append(blocked)
+                elif kind == "bare":
+                    members += [other] if other not in members else []
+                elif self.kinds.scope(other).name in _STEPPERS:
+                    steps += [other] if other not in steps else []
+                else:
+                    found = found or blocked
+            steps += [each for each in self._opened(place) if each not in steps]
+            if refusal is None and found is not None:
+                refusal = self._at(found, place, start)
+            for operand in self.kinds.operands(place):
+                for other in operand.places:
+                    if self.kinds.kind(other) == "bare" and other not in members:
+                        members.append(other)
+            doubts += self._doubts(place)
+        for step in steps:
+            doubts += self._doubts_of_steps(step)
+        return Group(tuple(members), tuple(steps), refusal, tuple(doubts[:_MOST_TOLD]))
+
+    def _at(self, doubt: Doubt, place: Place, start: Place) -> Doubt:
+        if place == start:
+            return doubt
+        name = self.kinds.shown(place)
+        return replace(doubt, reason=f"{name} has to change with it: {doubt.reason}")
+
+    # -- one fix for what overlaps -----------------------------------------------
+
+    def fix(self, place: Place) -> Fix:
+        """Give the fix that a function is part of; its group is not refused."""
+        if self._fixes is None:
+            self._fixes = self._all_fixes()
+        return self._fixes[place]
+
+    def _all_fixes(self) -> dict[Place, Fix]:
+        groups = {
+            place: group
+            for place in self._places()
+            if (group := self.of(place)).refusal is None
+        }
+        up: dict[Place, Place] = {}
+
+        def top(place: Place) -> Place:
+            while (above := up.get(place, place)) != place:
+                place = above
+            return place
+
+        for place, group in groups.items():
+            around = self._around(place, groups)
+            for other in (*group.members, *group.steps, *around):
+                one, two = sorted((top(place), top(other)))
+                up[two] = one
+        together: dict[Place, list[Place]] = {}
+        for place in groups:
+            together.setdefault(top(place), []).append(place)
+        return {
+            place: fix
+            for members in together.values()
+            for fix in [
+                Fix(
+                    tuple(sorted(members)),
+                    tuple(sorted({s for m in members for s in groups[m].steps})),
+                )
+            ]
+            for place in members
+        }
+
+    def _places(self) -> Iterator[Place]:
+        """Give the coroutines of older days of the whole project."""
+        names = self.model.project.spellings(["coroutine"]) or {"coroutine"}
+        for path, known in self.model.project.files.items():
+            if any(map(known.holds, names)):
+                for index, scope in enumerate(known.scopes):
+                    if scope.decorators and self.kinds.is_old((path, index)):
+                        yield path, index
+        for place, _ in self._all_waiters():
+            if self.kinds.is_old(place):
+                yield place
+
+    def _around(self, place: Place, groups: dict[Place, Group]) -> Iterator[Place]:
+        """Give the functions round one that change, too: their statement holds its."""
+        path, index = place
+        scopes = self.model.project.files[path].scopes
+        while index > 0:
+            index = scopes[index].parent
+            if (path, index) in groups:
+                yield path, index
+
+    # -- who waits for it ------------------------------------------------------
+
+    def _all_waiters(self) -> list[Waiter]:
+        if self._waiters is None:
+            self._waiters = []
+            for path, known in self.model.project.files.items():
+                self._waiters += self._waiters_of(path, known)
+        return self._waiters
+
+    def _waiters_of(self, path: str, known: facts.Facts) -> Iterator[Waiter]:
+        generators = {
+            index
+            for index, scope in enumerate(known.scopes)
+            if scope.yields and not scope.is_async
+            if scope.kind in (facts.FUNCTION, facts.LAMBDA)
+        }
+        names: dict[int, set[str]] = {}
+        for use in known.calls if generators else ():
+            if use.scope in generators and use.role == facts.FOR:
+                names.setdefault(use.scope, set()).add(use.name.rpartition(".")[2])
+        for index, said in names.items():
+            if not self.kinds.is_decorated((path, index)):
+                yield Waiter((path, index), frozenset(said))
+
+    def _users(self, place: Place) -> Iterator[tuple[Place, Doubt]]:
+        """Give the generators without a decorator that may wait for a function.
+
+        `yield from` of a coroutine is a TypeError there.
+        """
+        name = self.kinds.scope(place).name
+        spelled = self.model.project.spellings([name]) or frozenset((name,))
+        for other, names in self._all_waiters():
+            if other == place or not names & spelled:
+                continue
+            scope = self.kinds.scope(other)
+            if scope.kind == facts.LAMBDA:
+                yield other, self._blocked(other[0], scope.line, name)
+                continue
+            for operand in self.kinds.operands(other):
+                if place in operand.places:
+                    # One of some, by the name alone: a generator waits for another.
+                    sure = operand.level != _old_kinds.UNKNOWN
+                    sure = sure or self.kinds.kind(other) == "bare"
+                    yield other, self._blocked(other[0], operand.given.line, name, sure)
+                    break
+
+    def _blocked(self, path: str, line: int, name: str, sure: bool = True) -> Doubt:
+        return Doubt(
+            "coroutine-user",
+            Level.MANUAL if sure else Level.UNSAFE,
+            f"{path}:{line} {'yields' if sure else 'may yield'} from {name} in a generator that is no coroutine: "
+            "TypeError with an `async def`",
+            "make that generator a coroutine first",
+        )
+
+    # -- what stands against it ------------------------------------------------
+
+    def _refused(self, place: Place) -> Iterator[Doubt]:
+        scope, kind = self.kinds.scope(place), self.kinds.kind(place)
+        code = self.kinds.code(place)
+        if code is None:
+            yield _no("coroutine-code", "its code is not seen", "look at it yourself")
+            return
+        yield from self._of_names(place)
+        if code.yields:
+            yield _no(
+                "coroutine-yields",
+                f"line {code.yields} yields itself: an `async def` that does is an "
+                "asynchronous generator",
+                "write `await asyncio.sleep(0)` for a `yield` that only lets others "
+                "run; @types.coroutine keeps a generator as it is",
+            )
+        if scope.name.startswith("__") and scope.name.endswith("__"):
+            if scope.name not in _ASYNC_DUNDERS and not is_aiter(scope):
+                yield _no(
+                    "coroutine-dunder",
+                    f"{scope.name} is called by Python itself, which awaits nothing",
+                    "put @types.coroutine there: Python only steps through it",
+                )
+        if self.kinds.made(place) == _old_kinds.PLAIN:
+            yield _no(
+                "coroutine-decorated",
+                f"a decorator of {scope.name} makes a plain generator of it, which "
+                "cannot wait for a coroutine of an `async def`",
+                "make a coroutine of the function inside the decorator first",
+            )
+        for operand in self.kinds.operands(place):
+            given = operand.given
+            if operand.level == _old_kinds.PLAIN:
+                yield _no(
+                    "coroutine-operand",
+                    f"{given.text} (line {given.line}) cannot be awaited",
+                    "loop over it, or make it a coroutine first",
+                )
+            if given.hidden:
+                yield _no(
+                    "coroutine-operand",
+                    f"line {given.line} waits in an annotation",
+                    "take it out of there",
+                )
+        for doubt in _old_locks.doubts(self.kinds, place):
+            if doubt.level is Level.MANUAL:
+                yield doubt
+        if code.is_off:
+            yield _no("coroutine-off", "a comment says that it stays", "change both")
+        if kind == "asyncio" and not scope.yields:
+            yield from self._of_returns(place, code)
+        yield from self._iterated(place)
+
+    def _of_names(self, place: Place) -> Iterator[Doubt]:
+        """Find decorators that may see the difference."""
+        path, _ = place
+        scope = self.kinds.scope(place)
+        said = self.kinds.decorator(place)
+        if not said:
+            return
+        answers = self.model.project.answers(path, scope.parent, said)
+        meant = {each.name for each in answers}
+        if not meant <= _old_kinds.DECORATORS | _old_kinds.STAND_INS:
+            yield _no(
+                "N1",
+                f"@{said} may be something else than asyncio's",
+                "see what it is on every branch",
+            )
+        at = scope.decorators.index(said)
+        for below in scope.decorators[at + 1 :]:
+            name = self.model.project.qualified_name(
+                path, scope.parent, below.partition("(")[0]
+            )
+            if not (name or "").startswith(_NEUTRAL_BELOW):
+                yield _no(
+                    "coroutine-decorated",
+                    f"@{said} is given what @{below} has made",
+                    "see what that is: the decorator awaits what a plain function gives",
+                )
+
+    def _of_returns(self, place: Place, code: _old_code.Code) -> Iterator[Doubt]:
+        """Find what a function without `yield` returns and its decorator awaits."""
+        for each in code.returns:
+            unsure = self.kinds.returned(place, each).level == _old_kinds.UNKNOWN
+            if unsure and not self.kinds.asks:
+                yield _no(
+                    "coroutine-returns",
+                    f"{each.text} (line {each.line}) may be a coroutine, which the "
+                    "decorator would await",
+                    "return `await ...` if it is one",
+                )
+
+    def _iterated(self, place: Place) -> Iterator[Doubt]:
+        """Find calls whose result is used as the generator that it is."""
+        for path, tree, node in self._calls(place):
+            if _is_stepped(tree, node) or _is_stepped_later(tree, node):
+                yield _no(
+                    "coroutine-iterated",
+                    f"{path}:{node.lineno} goes through it as a generator, or waits "
+                    "for it more than once",
+                    "run it with asyncio.run there",
+                )
+
+    def _calls(self, place: Place) -> Iterator[tuple[str, Tree, ast.Call]]:
+        for call in self.model.users.calls(place):
+            tree = self.model.reader.tree(call.path)
+            use = call.use
+            start, end = (use.line, use.col), (use.end_line, use.end_col)
+            yield call.path, tree, tree.find(ast.Call, start, end)
+
+    def _opened(self, place: Place) -> tuple[Place, ...]:
+        """Give the `__await__` and `__iter__` that step through what they were given.
+
+        Of a function whose result is handed on, that may be it.
+        """
+        for _, tree, node in self._calls(place):
+            above = tree.parent(node)
+            if isinstance(above, ast.keyword):
+                above = tree.parent(above)
+            by_name = dotted(above.func) if isinstance(above, ast.Call) else ""
+            if isinstance(above, (ast.Call, ast.Return)) or (
+                isinstance(above, ast.Assign)
+                and isinstance(above.targets[0], ast.Attribute)
+            ):
+                if not (by_name or "").startswith("asyncio."):
+                    return self._openers()
+        return ()
+
+    def _openers(self) -> tuple[Place, ...]:
+        if self._open is None:
+            found = []
+            for path, known in self.model.project.files.items():
+                if known.holds("__await__"):
+                    for index, scope in enumerate(known.scopes):
+                        if scope.name in _STEPPERS and scope.yields:
+                            if not scope.is_async and not scope.decorators:
+                                if any(
+                                    map(is_open, self.kinds.operands((path, index)))
+                                ):
+                                    found.append((path, index))
+            self._open = tuple(found)
+        return self._open
+
+    def _doubts_of_steps(self, place: Place) -> Iterator[Doubt]:
+        for operand in filter(is_open, self.kinds.operands(place)):
+            given = operand.given
+            yield Doubt(
+                "coroutine-steps",
+                Level.UNSAFE,
+                f"{given.text} ({place[0]}:{given.line}) is taken for a coroutine of an "
+                "`async def`, or a future",
+                "see that nothing else is put there",
+            )
+
+    def _doubts(self, place: Place) -> Iterator[Doubt]:
+        yield from _old_locks.doubts(self.kinds, place)
+        scope, code = self.kinds.scope(place), self.kinds.code(place)
+        if self.kinds.kind(place) == "bare":
+            for said in scope.decorators:
+                what = self.kinds.values.of(
+                    place[0], scope.parent, said.partition("(")[0]
+                )
+                if what is not None and what.path:
+                    yield Doubt(
+                        "coroutine-decorated",
+                        Level.UNSAFE,
+                        f"@{said} is given a coroutine function in place of a generator",
+                        "see that it runs both",
+                    )
+        elif not scope.yields and code is not None:
+            for each in code.returns:
+                level = self.kinds.returned(place, each).level
+                if level == _old_kinds.UNKNOWN:
+                    yield Doubt(
+                        "coroutine-returns",
+                        Level.UNSAFE,
+                        f"whether {each.text} ({place[0]}:{each.line}) can be awaited "
+                        "is asked when it runs",
+                        "leave the question out where it is clear",
+                    )
+                if level == _old_kinds.LIKELY:
+                    yield Doubt(
+                        "coroutine-returns",
+                        Level.UNSAFE,
+                        f"{each.text} ({place[0]}:{each.line}) is taken for an object "
+                        "that nobody awaits",
+                        "return `await ...` if it can be awaited",
+                    )
+        for operand in self.kinds.operands(place):
+            if operand.level == _old_kinds.UNKNOWN:
+                given = operand.given
+                yield Doubt(
+                    "coroutine-operand",
+                    Level.UNSAFE,
+                    f"what {given.text} gives ({place[0]}:{given.line}) is not known, "
+                    "and `await` takes no plain generator",
+                    "see that it is a coroutine or a future",
+                )
+
+
+def is_aiter(scope: facts.Scope) -> bool:
+    """Tell whether it is an `__aiter__` that gives its iterator at once.
+
+    Python 3.5.0 and 3.5.1 awaited it, with a decorator; since 3.8 that is an error.
+    """
+    return scope.name == "__aiter__" and not scope.yields
+
+
+def is_open(operand: _old_kinds.Operand) -> bool:
+    """Tell whether a method steps through something that it was given."""
+    given = operand.given
+    return operand.level == _old_kinds.UNKNOWN and given.said.startswith("self.")
+
+
+def _no(guard: str, reason: str, advice: str) -> Doubt:
+    return Doubt(guard, Level.MANUAL, reason, advice)
+
+
+def _is_stepped(tree: Tree, node: ast.AST) -> bool:
+    """Tell whether an expression's value is used as only a generator can be."""
+    above = tree.parent(node)
+    if isinstance(above, (ast.For, ast.comprehension)):
+        return above.iter is node
+    if isinstance(above, ast.Starred):
+        return True
+    if isinstance(above, ast.Attribute):
+        return above.attr in _STEPS
+    if isinstance(above, ast.Call) and node in above.args:
+        return dotted(above.func) in _ITERATES
+    return False
+
+
+def _is_stepped_later(tree: Tree, node: ast.AST) -> bool:
+    """Tell whether the local that gets a value is used as only a generator can be."""
+    above = tree.parent(node)
+    if not isinstance(above, ast.Assign) or not isinstance(above.targets[0], ast.Name):
+        return False
+    name = above.targets[0].id
+    where: ast.AST = tree.module
+    for outer, _ in tree.ancestors(node):
+        if isinstance(outer, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            where = outer
+            break
+    waits = 0
+    for each in ast.walk(where):
+        if isinstance(each, ast.Name) and each.id == name:
+            if isinstance(each.ctx, ast.Load):
+                end = (each.end_lineno or 0, each.end_col_offset or 0)
+                tree.find(ast.Name, (each.lineno, each.col_offset), end)
+                waits += isinstance(tree.parent(each), (ast.YieldFrom, ast.Await))
+                if _is_stepped(tree, each):
+                    return True
+            elif each is not above.targets[0]:
+                return False  # more than one thing
+    return waits > 1
+
+
+def groups(model: Model) -> Groups:
+    """Give the groups of a project, the same for all its sites."""
+    return model.once("legacy groups", partial(Groups, model))

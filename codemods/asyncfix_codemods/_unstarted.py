@@ -1,0 +1,105 @@
+"""Which calls surely give a coroutine that nobody has started."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from asyncfix import Context, Model, dotted, facts, value
+
+# Decorators that leave a coroutine function what it is.
+_NEUTRAL = frozenset(
+    ("builtins.staticmethod", "builtins.classmethod", "typing.override",
+     "typing_extensions.override", "typing.final", "typing_extensions.final")
+)  # fmt: skip
+_OVERLOADS = frozenset(("overload", "abstractmethod"))
+
+
+class Known:
+    """What a call means: `place` of a coroutine function, and why it is not sure."""
+
+    def __init__(self, place: tuple[str, int] | None, name: str, doubt: str) -> None:
+        self.place = place
+        self.name = name
+        self.doubt = doubt
+        """Empty where the call surely gives a coroutine."""
+
+
+def called(context: Context, call: ast.Call) -> Known | None:
+    """Give what a call of the site's scope means, None for no coroutine function."""
+    name = dotted(call.func)
+    if name is None:
+        return None
+    return meant(context.model, context.site.path, context.site.use.scope, name)
+
+
+def meant(model: Model, path: str, scope: int, said: str) -> Known | None:
+    """Give what calling a name with steps means, None for no coroutine function."""
+    found = model.reach.values.of(path, scope, said)
+    if found is None:
+        return _of_branches(model, path, scope, said)
+    if found.kind != value.FUNCTION or found.scope < 0:
+        return None
+    function = model.project.files[found.path].scopes[found.scope]
+    if not function.is_async or function.yields:
+        return None
+    doubt = _decorated(model, found.path, function)
+    doubt = doubt or _overridden(model, found.path, found.scope, function)
+    return Known((found.path, found.scope), function.name, doubt)
+
+
+def _of_branches(model: Model, path: str, scope: int, said: str) -> Known | None:
+    """Tell of a name that is a coroutine function on one branch only."""
+    bindings = model.project.visible(path, scope, said)
+    if len(bindings) < 2 or any(each.kind != facts.DEF for each in bindings):
+        return None
+    values = model.reach.values
+    known = model.project.files[path].scopes
+    scopes = [known[values.defined(path, each)] for each in bindings]
+    if all(each.is_async for each in scopes) or not any(e.is_async for e in scopes):
+        return None
+    line = next(each.line for each in scopes if not each.is_async)
+    return Known(None, said, f"{said} may be the plain function of line {line}")
+
+
+def _decorated(model: Model, path: str, function: facts.Scope) -> str:
+    for decorator in function.decorators:
+        found = model.reach.values.of(path, function.parent, decorator)
+        name = found.name if found and found.kind == value.OUTSIDE else ""
+        if name not in _NEUTRAL:
+            return f"@{decorator} may make something else of {function.name}"
+    return ""
+
+
+def _overridden(model: Model, path: str, index: int, function: facts.Scope) -> str:
+    """Tell where a method is replaced by what is no coroutine function."""
+    project = model.project
+    if project.files[path].scopes[function.parent].kind != facts.CLASS:
+        return ""
+    base = value.Value(value.CLASS, path=path, scope=function.parent)
+    for other, scope in _methods(model, function.name):
+        known = project.files[other].scopes[scope]
+        if (other, scope) == (path, index) or (known.is_async and not known.yields):
+            continue
+        if base in model.reach.values.classes.line(other, known.parent):
+            return f"{other}:{known.line} overrides {function.name} with a plain one"
+    return ""
+
+
+def _methods(model: Model, name: str) -> Iterator[tuple[str, int]]:
+    for path, known in model.project.files.items():
+        if not known.holds(name):
+            continue
+        for index, scope in enumerate(known.scopes):
+            if scope.kind == facts.FUNCTION and scope.name == name:
+                if known.scopes[scope.parent].kind == facts.CLASS:
+                    yield path, index
+
+
+def is_abstract(model: Model, known: Known) -> bool:
+    """Tell whether a function is only there to be replaced."""
+    if known.place is None:
+        return False
+    path, index = known.place
+    decorators = model.project.files[path].scopes[index].decorators
+    return any(each.rpartition(".")[2] in _OVERLOADS for each in decorators)

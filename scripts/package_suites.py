@@ -1,0 +1,170 @@
+"""Run the test suites of packages before and after `asyncfix --apply`, and compare.
+
+In: the packages of package_suites.tsv, downloaded from PyPI into a scratch folder; each
+gets a virtual environment of its own there. Out: one Markdown table on stdout, the tests
+that passed before and do not after on stderr, and exit code 1 if there are any.
+This runs the code and the tests of those packages.
+
+    python scripts/package_suites.py [--scratch DIR] [--only NAME ...]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import subprocess
+import sys
+import tarfile
+import tempfile
+import venv
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree
+
+from pinned import Package, fetch
+
+SUITES = Path(__file__).resolve().with_suffix(".tsv")
+FLAGS = ("--apply", "--min-severity", "medium")
+TIME_LIMIT = 3600  # seconds for one run of one suite
+TRIES = 2  # more for a test that passed before and not after: some are flaky
+HEAD = """\
+| package | version | files changed | tests | passed before | passed after | lost |
+| --- | --- | ---: | ---: | ---: | ---: | ---: |"""
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A line of package_suites.tsv: what to install besides, what to run."""
+
+    package: Package
+    requirements: tuple[str, ...]
+    arguments: tuple[str, ...]
+
+
+def read_suites() -> list[Suite]:
+    """Out: the suites of package_suites.tsv, in its order."""
+    found = []
+    for line in SUITES.read_text(encoding="utf-8").splitlines():
+        if line[:1] not in ("", "#"):
+            *pin, requirements, arguments = line.split("\t")
+            words = shlex.split(requirements), shlex.split(arguments)
+            found.append(Suite(Package(*pin), tuple(words[0]), tuple(words[1])))
+    return found
+
+
+def run(command: list[str], folder: Path, **more: str) -> int:
+    """Run a command with its output in `output.txt` beside the folder; its exit code."""
+    kept = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    with open(folder.with_name("output.txt"), "ab") as output:
+        try:
+            return subprocess.run(
+                command,
+                cwd=folder,
+                env=kept | more,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                timeout=TIME_LIMIT,
+                check=False,
+            ).returncode
+        except subprocess.TimeoutExpired:
+            print(f"{folder}: gave up after {TIME_LIMIT} s", file=sys.stderr)
+            return -1
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    """Unpack a source archive without its top folder."""
+    with tarfile.open(archive) as sdist:
+        for entry in sdist:
+            entry.name = entry.name.partition("/")[2]
+            if entry.name and (entry.isfile() or entry.isdir()):
+                sdist.extract(entry, folder, filter="data")
+
+
+def environment(suite: Suite, place: Path, checkout: Path) -> Path:
+    """Out: a Python with the package's dependencies and those of its tests."""
+    python = place / "venv" / "bin" / "python"
+    if not python.exists():
+        venv.create(place / "venv", with_pip=True)
+        wanted = ["pytest", *suite.requirements]
+        command = [str(python), "-m", "pip", "install", "-q", str(checkout), *wanted]
+        if run(command, checkout):
+            sys.exit(f"{suite.package.name}: pip failed, see {place / 'output.txt'}")
+    return python
+
+
+def passed(suite: Suite, python: Path, checkout: Path, only: set[str]) -> set[str]:
+    """Out: the names of the tests that passed; with `only`, of those alone."""
+    report = checkout.with_name(f"{checkout.name}.xml")
+    report.unlink(missing_ok=True)
+    paths = [str(checkout / "src"), str(checkout)]
+    command = [str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    command += [f"--junitxml={report}", *suite.arguments]
+    if only:
+        names = sorted({name.rpartition(" ")[2].partition("[")[0] for name in only})
+        command += ["-k", " or ".join(names)]
+    run(command, checkout, PYTHONPATH=os.pathsep.join(paths))
+    if not report.exists():
+        return set()
+    return {
+        f"{case.get('classname')} {case.get('name')}"
+        for case in ElementTree.parse(report).iter("testcase")
+        if not len(case.findall("failure") + case.findall("error"))
+        and case.find("skipped") is None
+    }
+
+
+def compared(suite: Suite, scratch: Path) -> tuple[str, set[str]]:
+    """Out: the line of the table, and the tests that a rewrite has broken."""
+    package = suite.package
+    place = scratch / "suites" / package.name
+    before, after = place / "before", place / "after"
+    archive = fetch(package, scratch / "downloads")
+    for each in (before, after):
+        if not each.exists():
+            unpack(archive, each)
+    python = environment(suite, place, before)
+    asyncfix = [sys.executable, "-m", "asyncfix", *FLAGS, "."]
+    run(asyncfix, after, ASYNCFIX_CACHE_DIR="off")
+    changed = sum(
+        path.read_bytes() != (before / path.relative_to(after)).read_bytes()
+        for path in after.rglob("*.py")
+        if (before / path.relative_to(after)).exists()
+    )
+    first = passed(suite, python, before, set())
+    second = passed(suite, python, after, set())
+    lost = first - second
+    for _ in range(TRIES):
+        if lost:
+            lost -= passed(suite, python, after, lost)
+    tests = len(first | second)
+    numbers = (changed, tests, len(first), len(second), len(lost))
+    cells = (package.name, package.version, *map(str, numbers))
+    return f"| {' | '.join(cells)} |", lost
+
+
+def main() -> int:
+    """Out: 1 if a test passed before and not after, else 0."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--scratch", type=Path, help="keep what is fetched here")
+    parser.add_argument("--only", nargs="+", default=[], metavar="NAME")
+    options = parser.parse_args()
+    code = 0
+    with tempfile.TemporaryDirectory() as throwaway:
+        scratch = (options.scratch or Path(throwaway)).resolve()
+        (scratch / "downloads").mkdir(parents=True, exist_ok=True)
+        print(HEAD, flush=True)
+        for suite in read_suites():
+            if options.only and suite.package.name not in options.only:
+                continue
+            line, lost = compared(suite, scratch)
+            print(line, flush=True)
+            for name in sorted(lost):
+                print(f"{suite.package.name}: lost: {name}", file=sys.stderr)
+                code = 1
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,78 @@
+"""`async` and `await` as names, which they were until Python 3.6.
+
+No parser of today takes them. Names of the same length stand in for them while a file
+is looked at, so that every offset stays true; what is written has the old ones again.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import token
+import tokenize
+
+ASYNC, AWAIT = "a_ync", "aw_it"
+_OLD = {"async": ASYNC, "await": AWAIT}
+_WORD = re.compile(rb"\b(?:async|await)\b")
+_MENDED = re.compile(rb"\b(?:a_ync|aw_it)\b")
+_AFTER = frozenset(("def", "for", "with"))
+_BEFORE = frozenset((".", "def", "class", "import", "as"))
+_ENDS = frozenset(("=", ",", ")", ":", "]", "}", "."))
+
+
+def mended(text: bytes) -> bytes | None:
+    """Give UTF-8 text with stand-ins for the two words where they are names.
+
+    None where there are no such names, or where that cannot be told.
+    """
+    if not _WORD.search(text) or _MENDED.search(text):
+        return None
+    lines = text.splitlines(keepends=True)
+    places: list[tuple[int, int, str]] = []
+    try:
+        known = [
+            each
+            for each in tokenize.tokenize(io.BytesIO(text).readline)
+            if each.type not in (token.COMMENT, token.NL)
+        ]
+    except (tokenize.TokenError, SyntaxError, ValueError):
+        return None
+    for before, each, after in zip(known, known[1:], known[2:], strict=False):
+        if each.string in _OLD and each.type in (token.NAME, *_KEYWORDS):
+            if _is_name(before, each, after):
+                line, column = each.start
+                start = len(each.line[:column].encode("utf-8"))
+                places.append((line, start, each.string))
+    for line, start, word in places:
+        code = lines[line - 1]
+        if code[start : start + 5].decode("utf-8", "replace") != word:
+            return None  # lines are counted in another way
+        stand_in = _OLD[word].encode()
+        lines[line - 1] = code[:start] + stand_in + code[start + 5 :]
+    return b"".join(lines) if places else None
+
+
+# Python 3.10 and 3.11 have no tokens of their own for the two words.
+_KEYWORDS = tuple(getattr(token, name, token.NAME) for name in ("ASYNC", "AWAIT"))
+
+
+def _is_name(
+    before: tokenize.TokenInfo, word: tokenize.TokenInfo, after: tokenize.TokenInfo
+) -> bool:
+    if word.string == "async":
+        return after.string not in _AFTER
+    ends = after.string in _ENDS or after.type in (token.NEWLINE, token.ENDMARKER)
+    return before.string in _BEFORE or ends
+
+
+def lines_of(text: bytes) -> tuple[int, ...]:
+    """Give the lines of mended text that hold a stand-in."""
+    if not _MENDED.search(text):
+        return ()
+    every = text.split(b"\n")
+    return tuple(n for n, line in enumerate(every, 1) if _MENDED.search(line))
+
+
+def as_written(text: bytes) -> bytes:
+    """Give text with the two words where their stand-ins are."""
+    return text.replace(ASYNC.encode(), b"async").replace(AWAIT.encode(), b"await")

@@ -1,0 +1,149 @@
+"""What `isinstance` says of an argument that is made where a function is called.
+
+`File(io.BytesIO(data))` hands over an `io.BytesIO`, so that in `File.__init__`
+`isinstance(fp, io.IOBase)` holds. Only what is surely of one class counts.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterable
+
+from asyncfix.before import State
+from asyncfix.conditions import Function
+from asyncfix.held import question
+from asyncfix.reach import Place
+from asyncfix.tree import Tree, dotted, text_of
+from asyncfix.value import CLASS, OUTSIDE, Value
+from asyncfix.values import Values
+
+# Classes of these are asked themselves; they are loaded in any case.
+_OWN_MODULES = ("builtins", "collections", "io", "os", "pathlib")
+_LITERALS: tuple[tuple[type[ast.expr], str], ...] = (
+    (ast.JoinedStr, "str"),
+    (ast.List, "list"),
+    (ast.ListComp, "list"),
+    (ast.Dict, "dict"),
+    (ast.DictComp, "dict"),
+    (ast.Tuple, "tuple"),
+    (ast.Set, "set"),
+)
+_ABOVE_MANY = (object, Exception, BaseException)
+_DECIDE = ("ABC", "Protocol")
+_Asked = tuple[tuple[str, ast.Call], ...]
+
+
+class Kinds:
+    """Answers to questions of functions about what they are given."""
+
+    def __init__(self, values: Values) -> None:
+        self.values = values
+
+    def answers(
+        self,
+        here: Place,
+        target: Place,
+        read: tuple[Tree, Function],
+        given: Iterable[tuple[str, ast.expr]],
+        state: State,
+    ) -> dict[str, object]:
+        """Give what is known of a called function's questions, by `held.question`.
+
+        `here` is the caller, `read` the called function at `target`, `given` its
+        parameters with their arguments, `state` what is known at the call.
+        """
+        tree, function = read
+        asked: _Asked = tree.once(("isinstance", function), lambda: _asked(function))
+        found: dict[str, object] = {}
+        if not asked:
+            return found
+        for parameter, argument in given:
+            tests = [test for name, test in asked if name == parameter]
+            kind = self._kind(here, argument, state) if tests else None
+            for test in tests if kind is not None else ():
+                answer = self._is_one(kind, target, test.args[1])
+                if answer is not None:
+                    found[question(test)[0]] = answer
+        return found
+
+    def _kind(self, here: Place, argument: ast.expr, state: State) -> Value | None:
+        """Give the class of what is handed over, None where it is not sure."""
+        said = state.say(argument)
+        said = state.calls.get(text_of(said), said)
+        for literal, built_in in _LITERALS:
+            if isinstance(said, literal):
+                return Value(OUTSIDE, f"builtins.{built_in}")
+        name = dotted(said.func) if isinstance(said, ast.Call) else None
+        value = self.values.of(*here, name) if name and "%" not in name else None
+        if value is None:
+            return None
+        if value.kind == CLASS:
+            return None if None in self._line(value) else value
+        return value if _own_class(value) is not None else None
+
+    def _is_one(
+        self, kind: Value | None, target: Place, asked: ast.expr
+    ) -> bool | None:
+        every = asked.elts if isinstance(asked, ast.Tuple) else [asked]
+        answers = [self._is_of(kind, target, each) for each in every]
+        if True in answers:
+            return True
+        return None if None in answers else False
+
+    def _is_of(self, kind: Value | None, target: Place, asked: ast.expr) -> bool | None:
+        name = dotted(asked)
+        wanted = self.values.of(*target, name) if name else None
+        if wanted is None or kind is None:
+            return None
+        if kind.kind == OUTSIDE:
+            mine, theirs = _own_class(kind), _own_class(wanted)
+            if mine is not None and theirs is not None:
+                return issubclass(mine, theirs)
+            # A class of the project is not the base of what Python has itself.
+            plain = wanted.kind == CLASS and self._is_plain(wanted)
+            return False if plain else None
+        line = self._line(kind)
+        if wanted in line:
+            return True
+        if wanted.kind == CLASS:
+            return False if self._is_plain(wanted) else None
+        theirs = _own_class(wanted)
+        if theirs is None or type(theirs) is not type or theirs in _ABOVE_MANY:
+            return None  # an abstract class may say that this is one, too
+        return False if all(each and each.kind == CLASS for each in line) else None
+
+    def _line(self, klass: Value) -> tuple[Value | None, ...]:
+        return self.values.classes.line(klass.path, klass.scope)
+
+    def _is_plain(self, klass: Value) -> bool:
+        """Tell a class that has nothing above it that says who else is one."""
+        files = self.values.project.files
+        for each in self._line(klass):
+            if each is None or each.kind != CLASS:
+                return False
+            bases = files[each.path].scopes[each.scope].bases
+            if any(base.rpartition(".")[2] in _DECIDE for base in bases):
+                return False
+        return True
+
+
+def _asked(function: Function) -> _Asked:
+    return tuple(
+        (node.args[0].id, node)
+        for node in ast.walk(function)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "isinstance"
+        and len(node.args) == 2
+        and isinstance(node.args[0], ast.Name)
+    )
+
+
+def _own_class(value: Value) -> type | None:
+    """Give the class of Python itself that a name means."""
+    module, _, name = value.name.rpartition(".")
+    if value.kind != OUTSIDE or module not in _OWN_MODULES:
+        return None
+    found = getattr(sys.modules.get(module), name, None)
+    return found if isinstance(found, type) else None

@@ -1,0 +1,156 @@
+"""What was judged, kept with all that it went by, for the next run.
+
+A judgement may ask the whole project: who patches a name, who imports a module,
+who calls a function. So what it asked is noted (`facts.Trace`): the files that were
+opened, and the words that all others were searched for. After a change it still
+holds if no opened file has changed, and if those that have say the same in their
+heads (imports, other names of things, ...) and hold the same of these words.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from asyncfix.facts import Facts
+from asyncfix.gather import MARKERS
+from asyncfix.library import Library
+from asyncfix.memory import Memory
+from asyncfix.model import Change, Finding, Level, Problem
+
+# More changed files than this are not looked at one by one.
+_MOST_CHANGED = 100
+# Changes of more bytes are not kept: reading them would cost more than it saves.
+_LARGEST = 16_000_000
+_SECTION = "judged"
+
+
+class Judged(NamedTuple):
+    """What came of the sites: findings, proven changes, problems, sites that are off."""
+
+    findings: tuple[Finding, ...] = ()
+    changes: tuple[Change, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    suppressed: int = 0
+
+
+class Recall:
+    """The judgements of one question, as an earlier run has left them."""
+
+    def __init__(
+        self, memory: Memory, library: Library, root: str, question: Iterable[Any]
+    ) -> None:
+        """Ask for what was judged of a project.
+
+        `question` is all that it depends on besides the files, the versions of what is
+        installed, and how the project is built.
+        """
+        self._memory = memory
+        self._library = library
+        places = [*sys.path, *(os.path.join(root, each) for each in MARKERS)]
+        said = [sys.version, *map(_changed_at, places), *question]
+        whole = repr(said).encode("utf-8", "surrogatepass")
+        self._key = hashlib.sha256(whole).digest()
+
+    def find(self) -> Judged | None:
+        """Give what was judged, if it still holds."""
+        kept = self._memory.kept(_SECTION)
+        try:
+            key, state, opened, words, judged = kept
+            if key != self._key or state.keys() != dict.fromkeys(self._library).keys():
+                return None
+            digest = self._memory.digest
+            changed = [path for path, old in state.items() if old != digest(path)]
+            if len(changed) > _MOST_CHANGED or not opened.isdisjoint(changed):
+                return None
+            if all(self._says_the_same(path, state[path], words) for path in changed):
+                found = _unpacked(judged)
+                self._keep(judged, opened, words)
+                return found
+        except (KeyError, AttributeError, TypeError, ValueError):
+            pass  # there is none, or it is forged, or of another time
+        return None
+
+    def keep(self, judged: Judged) -> None:
+        """Keep what was judged; the library knows what it went by."""
+        trace = self._library.trace
+        size = sum(len(each.old) + len(each.new) for each in judged.changes)
+        if not judged.problems and size <= _LARGEST:
+            self._keep(_packed(judged), trace.opened, trace.words)
+
+    def _keep(self, judged: Any, opened: Iterable[str], words: Iterable[str]) -> None:
+        state = {path: self._memory.digest(path) for path in self._library}
+        if None not in state.values():
+            value = self._key, state, frozenset(opened), frozenset(words), judged
+            self._memory.keep(_SECTION, value)
+
+    def _says_the_same(self, path: str, digest: bytes, words: frozenset[str]) -> bool:
+        new = self._library[path]  # before the old one: that notes what it was
+        old = self._memory.former(path)
+        if old is None or old.digest != digest:
+            return False
+        if _head(old, words) != _head(new, words):
+            return False
+        return all(old.holds(word) == new.holds(word) for word in words)
+
+
+def _head(facts: Facts, words: frozenset[str]) -> tuple[Any, ...]:
+    """Give what a head says to others; names of functions are asked for by word."""
+    head = facts.head
+    plain = tuple(sorted(words.intersection(head.plain)))
+    return head._replace(lines=0, places=(), plain=plain)
+
+
+def _changed_at(folder: str) -> int:
+    """Give when a folder of packages changed: other versions may judge otherwise."""
+    try:
+        return os.stat(folder or os.curdir).st_mtime_ns if folder else 0
+    except OSError:
+        return 0
+
+
+def _packed(judged: Judged) -> Any:
+    changes = [
+        (
+            os.fspath(each.path),
+            each.shown,
+            each.old,
+            each.new,
+            each.origin,
+            tuple(map(_row, each.findings)),
+            each.group,
+        )
+        for each in judged.changes
+    ]
+    return [*map(_row, judged.findings)], changes, judged.suppressed
+
+
+def _unpacked(kept: Any) -> Judged:
+    findings, changes, suppressed = kept
+    return Judged(
+        tuple(map(_finding, findings)),
+        tuple(
+            Change(Path(path), shown, old, new, origin, _findings(cured), group)
+            for path, shown, old, new, origin, cured, group in changes
+        ),
+        (),
+        suppressed,
+    )
+
+
+def _row(finding: Finding) -> tuple[Any, ...]:
+    values = [getattr(finding, name) for name in Finding.__slots__]
+    return tuple(each.value if isinstance(each, Level) else each for each in values)
+
+
+def _finding(row: Sequence[Any]) -> Finding:
+    path, line, col, codemod, level, *rest = row
+    return Finding(path, line, col, codemod, Level(level), *rest)
+
+
+def _findings(rows: Iterable[Sequence[Any]]) -> tuple[Finding, ...]:
+    return tuple(map(_finding, rows))
