@@ -20,6 +20,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -109,7 +110,11 @@ class Done(NamedTuple):
 def run(
     command: Sequence[str], row: Row, folder: Path, limit: float, bin_: str = ""
 ) -> Done:
-    """Run a tool's command in a project; it is ended after `limit` seconds."""
+    """Run a tool's command in a project.
+
+    Each of its processes may take `limit` seconds of a processor; all is ended
+    after five times that.
+    """
     command = [*command]
     if row.powerless and os.name == "posix" and os.geteuid() == 0:
         command = ["setpriv", "--inh-caps=-all", "--bounding-set=-all", *command]
@@ -122,6 +127,7 @@ def run(
         "GIT_CEILING_DIRECTORIES": str(folder.parent),
         "PYTHONUTF8": "1",
     }
+    seconds = int(limit)
     process = subprocess.Popen(
         command,
         cwd=folder,
@@ -130,9 +136,10 @@ def run(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds)),
     )
     try:
-        out, err = process.communicate(timeout=limit)
+        out, err = process.communicate(timeout=5 * limit)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         out, err = process.communicate()
@@ -187,7 +194,7 @@ def cell(
 ) -> Cell:
     """Judge what a peer did with a row."""
     worse: list[str] = []
-    if done.code is None:
+    if done.code is None or done.code == -signal.SIGXCPU:
         worse.append("does not end")
     elif done.code < 0 or done.code in (134, 139):
         number = -done.code if done.code < 0 else done.code - 128
@@ -283,6 +290,9 @@ def measured(
         done = run((first, *tool.command[1:], *paths), row, folder, limit, bin_)
         return row, done, before, states(folder)
     finally:
+        for each in (place / "project").rglob("*"):
+            if each.is_dir() and not each.is_symlink():
+                each.chmod(0o755)
         shutil.rmtree(place, ignore_errors=True)
 
 
@@ -293,7 +303,9 @@ def main() -> int:
         "--peers", default="", metavar="DIR", help="where the peers are"
     )
     parser.add_argument("--rows", default="", help="only these, with commas")
-    parser.add_argument("--limit", type=float, default=60, help="seconds for each run")
+    parser.add_argument(
+        "--limit", type=float, default=40, help="seconds of processor time"
+    )
     parser.add_argument("--write", action="store_true", help="write the page's table")
     options = parser.parse_args()
     numbers = options.rows.split(",") if options.rows else list(ROWS)

@@ -84,6 +84,13 @@ def moded(mode: int, folder: Path) -> None:
     (folder / "x.py").chmod(mode)
 
 
+def closed(folder: Path) -> None:
+    """Make a file in a folder where nothing may be made."""
+    (folder / "sub").mkdir()
+    (folder / "sub" / "x.py").write_text(TEXT)
+    (folder / "sub").chmod(0o555)
+
+
 def odd(kind: str, folder: Path) -> None:
     """Make what is no regular file, and has the name of one."""
     if kind == "pipe":
@@ -192,8 +199,11 @@ ROWS: dict[str, Row] = {
         0,
         ("x.py",),
     ),
-    "19": Row(
+    "19a": Row(
         "read-only (0444)", partial(moded, 0o444), 2, said="read-only", powerless=True
+    ),
+    "19b": Row(
+        "folder read-only (0555)", closed, 2, said="Permission denied", powerless=True
     ),
     "20": Row(
         "unreadable (0000)", partial(moded, 0), 2, said="cannot be read", powerless=True

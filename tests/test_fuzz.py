@@ -1,13 +1,19 @@
-"""Fuzz: programs that nobody would write, some with a sleep in a coroutine.
+"""Fuzz: programs that nobody would write, and real files that were spoilt.
 
 What must hold for any of them: the engine does not crash; without a finding
-the bytes are the same; what it makes compiles; a second run is at rest.
+the bytes are the same; what it makes compiles; a second run is at rest; what is
+written can be taken back. scripts/fuzz.py does the same for as long as you like.
 """
 
 from __future__ import annotations
 
 import ast
+import random
+import shutil
+import sysconfig
 import warnings
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import hypothesmith
@@ -15,7 +21,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from asyncfix import engine, registry
+from asyncfix import engine, registry, state, undo
+from asyncfix.deliver import write
 from asyncfix.model import Level, Result, Settings
 
 CODEMODS = registry.installed()
@@ -50,9 +57,88 @@ def check(folder: Path, data: bytes) -> Result:
         again = ran(folder, change.new)
         assert again.changes == ()
         assert not again.problems
+        (folder / "x.py").write_bytes(data)
+        assert write([change], folder, "fuzz").problems == ()
+        assert (folder / "x.py").read_bytes() == change.new
+        assert undo.undo(folder, "", merge=False).outcome.problems == ()
+        assert (folder / "x.py").read_bytes() == data
+        shutil.rmtree(state.project(folder))  # else there are ever more runs
     if not result.findings:
         assert result.changes == ()
     return result
+
+
+# -- real files, spoilt -----------------------------------------------------
+
+_IMPORTS = b"import asyncio, subprocess, time, requests, aiohttp\n"
+_BLOCKING = (
+    b"time.sleep(1)", b"x = time.sleep(n) or time.sleep(2)", b"requests.get(url).json()",
+    b"subprocess.run(['x'], check=True)", b"data = open(path).read()",
+    b"with open(path) as file: data = file.read()", b"asyncio.create_task(main())",
+    b"_ = asyncio.create_task(main())", b"return time.sleep(1)",
+    b"asyncio.to_thread(time.sleep, 1)", b"for i in range(3): time.sleep(i)",
+    b"async with aiohttp.ClientSession() as s: await s.get(url)",
+    b"try: time.sleep(1)\n%bfinally: subprocess.call('x')", b"assert time.sleep(1)",
+    b"with open(a) as f:\n%b    for line in f:\n%b        g(line)",
+    b"while not time.sleep(1): break", b"lambda: time.sleep(1)",
+)  # fmt: skip
+
+
+@cache
+def real_files(folder: str = "", largest: int = 30_000) -> Sequence[Path]:
+    """Give the Python files below a folder, by default of the standard library."""
+    top = Path(folder or sysconfig.get_path("stdlib"))
+    found = [path for path in top.rglob("*.py") if "site-packages" not in path.parts]
+    return sorted(path for path in found if path.stat().st_size <= largest)
+
+
+def spoilt(draw: random.Random, data: bytes) -> bytes:
+    """Give a file with functions made coroutines, calls that block, and damage."""
+    lines = data.split(b"\n")
+    heads = [n for n, line in enumerate(lines) if line.lstrip().startswith(b"def ")]
+    for number in draw.sample(heads, min(len(heads), draw.randint(1, 4))):
+        lines[number] = lines[number].replace(b"def ", b"async def ", 1)
+        body = number + draw.randint(1, 8)
+        if body < len(lines):
+            indent = lines[body][: len(lines[body]) - len(lines[body].lstrip())]
+            call = draw.choice(_BLOCKING).replace(b"%b", indent)
+            lines.insert(body, indent + call)
+        heads = []  # the others have moved
+    for number, line in enumerate(lines):
+        if line.startswith((b"import ", b"from ")) and b"__future__" not in line:
+            lines.insert(number, _IMPORTS[:-1])
+            break
+    for _ in range(draw.choice((0, 0, 1, 2))):
+        number = draw.randrange(len(lines))
+        kind = draw.randrange(6)
+        if kind == 0:
+            del lines[number]
+        elif kind == 1:
+            lines.insert(number, lines[draw.randrange(len(lines))])
+        elif kind == 2:
+            lines[number] = lines[number].strip()
+        elif kind == 3:
+            lines[number] += draw.choice(
+                (b" \\", b";", b"  # \xc3\xa9", b"\r", b"\x0c", b"(")
+            )
+        elif kind == 4:
+            lines[number] = b"    " + lines[number]
+        else:
+            lines = lines[: number + 1]
+        lines = lines or [b""]
+    text = draw.choice((b"\n", b"\n", b"\n", b"\r\n", b"\r")).join(lines)
+    return draw.choice((b"", b"", b"", b"\xef\xbb\xbf")) + text
+
+
+def test_real_files_that_were_spoilt(tmp_path: Path) -> None:
+    draw = random.Random(8)
+    changed = 0
+    for path in draw.sample(real_files(), 60):
+        changed += bool(check(tmp_path, spoilt(draw, path.read_bytes())).changes)
+    assert changed > 3
+
+
+# -- programs of our own ------------------------------------------------------
 
 
 def indented(text: str, by: str = "    ") -> str:

@@ -37,6 +37,10 @@ _NOUNS = {
 }  # fmt: skip
 
 
+# With these doubts a thread is no way to do it by hand either.
+_NO_THREAD = frozenset(("driver", "thread-affinity", "thread-kind"))
+
+
 class Chain(NamedTuple):
     """The outermost of the calls, and what is known of each that blocks."""
 
@@ -82,6 +86,8 @@ def plan(context: Context, message: str, severity: Sequence[Doubt]) -> Plan | No
     name = free_name(context, (_name(found),), _before(context, found))
     by_hand = _by_hand(context, name, found)
     if doubts:
+        if doubts[-1].guard in _NO_THREAD:
+            by_hand = ""
         return Plan(message, by_hand, doubts=tuple(doubts))
     ahead = goes_ahead(at := context.at(call))
     context.ahead = at.ahead

@@ -87,6 +87,7 @@ class LegacyCoroutine(Codemod):
     """
 
     name = "legacy-coroutine"
+    restructures = True
     guards = ("N3",)
 
     def search(self, model: Model, path: str) -> Iterator[Site]:

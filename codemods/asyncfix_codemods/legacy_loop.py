@@ -60,6 +60,7 @@ class LegacyLoop(Codemod):
     """
 
     name = "legacy-loop"
+    restructures = True
     guards = ("N3", "E3")
     noqa = ("UP041",)
 

@@ -63,6 +63,7 @@ class SequentialAwaits(Codemod):
     """
 
     name = "sequential-awaits"
+    restructures = True
     guards = ("N3",)
 
     def search(self, model: Model, path: str) -> Iterator[Site]:

@@ -55,6 +55,7 @@ class SerialTasks(Codemod):
     """
 
     name = "serial-tasks"
+    restructures = True
     calls = ("asyncio.create_task", "asyncio.ensure_future")
     methods = ("asyncio.AbstractEventLoop.create_task",)
     guards = ("N1", "N2", "N3", "E2")

@@ -60,6 +60,7 @@ class SessionPerRequest(Codemod):
     """
 
     name = "session-per-request"
+    restructures = True
     calls = (*KINDS, *pools.CLASSES)
     methods = pools.METHODS
     guards = ("N1", "N2", "N3")

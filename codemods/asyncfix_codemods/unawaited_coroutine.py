@@ -85,6 +85,7 @@ class UnawaitedCoroutine(Codemod):
     """
 
     name = "unawaited-coroutine"
+    restructures = True
     guards = ()
 
     def search(self, model: Model, path: str) -> Iterator[Site]:

@@ -387,6 +387,9 @@ class Codemod:
     """Every call in a coroutine that blocks, itself or through others, is a site."""
     guards: ClassVar[tuple[str, ...]] = ()
     """Ids of the guards that must hold, asked in this order."""
+    restructures: ClassVar[bool] = False
+    """Its fixes turn code round, so that old and new are not compared (see `kept`):
+    only its cases, and runs before and after, say that nothing is lost."""
     noqa: ClassVar[tuple[str, ...]] = ()
     """Codes of other linters whose `# noqa: CODE` silences this codemod."""
 

@@ -133,7 +133,22 @@ def _outline(
             start <= first <= end or first <= start < last for first, last in spans
         )
 
-    todo: list[ast.AST] = [module]
+    # A whole statement that no edit touches is what its bytes are.
+    body: list[ast.stmt] = []
+    for each in module.body:
+        start, end = _extent(tree, each)
+        position = bisect_right(starts, end) - 1
+        if position >= 0 and spans[position][1] >= start:
+            body.append(each)
+        else:
+            body.append(ast.Expr(ast.Constant(text[start:end])))
+    untouched = set(map(id, body)) - set(map(id, module.body))
+    module.body = [
+        each
+        for each in body
+        if id(each) in untouched or not (import_of(each) or replaced(each))
+    ]
+    todo: list[ast.AST] = [each for each in module.body if id(each) not in untouched]
     while todo:
         node = todo.pop()
         for field, value in ast.iter_fields(node):
@@ -151,3 +166,10 @@ def _outline(
             elif isinstance(value, ast.AST):
                 todo.append(value)
     return ast.dump(module)
+
+
+def _extent(tree: Tree, statement: ast.stmt) -> tuple[int, int]:
+    """Give where a statement starts, its decorators with it, and where it ends."""
+    start, end = tree.span(statement)
+    decorators = getattr(statement, "decorator_list", None)
+    return (tree.span(decorators[0])[0] - 1 if decorators else start), end

@@ -43,7 +43,8 @@ def made(judgement: Judgement) -> tuple[Made, ...]:
         Made(context, part, names, missing, _edit(judgement, context, part, names))
         for context, part, names, missing in judgement.parts
     )
-    if problem := _lost(judgement, parts):
+    restructures = judgement.codemod.restructures
+    if not restructures and (problem := _lost(judgement, parts)):
         line = judgement.context.node.lineno
         raise SiteError(line, f"{judgement.codemod.name}: {problem}")
     return parts
