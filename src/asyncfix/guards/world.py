@@ -120,7 +120,8 @@ def _marks(context: Context) -> list[str]:
     for node, _ in context.tree.ancestors(context.node):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             continue  # a name of the function's own
-        for statement in getattr(node, "body", ()):
+        body = getattr(node, "body", ())
+        for statement in body if isinstance(body, list) else ():
             if isinstance(statement, ast.Assign) and any(
                 isinstance(target, ast.Name) and target.id == "pytestmark"
                 for target in statement.targets
