@@ -38,7 +38,7 @@ def parts(context: Context, node: ast.expr, make: Make) -> tuple[Part, ...]:
         rest = line.deep_replace(slice_.find(node), cst.Name(name))
         return [first, cst.ensure_type(rest, cst.SimpleStatementLine)]
 
-    return (Part((statement,), made),)
+    return (Part((statement,), made, early=(node,)),)
 
 
 def free_name(context: Context, wanted: Iterable[str], skipped: int = 0) -> str:

@@ -85,6 +85,7 @@ def in_coroutine(group: Group) -> tuple[Part, ...]:
             context,
             needs=(),
             free=_free(each.nodes, group.changes),
+            early=each.early,
         )
         for each in made
     )
