@@ -19,7 +19,7 @@ from asyncfix_codemods._independence import assume, refuse, root, source_of
 from asyncfix_codemods._items import Items
 from asyncfix_codemods._places import is_in, is_receiver, overlap
 from asyncfix_codemods._rounds import Rounds, names_in, own
-from asyncfix_codemods._stops import changes_outside, stop_of
+from asyncfix_codemods._stops import changes_files, changes_outside, stop_of
 
 # Objects that one call at a time may use.
 CONNECTIONS = re.compile(
@@ -91,7 +91,9 @@ class Shared:
 
         A coroutine that is awaited shares its caller's; a task has a copy.
         """
-        return self.touched is None or bool(self.touched.context_reads)
+        if self.touched is None or self.touched.context_reads:
+            return True
+        return any(each.what.endswith("current_task") for each in self.touched.loop)
 
     # -- places -----------------------------------------------------------------
 
@@ -235,7 +237,7 @@ class Shared:
     def _unknown(self, touched: touches.Summary) -> Iterator[Doubt]:
         """Find what cannot be followed: the function itself, or something in it."""
         for item in touched.unknown:
-            if not item.via:
+            if not item.via and not item.what.startswith("going through "):
                 shared = list(self._shared_arguments())
                 if shared:
                     yield refuse(
@@ -246,11 +248,25 @@ class Shared:
                     )
                     return
         for item in touched.unknown:
-            yield assume(
-                "gather-shared",
-                f"what {item.what} does ({item.path}:{item.line}) is not known",
-            )
+            where = f"({item.path}:{item.line})"
+            if not item.what.startswith("going through "):
+                why = f"what {item.what} does {where} is not known"
+            elif item.place is not None and self.is_own(item.place):
+                continue
+            else:
+                why = (
+                    f"{item.what} {where} may use up an iterator that all rounds share"
+                )
+            yield assume("gather-shared", why)
             return
+        if self.function is not None:
+            line = changes_files(self.context.model, self.function)
+            if line:
+                yield assume(
+                    "gather-shared",
+                    f"{self.callee} changes files ({line}): two rounds may change the "
+                    "same one",
+                )
 
     def _shared_arguments(self) -> Iterator[str]:
         """Give what an unknown function gets in each round that may be changed."""
