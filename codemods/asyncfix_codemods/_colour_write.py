@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import textwrap
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from asyncfix import Context, Names, Part, Slice
@@ -78,23 +78,7 @@ def in_coroutine(group: Group) -> tuple[Part, ...]:
         made = _ahead.parts(context, first.node, make)
     else:
         made = (Part((first.node,), lambda slice_, names: [make(slice_, names)]),)
-    return tuple(
-        Part(
-            each.nodes,
-            each.make,
-            context,
-            needs=(),
-            free=_free(each.nodes, group.changes),
-            early=each.early,
-        )
-        for each in made
-    )
-
-
-def _free(nodes: Sequence[ast.AST], changes: Iterable[Change]) -> tuple[ast.AST, ...]:
-    """Give what need not be found again: all, where asyncio has a form of its own."""
-    own = any(change.make is not None for change in changes)
-    return tuple(nodes) if own else ()
+    return tuple(replace(each, context=context, needs=()) for each in made)
 
 
 def helpers(functions: Iterable[Sequence[Change]]) -> list[Part]:
@@ -133,13 +117,9 @@ def _helper(outer: Context, changes: Sequence[Change]) -> Part:
 
     blocks = any(change.make is not None for change in changes)
     needs = ("asyncio",) if blocks else ()
+    nodes = tuple(each.node for each in changes if each.make is not None)
     return Part(
-        (context.function,),
-        make,
-        context,
-        guards=("N3",),
-        needs=needs,
-        free=_free((context.function,), changes),
+        (context.function,), make, context, guards=("N3",), needs=needs, free=nodes
     )
 
 
