@@ -78,7 +78,9 @@ def in_coroutine(group: Group) -> tuple[Part, ...]:
         made = _ahead.parts(context, first.node, make)
     else:
         made = (Part((first.node,), lambda slice_, names: [make(slice_, names)]),)
-    return tuple(Part(each.nodes, each.make, context, needs=()) for each in made)
+    return tuple(
+        Part(each.nodes, each.make, context, needs=(), free=each.free) for each in made
+    )
 
 
 def helpers(functions: Iterable[Sequence[Change]]) -> list[Part]:
@@ -117,7 +119,10 @@ def _helper(outer: Context, changes: Sequence[Change]) -> Part:
 
     blocks = any(change.make is not None for change in changes)
     needs = ("asyncio",) if blocks else ()
-    return Part((context.function,), make, context, guards=("N3",), needs=needs)
+    nodes = tuple(each.node for each in changes if each.make is not None)
+    return Part(
+        (context.function,), make, context, guards=("N3",), needs=needs, free=nodes
+    )
 
 
 def _awaiting(

@@ -92,13 +92,22 @@ def _assumed(
     """Find what is taken to be so, and cannot be proven."""
     if fate.shape in ("statement", "unused") and (found.place or found.future):
         text = context.tree.text(context.call)
+        kept = "it in a name" if found.future else f"asyncio.create_task({text})"
         yield Doubt(
             "await-alone",
             Level.UNSAFE,
             "nothing here asks for its result, so it may be meant to go on alone",
-            f"`await {text}` to wait for it, or keep a task: "
-            f"asyncio.create_task({text})",
+            f"`await {text}` to wait for it, or keep {kept} and await that later",
         )
+    if found.place is not None:
+        path, index = found.place
+        if not context.project.files[path].scopes[index].is_async:
+            yield Doubt(
+                "await-annotation",
+                Level.UNSAFE,
+                f"only its annotation tells that {found.name} gives a coroutine",
+                f"await {context.tree.text(context.call)}",
+            )
     if fate.shape == "declared":
         yield Doubt(
             "await-annotation",

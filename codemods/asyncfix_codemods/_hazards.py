@@ -58,6 +58,8 @@ def _meant_to_run_here(context: Context) -> Iterator[Doubt]:
     for node in _no_nested(context.function):
         if not isinstance(node, ast.Await) or not isinstance(node.value, ast.Call):
             continue
+        if node.value is call:
+            continue  # what it gives is awaited, and that is not in a thread
         said = [ast.unparse(each) for each in node.value.args]
         other = ast.unparse(node.value.func)
         same_call = other != what and other.rpartition(".")[2] == last

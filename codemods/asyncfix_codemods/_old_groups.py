@@ -208,9 +208,10 @@ class Groups:
                 continue
             for operand in self.kinds.operands(other):
                 if place in operand.places:
-                    # One of some, by the name alone: a generator waits for another.
-                    sure = operand.level != _old_kinds.UNKNOWN
-                    sure = sure or self.kinds.kind(other) == "bare"
+                    # Of some, by the name alone, what yields itself waits for another.
+                    code = self.kinds.code(other)
+                    yields = code is not None and code.yields > 0
+                    sure = operand.level != _old_kinds.UNKNOWN or not yields
                     yield other, self._blocked(other[0], operand.given.line, name, sure)
                     break
 
@@ -353,18 +354,20 @@ class Groups:
         return ()
 
     def _openers(self) -> tuple[Place, ...]:
+        """Give them for the whole project: methods of classes that can be awaited."""
         if self._open is None:
-            found = []
-            for path, known in self.model.project.files.items():
-                if known.holds("__await__"):
-                    for index, scope in enumerate(known.scopes):
-                        if scope.name in _STEPPERS and scope.yields:
-                            if not scope.is_async and not scope.decorators:
-                                if any(
-                                    map(is_open, self.kinds.operands((path, index)))
-                                ):
-                                    found.append((path, index))
-            self._open = tuple(found)
+            project = self.model.project
+            self._open = tuple(
+                (path, index)
+                for path, known in project.files.items()
+                if known.holds("__await__")
+                for index, scope in enumerate(known.scopes)
+                if scope.name in _STEPPERS
+                and scope.yields
+                and not (scope.is_async or scope.decorators)
+                and "__await__" in project.names(path, scope.parent)
+                and any(map(is_open, self.kinds.operands((path, index))))
+            )
         return self._open
 
     def _doubts_of_steps(self, place: Place) -> Iterator[Doubt]:
