@@ -37,6 +37,7 @@ _CONNECTION_NAMES = re.compile(
     r"|stream|transport|session|db|tx|txn|transaction|channel|proc|process|pipe|serial"
     r"|stdin|stdout|page|browser|port)$"
 )
+_POOLS = re.compile(r"(?:Engine|Pool|Client|Redis|sessionmaker)$")
 POOLED = ("aiohttp.ClientSession.", "httpx.AsyncClient.")
 _POOL = 100
 # asyncio's own that have nothing to do with who is first.
@@ -145,9 +146,12 @@ class Shared:
             if name not in self.rounds.names and CONNECTIONS.match(kind):
                 yield _connection(kind.rpartition(".")[2], name)
         for item in (*touched.drivers, *touched.threads):
+            owner = item.what.rpartition(".")[0]
+            if _POOLS.search(owner):
+                continue  # it opens a connection for each that asks
             if item.place is None or not self.is_own(item.place):
                 what = item.place.shown().rpartition("[")[0] if item.place else ""
-                yield _connection(item.what.rpartition(".")[0] or "object", what)
+                yield _connection(owner or "object", what)
         for item in (*touched.loop, *touched.unknown):
             owner, _, _ = item.what.rpartition(".")
             known = CONNECTIONS.match(item.what)
@@ -158,7 +162,7 @@ class Shared:
                 continue
             if self._is_shared(item):
                 shown = item.place.shown() if item.place is not None else owner
-                yield _connection(owner if known else "connection", shown)
+                yield _connection(owner, shown) if known else _by_name(shown)
 
     def _handed(self) -> Iterator[tuple[str, str]]:
         """Give the names that the call is given or made on, with their types."""
@@ -382,6 +386,15 @@ class Shared:
 _TEXTS = frozenset(
     f"builtins.{name}" for name in ("str", "int", "float", "bool", "bytes")
 )
+
+
+def _by_name(name: str) -> Doubt:
+    return refuse(
+        "gather-connection",
+        f"all rounds use {name}, which by its name is one connection: open one per "
+        "task, or keep the order",
+        "open one in each task",
+    )
 
 
 def _connection(kind: str, name: str) -> Doubt:
