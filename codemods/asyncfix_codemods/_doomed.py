@@ -24,8 +24,12 @@ _DEEPEST = 3
 
 
 def is_meant(context: Context) -> bool:
-    """Tell whether a test makes a coroutine that is not to be awaited."""
+    """Tell whether somebody says that a coroutine is not to be awaited, or tests that."""
     tree = context.tree
+    line = tree.lines.line(context.call.end_lineno or context.call.lineno)
+    comment = line.partition(b"#")[2]
+    if b"unused-coroutine" in comment or b"reportUnusedCoroutine" in comment:
+        return True
     for above, below in tree.ancestors(context.node):
         if isinstance(above, (ast.With, ast.AsyncWith)) and below in above.body:
             for item in above.items:

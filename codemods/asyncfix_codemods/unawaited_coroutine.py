@@ -80,8 +80,10 @@ class UnawaitedCoroutine(Codemod):
     and where something is known by an annotation only. Refused where the function is
     decorated, overridden or defined in another way on another branch, where it waits
     for a lock that is held, calls itself, or seems to be sent off on purpose, and in
-    sync functions, with the choices. No finding where the coroutine is returned,
-    passed on or kept, for somebody may await it.
+    sync functions, with the choices. Every new `await` asks the guards S1, A1 to A4,
+    C1 and C2, and E3 for tests that replace the function. No finding where the
+    coroutine is returned, passed on or kept, for somebody may await it, nor where a
+    type checker is told to ignore `unused-coroutine` or `reportUnusedCoroutine`.
     """
 
     name = "unawaited-coroutine"
