@@ -41,7 +41,7 @@ def parts(
         return [first, cst.ensure_type(rest, cst.SimpleStatementLine)]
 
     # What the statement reads is read after the call now.
-    return (Part((statement,), made, free=(statement,)),)
+    return (Part((statement,), made, early=(node,)),)
 
 
 def free_name(context: Context, wanted: Iterable[str], skipped: int = 0) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import textwrap
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from asyncfix import Context, Names, Part, Slice
@@ -78,9 +78,7 @@ def in_coroutine(group: Group) -> tuple[Part, ...]:
         made = _ahead.parts(context, first.node, make)
     else:
         made = (Part((first.node,), lambda slice_, names: [make(slice_, names)]),)
-    return tuple(
-        Part(each.nodes, each.make, context, needs=(), free=each.free) for each in made
-    )
+    return tuple(replace(each, context=context, needs=()) for each in made)
 
 
 def helpers(functions: Iterable[Sequence[Change]]) -> list[Part]:

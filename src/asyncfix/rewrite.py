@@ -68,7 +68,7 @@ def _lost(judgement: Judgement, parts: Sequence[Made]) -> str:
         free += each.part.free
         if is_expression:
             free += kept.spared(nodes[0])
-    early = [judgement.context.node, *(each.context.node for each in parts)]
+    early = [node for each in parts for node in each.part.early]
     return kept.lost(old, new, free, early)
 
 

@@ -118,8 +118,8 @@ def _marks(context: Context) -> list[str]:
         index = scopes[index].parent
     # From the site up, since a site may stand in no coroutine.
     for node, _ in context.tree.ancestors(context.node):
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            continue  # a name of the function's own
+        if not isinstance(node, (ast.ClassDef, ast.Module)):
+            continue
         for statement in getattr(node, "body", ()):
             if isinstance(statement, ast.Assign) and any(
                 isinstance(target, ast.Name) and target.id == "pytestmark"
