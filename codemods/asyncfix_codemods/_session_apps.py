@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from asyncfix import Context, Doubt, Place, dotted
+from asyncfix import Call, Context, Doubt, Place, Site, dotted
 from asyncfix_codemods import _session_frameworks as frameworks
 from asyncfix_codemods import _session_lifetimes as lifetimes
 from asyncfix_codemods import _session_parts as parts
@@ -39,14 +39,15 @@ def holder(
             given, contexts = own[0][0][1], own
     if not given or not contexts:
         return None
+    if not frameworks.is_registered(context, place):
+        return None  # whoever calls it may have no app
     for call in context.model.users.calls(place):
-        there = context.site._replace(path=call.path, use=call.use, kind="call")
-        if Context(context.model, there).in_tests():
+        if not _hands_request_on(context, call):
             return refusal(
                 "session-faked",
                 f"{call.path}:{call.use.line} calls {context.function.name} with a "
                 "request of its own, which may have no app",
-                "keep one session where the app starts and stops, and see to that test",
+                "keep one session where the app starts and stops, and see to that call",
             )
     _, found = contexts[0]
     if any(other != found for _, other in contexts) and state:
@@ -59,15 +60,15 @@ def _of_request(context: Context, place: Place, framework: str) -> str:
 
     FastAPI takes a parameter without a type for one of the query.
     """
-    users, path = context.model.users, place[0]
-    parent = users.scope(place).parent
+    path, parent = place[0], context.model.users.scope(place).parent
     arguments = context.function.args
     plain = [*arguments.posonlyargs, *arguments.args]
+    surely = plain[: len(plain) - len(arguments.defaults)]
     for each in plain:
         if each.annotation is not None:
-            known = users.outside(path, parent, ast.unparse(each.annotation))
-            if known in _REQUESTS:
-                return "" if _stores(context, each.arg) else f"{each.arg}.app"
+            if _is_request(context, path, parent, each):
+                missing = each not in surely or _stores(context, each.arg)
+                return "" if missing else f"{each.arg}.app"
     if framework == "fastapi":
         return ""
     if context.facts.scopes[parent].is_class:
@@ -75,6 +76,34 @@ def _of_request(context: Context, place: Place, framework: str) -> str:
     if len(plain) == 1 and plain[0].arg == "request" and not plain[0].annotation:
         return "" if _stores(context, "request") else "request.app"
     return ""
+
+
+def _is_request(context: Context, path: str, scope: int, parameter: ast.arg) -> bool:
+    """Tell whether a parameter is a request, and never None."""
+    said = dotted(parameter.annotation)
+    return said is not None and (
+        context.model.users.outside(path, scope, said) in _REQUESTS
+    )
+
+
+def _hands_request_on(context: Context, call: Call) -> bool:
+    """Tell whether a call of a handler passes on what its own caller was given."""
+    if call.coroutine < 0:
+        return False
+    site = Site(call.path, call.use, "call", context.site.wanted, call.coroutine)
+    there = Context(context.model, site)
+    parent = context.project.files[call.path].scopes[call.coroutine].parent
+    args = there.function.args
+    own = {
+        each.arg
+        for each in (*args.posonlyargs, *args.args)
+        if _is_request(context, call.path, parent, each)
+        and not _stores(there, each.arg)
+    }
+    given = [*there.call.args, *(each.value for each in there.call.keywords)]
+    return not there.in_tests() and any(
+        isinstance(each, ast.Name) and each.id in own for each in given
+    )
 
 
 def _stores(context: Context, name: str) -> bool:
@@ -161,6 +190,8 @@ def _held(
     ]
     every = [each for each in ast.walk(function) if isinstance(each, ast.Yield)]
     if there is None or len(yields) != 1 or len(every) != 1:
+        return None
+    if not lifetimes.stands_alone(there, yields[0]):
         return None
     app, key = function.args.args[0].arg, names.shared.names[-1]
     is_web = not state.endswith(".state")

@@ -194,6 +194,18 @@ def framework(context: Context, place: Place) -> str:
     return modules.pop() if unknown and len(modules) == 1 else ""
 
 
+def is_registered(context: Context, place: Place) -> bool:
+    """Tell whether a framework surely calls a function itself: it was told to."""
+    users, path = context.model.users, place[0]
+    scope = users.scope(place)
+    return any(
+        _of(users.outside(path, scope.parent, decorator))
+        for decorator in scope.decorators
+    ) or any(
+        each.kind == "registered" and _of(each.by) for each in users.others(place) or ()
+    )
+
+
 def text(name: str, kind: Kind, made: ast.Call, function: str) -> str:
     """Give the code for one framework; `made` has what the session is built with."""
     code = textwrap.dedent(_TEXTS[name]).strip("\n")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 
-from asyncfix import Context, Doubt, Place
+from asyncfix import Context, Doubt, Place, Site
 from asyncfix_codemods import _session_apps as apps
 from asyncfix_codemods import _session_objects as objects
 from asyncfix_codemods._session_arguments import Split, split
@@ -30,6 +30,9 @@ from asyncfix_codemods._session_lifetimes import Holder
 from asyncfix_codemods._session_names import SharedNames
 from asyncfix_codemods._session_owner import Owners
 from asyncfix_codemods._session_refusals import refusal
+
+_RUNNERS = frozenset(("run", "run_until_complete", "run_coroutine_threadsafe"))
+_STARTERS = ("create_task", "ensure_future")
 
 
 def kept_open(block: Block, place: Place) -> Sharing | Doubt | None:
@@ -85,24 +88,34 @@ def _kept(
 
 
 def _outlives(context: Context, place: Place) -> Doubt | None:
-    """Find a call that nobody waits for: it may still run when the session closes."""
+    """Find a call that the session might be closed under, or that another loop runs."""
     model = context.model
     for call in model.users.calls(place):
-        there = Context(
-            model,
-            context.site._replace(
-                path=call.path, use=call.use, kind="call", function=call.coroutine
-            ),
-        )
+        site = Site(call.path, call.use, "call", context.site.wanted, call.coroutine)
+        there = Context(model, site)
         above = there.tree.parent(there.node)
-        if not isinstance(above, ast.Call) or call.coroutine < 0:
+        if not isinstance(above, ast.Call):
             continue
-        last = getattr(above.func, "attr", getattr(above.func, "id", ""))
-        if last in ("create_task", "ensure_future") and fan(there, alone=True) is None:
+        where = f"{call.path}:{call.use.line}"
+        if _RUNNERS & {_last(each) for each in (above.func, *above.args)}:
             return refusal(
                 "session-lifetime",
-                f"nobody waits for the task of {call.path}:{call.use.line}: the "
-                "session would be closed under it",
+                f"{where} runs it in an event loop of its own, where a session of "
+                "another one does not work",
+                "open one session in each loop",
+            )
+        if call.coroutine < 0 or _last(above.func) not in _STARTERS:
+            continue
+        if fan(there, alone=True) is None:
+            return refusal(
+                "session-lifetime",
+                f"nobody waits for the task of {where}: the session would be closed "
+                "under it",
                 "keep the task, and wait for it before the session is closed",
             )
     return None
+
+
+def _last(node: ast.AST) -> str:
+    name = getattr(node, "attr", getattr(node, "id", ""))
+    return name if isinstance(name, str) else ""

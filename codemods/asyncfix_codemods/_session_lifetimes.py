@@ -50,6 +50,17 @@ def function_of(context: Context, path: str, scope: int) -> ast.AsyncFunctionDef
     return None
 
 
+def stands_alone(context: Context, statement: ast.stmt) -> bool:
+    """Tell whether a statement has its lines to itself, but for a comment."""
+    lines = context.tree.lines
+    start, end = context.tree.span(statement)
+    first, last = lines.span(statement.lineno, statement.end_lineno or 0)
+    decorators = getattr(statement, "decorator_list", ())
+    before = b"" if decorators else lines.text[first:start].strip()
+    behind = lines.text[end:last].strip()
+    return not before and (not behind or behind.startswith(b"#"))
+
+
 # -- an object -----------------------------------------------------------------
 
 

@@ -189,6 +189,10 @@ def _held(
     said = _is_open_already(context, klass, opening_at, names, kept)
     if said:
         return Holder(parts.Given(f"{self}.{said}"), (), where)
+    first = _first(context, klass)
+    at_all = (*opening_at.body, *closing_at.body, first)
+    if not all(lifetimes.stands_alone(there, each) for each in at_all):
+        return _held_back("several statements stand on one line")
     if not _may_open(opening_at) or not _may_close(closing_at):
         return _held_back(f"{opening_at.name} or {closing_at.name} may end early")
     name = _free_attribute(context, path, names)
@@ -203,7 +207,6 @@ def _held(
     attribute = lifetimes.Attribute(name, type_, as_text(there), type_needs)
     opening = parts.Opening("", spelled, kept, "", block.kind.module, needs)
     close = block.kind.close if names.shared.is_session else AIOHTTP.close
-    first = _first(context, klass)
     declares = first in (opening_at, closing_at, context.function)
     made = [
         lifetimes.opens(there, opening_at, attribute, opening, declares),

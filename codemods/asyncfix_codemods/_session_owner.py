@@ -149,7 +149,7 @@ class Search:
     def _owner(self, contexts: list[Context]) -> Owner | None:
         """Give the owner that one coroutine's calls make of it, if any."""
         fans = []
-        calls = frozenset(each.call for each in contexts)
+        calls = frozenset(each.call for each in contexts if fan(each, alone=True))
         # One call after the other; of those in branches only one is made.
         several = most(contexts[0].function, calls) > 1 and not any(
             map(is_in_branch, contexts)

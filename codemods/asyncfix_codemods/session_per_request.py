@@ -48,15 +48,31 @@ class SessionPerRequest(Codemod):
     Safety: unsafe, for `aiohttp.ClientSession` and `httpx.AsyncClient`. Cookies are
     kept from one call to the next, at most 100 connections are open at a time, and a
     POST over a connection that the server has closed meanwhile fails where a fresh
-    one did not. In a loop of the same function the session moves above the loop.
-    Else the function gets an optional keyword parameter, the caller that makes many
-    calls opens the session, and up to three functions between pass it on, in every
-    module or in none; whoever calls it without the parameter gets a session of its
-    own, as before. Arguments that a request takes as well (`timeout=`, `headers=`)
-    go to the request. Refused where the session keeps state, where it or an unread
-    response leaves its block, where others decide the function's parameters (a
-    framework: then its own code is shown; an override, a fake in a test), and where
-    a call may outlive its owner.
+    one did not. The first of these forms that is proven is written:
+
+    1. In a loop of the same function the session moves above the loop.
+    2. The function gets an optional keyword parameter, and the caller that makes
+       many calls, or the first of a recursion, opens the session; up to three
+       functions between pass it on, in every module or in none. Whoever calls it
+       without the parameter gets a session of its own, as before.
+    3. Where calls may not share a session of aiohttp (it logs in, makes several
+       requests, has cookies or arguments of its own), they share its connector, in
+       the same ways: each keeps its session, and its cookies.
+    4. An object with `__aenter__` and `__aexit__` of its own keeps the session while
+       it is open, and so does a bot or cog of discord.py (`setup_hook` and `close`,
+       `cog_load` and `cog_unload`). Handlers of aiohttp.web, FastAPI and Starlette
+       take what the project's `cleanup_ctx` or `lifespan` has opened: of aiohttp the
+       connector, as an app has many users. Outside of that time each call opens one
+       of its own, as before.
+    5. Else the code for that very framework is shown.
+
+    A session that is closed by hand becomes an `async with` on the way. Arguments that
+    a request takes as well (`timeout=`, `headers=`) go to the request, constants stay
+    with the session. Refused where the session or an unread response leaves its
+    block, where others decide the function's parameters (an override, a fake in a
+    test, `**kwargs`), and where a call may outlive its owner. Other clients that hold
+    a pool (AsyncOpenAI, redis.asyncio, aiobotocore: see `asyncfix rules --catalog`)
+    are reported where each call makes its own.
     """
 
     name = "session-per-request"
