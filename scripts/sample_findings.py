@@ -4,7 +4,7 @@ In: folders of source code, by default the packages of pinned.tsv, downloaded in
 scratch folder. Out: Markdown tables on stdout, each row with room for a verdict; the
 same seed draws the same rows. Test code is left out.
 
-    python scripts/sample_findings.py [--seed N] [--distinct] [--all] [FOLDER ...]
+    python scripts/sample_findings.py [--seed N] [--per-package N] [--all] [FOLDER ...]
 
 Findings are of four kinds: `transitive`, the chain has more than one step; `typed`, a
 direct call found through the type of its receiver; `high` and `medium`, the other
@@ -88,23 +88,11 @@ def row_of(package: str, finding: Finding, catalog: Catalog) -> Row:
     return Row(package, place, finding.source, f"{chain}; {what}, {severity}", kind)
 
 
-def draw(
-    rows: Iterable[Row], wanted: int, most: int, seed: int, distinct: bool = False
-) -> list[Row]:
-    """Draw `wanted` rows, at most `most` of a package; in the order of the rows.
-
-    With `distinct`, ends of chains are drawn, and one of the rows for each.
-    """
+def draw(rows: Iterable[Row], wanted: int, most: int, seed: int) -> list[Row]:
+    """Draw `wanted` rows, at most `most` of a package; in the order of the rows."""
     rows = list(rows)
     order = list(range(len(rows)))
-    chance = random.Random(seed)
-    chance.shuffle(order)
-    if distinct:
-        ends = {
-            (rows[index].package, end_of(rows[index].chain)): index for index in order
-        }
-        order = sorted(ends.values())
-        chance.shuffle(order)
+    random.Random(seed).shuffle(order)
     taken: list[int] = []
     count: Counter[str] = Counter()
     for index in order:
@@ -112,14 +100,6 @@ def draw(
             count[rows[index].package] += 1
             taken.append(index)
     return [rows[index] for index in sorted(taken)]
-
-
-def end_of(chain: str) -> str:
-    """Give where a chain ends: the call that blocks, and the one that leads to it."""
-    steps = chain.partition(";")[0].split(" -> ")
-    return " -> ".join(
-        [steps[-2].partition(" (")[0], steps[-1]] if steps[1:] else steps
-    )
 
 
 def cell(text: str, mark: str = "") -> str:
@@ -147,9 +127,6 @@ def main() -> int:
     )
     parser.add_argument("--all", action="store_true", help="show all, draw nothing")
     parser.add_argument(
-        "--distinct", action="store_true", help="draw blocking calls, one way to each"
-    )
-    parser.add_argument(
         "--scratch",
         type=Path,
         default=Path(tempfile.gettempdir()) / "asyncfix-real-code",
@@ -174,7 +151,6 @@ def main() -> int:
             len(these) if options.all else getattr(options, kind),
             len(these) if options.all else options.per_package,
             options.seed,
-            options.distinct,
         )
         print(
             f"## {kind}: {len(drawn)} of {len(these)}", "", *table(drawn), "", sep="\n"

@@ -44,6 +44,7 @@ BLOCKED_FOR = {
 
 
 RUN_TOGETHER = (
+    "sequential-awaits/in_threads_unsafe",
     "sequential-awaits/items_said_to_be_final_unsafe",
     "serial-tasks/by_method_of_loop",
     "serial-tasks/kept_in_a_list",

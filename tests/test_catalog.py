@@ -48,6 +48,7 @@ modules = ["lib.Tools"]
 
 [asynchronous]
 "lib.Base.later" = "coroutine"
+"lib.Base.started" = "future"
 "lib.stream" = "async-iterator"
 
 [offloads]
@@ -190,6 +191,8 @@ def test_made_up_attributes(tmp_path: Path) -> None:
 def test_what_becomes_of_functions(catalog: Catalog) -> None:
     assert catalog.asynchronous("lib.stream") == "async-iterator"
     assert catalog.asynchronous("lib.Client.later") == "coroutine"
+    assert catalog.asynchronous("lib.Client.started") == "future"
+    assert catalog.awaitables(["lib", "other"]) == {"later", "started"}
     assert catalog.offload("lib.Client.submit") == 0
     assert catalog.offload("lib.Worker") == "target"
     assert catalog.decorator("lib.keep") == "same"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import asyncio.subprocess
 import importlib
+import inspect
 import re
 import sys
 import warnings
@@ -37,6 +40,12 @@ WITHOUT_FACTS = {
 BLOCKING_IN_SPITE_OF_THEIR_NAMES = {
     "celery.app.task.Task.apply_async", "os.fdatasync",
     "selenium.webdriver.remote.webdriver.WebDriver.execute_async_script",
+}  # fmt: skip
+# Made by `__init__`, or not there before Python 3.11.
+OF_SOME_PYTHONS = {
+    "asyncio.Barrier.abort", "asyncio.Barrier.reset", "asyncio.Barrier.wait",
+    "asyncio.Condition.acquire", "asyncio.StreamWriter.start_tls",
+    "asyncio.TaskGroup.create_task",
 }  # fmt: skip
 # Of other Pythons than 3.10 to 3.13 on Linux all have, or made at run time.
 NOT_IN_EVERY_PYTHON = {
@@ -326,3 +335,19 @@ def test_frameworks(catalog: Catalog) -> None:
     assert catalog.asynchronous("asyncio.sleep") == "coroutine"
     assert catalog.asynchronous("httpx.AsyncClient.stream") == "async-context"
     assert catalog.asynchronous("anyio.Path.iterdir") == "async-iterator"
+
+
+def _coroutines_of_asyncio() -> list[tuple[str, str]]:
+    said = tomllib.loads((FOLDER / "asyncio.toml").read_text("utf-8"))["asynchronous"]
+    return [(name, kind) for name, kind in said.items() if kind != "async-context"]
+
+
+@pytest.mark.parametrize(("name", "kind"), _coroutines_of_asyncio())
+def test_python_agrees_what_is_a_coroutine_function(name: str, kind: str) -> None:
+    found: Any = asyncio
+    for part in name.split(".")[1:]:
+        found = getattr(found, part, None)
+    if found is None:
+        assert name in OF_SOME_PYTHONS
+    else:
+        assert inspect.iscoroutinefunction(found) == (kind == "coroutine")

@@ -83,7 +83,7 @@ FUNCTIONS: dict[str, tuple[dict[str, str], str]] = {
             "b.py": "import app.clock\n\ndef f():\n    yield app.clock.pause()\n\n"
             "async def g():\n    return [*f()]\n"
         },
-        "manual colour-kind",
+        "manual colour-sync-caller",
     ),
     "passed on": (
         {"b.py": "import app.clock\n\ndef f(x):\n    x(app.clock.pause)\n"},
@@ -121,6 +121,24 @@ FUNCTIONS: dict[str, tuple[dict[str, str], str]] = {
     "called in a doctest": (
         {"b.py": "from app import clock\n\ndef f():\n    '''>>> clock.pause()'''\n"},
         "manual V1",
+    ),
+    "its module is taken by a name": (
+        {
+            "b.py": "import importlib\n\ndef f(name):\n"
+            "    return importlib.import_module(name).pause()\n"
+        },
+        "manual V1",
+    ),
+    "its module is taken from sys.modules": (
+        {"b.py": "import sys\n\nsys.modules['app.clock'].pause()\n"},
+        "manual V1",
+    ),
+    "another module is taken by a name": (
+        {
+            "b.py": "import importlib\n\ndef f(name):\n"
+            "    return importlib.import_module(name).start()\n"
+        },
+        "intent",
     ),
     "an entry point": (
         {"pyproject.toml": "[project.scripts]\np = 'app.clock:pause'\n"},

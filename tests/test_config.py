@@ -41,6 +41,18 @@ def refused(folder: Path, text: str | bytes) -> str:
         ("[tool.asyncfix]\ninclude-generated = true", Configuration(include_generated=True)),
         ("[tool.asyncfix]\ntarget-version = '3.11'", Configuration(target=(3, 11))),
         ("[tool.asyncfix]\ntarget-version = 'py310'", Configuration(target=(3, 10))),
+        (
+            "[tool.asyncfix]\nexecutor = 'app.pools:io'\nprocess-executor = 'app:cpu'",
+            Configuration(executor="app.pools:io", process_executor="app:cpu"),
+        ),
+        (
+            "[tool.asyncfix]\nprefer = 'colour'",
+            Configuration(prefer=("colour", "native", "offload")),
+        ),
+        (
+            "[tool.asyncfix]\nprefer = ['offload', 'colour']",
+            Configuration(prefer=("offload", "colour", "native")),
+        ),
         ("[project]\nrequires-python = '>=3.10'", Configuration(target=(3, 10))),
         ("[project]\nrequires-python = '~=3.11'", Configuration(target=(3, 11))),
         ("[project]\nrequires-python = '==3.12.*'", Configuration(target=(3, 12))),
@@ -103,6 +115,9 @@ def test_line_ends_do_not_matter(tmp_path: Path, newline: str) -> None:
         ("[tool.asyncfix]\ntarget-version = '3.99'", ("target-version", "'3.99'")),
         ("[tool.asyncfix]\ntarget-version = ''", ("target-version",)),
         ("[tool.asyncfix]\nunsafe = true\nsafe-only = true", ("unsafe", "safe-only")),
+        ("[tool.asyncfix]\nprocess-executor = 'cpu'", ("process-executor", "a place")),
+        ("[tool.asyncfix]\nexecutor = 3", ("executor", "a place")),
+        ("[tool.asyncfix]\nprefer = 'threads'", ("prefer", "native, offload, colour")),
     ],
 )
 def test_a_mistake_names_file_and_key(

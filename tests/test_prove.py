@@ -6,6 +6,7 @@ claim one thing, the new text holds another.
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -409,3 +410,28 @@ def test_a_codemod_that_breaks_on_one_file_is_followed_in_the_others(
     result = ran(tmp_path, Broken(code("1, b")), SITE, other)
     assert [change.path.name for change in result.changes] == ["x.py"]
     assert [Path(problem.path).name for problem in result.problems] == ["y.py"]
+
+
+class Endless(Broken):
+    """A codemod that never ends for one file."""
+
+    def judge(self, context: Context) -> Plan | None:
+        while context.site.path.endswith("x.py"):
+            pass
+        return super().judge(context)
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timer here")
+def test_a_codemod_without_an_end_costs_its_file(tmp_path: Path) -> None:
+    for name in ("w.py", "x.py", "y.py"):
+        (tmp_path / name).write_text(HEAD + SITE)
+    before = signal.getsignal(signal.SIGVTALRM)
+    settings = Settings(paths=(tmp_path,), root=tmp_path, max_file_time=1)
+    result = engine.run(settings, (Endless(code("await other(1)")),))
+    (problem,) = result.problems
+    assert Path(problem.path).name == "x.py"
+    assert "took longer than 1 s to judge" in problem.message
+    assert "max-file-time" in problem.hint
+    assert [change.path.name for change in result.changes] == ["w.py", "y.py"]
+    assert [Path(each.path).name for each in result.findings] == ["w.py", "y.py"]
+    assert signal.getsignal(signal.SIGVTALRM) == before

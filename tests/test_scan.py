@@ -123,6 +123,34 @@ def test_scopes_know_their_kind_and_their_parent() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "role"),
+    [
+        ("f()", f.STATEMENT),
+        ("def g():\n    return f()", f.HANDED_BACK),
+        ("def g():\n    yield f()", f.HANDED_BACK),
+        ("g = lambda: f()", f.HANDED_BACK),
+        ("def g():\n    return f() or 1", f.VALUE),
+        ("x = f()", f.VALUE),
+        ("print(f())", f.ARGUMENT),
+        ("async def g():\n    return await f()", f.AWAITED),
+    ],
+)
+def test_how_the_value_of_a_call_is_used(text: str, role: int) -> None:
+    (found,) = [use.role for use in facts(text).calls if use.name == "f"]
+    assert found == role
+
+
+def test_functions_that_may_give_a_coroutine_are_named() -> None:
+    text = (
+        "from collections.abc import Coroutine\nfrom typing import Any, Awaitable\n"
+        "Answer = Coroutine[Any, Any, int]\nasync def a(): ...\n"
+        "def b() -> Coroutine[Any, Any, int]: ...\ndef c() -> Answer: ...\n"
+        "def d() -> Awaitable[int]: ...\ndef e(): ...\n"
+    )
+    assert facts(text).head.lazy == ("a", "b", "c")
+
+
+@pytest.mark.parametrize(
     ("body", "suspends"),
     [
         ("await x", True),

@@ -16,7 +16,9 @@ Make = Callable[[Slice, Names], "cst.BaseExpression"]
 """Gives what takes the place of the site's call; the slice holds the call."""
 
 
-def parts(context: Context, node: ast.expr, make: Make) -> tuple[Part, ...]:
+def parts(
+    context: Context, node: ast.expr, make: Make, free: tuple[ast.AST, ...] = ()
+) -> tuple[Part, ...]:
     """Give the part of a fix that replaces one expression of a coroutine.
 
     Where guard A4 asks for it, the new value is taken in a line of its own:
@@ -25,7 +27,7 @@ def parts(context: Context, node: ast.expr, make: Make) -> tuple[Part, ...]:
         self.total += len(value)
     """
     if not goes_ahead(context):
-        return (Part((node,), lambda slice_, names: [make(slice_, names)]),)
+        return (Part((node,), lambda slice_, names: [make(slice_, names)], free=free),)
     statement = context.tree.statement(node)
     name = free_name(context, ("value", "result", "outcome"))
 
@@ -38,7 +40,8 @@ def parts(context: Context, node: ast.expr, make: Make) -> tuple[Part, ...]:
         rest = line.deep_replace(slice_.find(node), cst.Name(name))
         return [first, cst.ensure_type(rest, cst.SimpleStatementLine)]
 
-    return (Part((statement,), made),)
+    # What the statement reads is read after the call now.
+    return (Part((statement,), made, early=(node,)),)
 
 
 def free_name(context: Context, wanted: Iterable[str], skipped: int = 0) -> str:

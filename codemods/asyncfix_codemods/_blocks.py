@@ -73,7 +73,7 @@ class Block(NamedTuple):
             by_hand=by_hand,
             needs=_offload.needs(context, None),
             doubts=self.doubts,
-            parts=(Part((statement,), make),),
+            parts=(Part((statement,), make, free=(statement,)),),
             key=f"block {site.path} {statement.lineno} {statement.col_offset}",
             moves=statement,
             keeps=_outputs.target(outputs),

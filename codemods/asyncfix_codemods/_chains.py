@@ -12,12 +12,12 @@ the expression names is read in the thread, while the coroutine waits for it.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from asyncfix import Context, Doubt, Entry, Level, Names, Part, Plan, Slice, goes_ahead
-from asyncfix_codemods import _blocks, _offload, _threads
+from asyncfix_codemods import _blocks, _hazards, _offload, _threads
 from asyncfix_codemods._ahead import free_name
 from asyncfix_codemods._shapes import stands_alone
 
@@ -37,11 +37,23 @@ _NOUNS = {
 }  # fmt: skip
 
 
+Severity = Callable[[Context], Iterable[Doubt]]
+# With these doubts a thread is no way to do it by hand either.
+_NO_THREAD = frozenset(("driver", "thread-affinity", "thread-kind"))
+
+
 class Chain(NamedTuple):
     """The outermost of the calls, and what is known of each that blocks."""
 
     call: ast.Call
-    entries: tuple[Entry, ...]
+    contexts: tuple[Context, ...]
+    """Of the calls that block, the outermost first."""
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """Give what is known of each call that blocks."""
+        chains = (each.site.chain for each in self.contexts)
+        return tuple(each.entry for each in chains if each is not None)
 
 
 def chain(context: Context) -> Chain | None:
@@ -57,21 +69,21 @@ def chain(context: Context) -> Chain | None:
             break
         call = after
     outer = call
-    entries = []
+    contexts = []
     inner: ast.expr = outer
     while isinstance(inner, ast.Call):
-        entry = _threads.entry_of(context, inner)
-        if entry is not None:
-            entries.append(entry)
+        there = _threads.alone(context, inner)
+        if there is not None:
+            contexts.append(there)
         inner = (
             inner.func.value if isinstance(inner.func, ast.Attribute) else inner.func
         )
-    if len(entries) < 2 or _threads.entry_of(context, outer) is None:
+    if len(contexts) < 2 or _threads.entry_of(context, outer) is None:
         return None
-    return Chain(outer, tuple(entries))
+    return Chain(outer, tuple(contexts))
 
 
-def plan(context: Context, message: str, severity: Sequence[Doubt]) -> Plan | None:
+def plan(context: Context, message: str, severity: Severity) -> Plan | None:
     """Give the fix of an expression in which two calls block; None where there is one."""
     found = chain(context)
     if found is None:
@@ -82,6 +94,8 @@ def plan(context: Context, message: str, severity: Sequence[Doubt]) -> Plan | No
     name = free_name(context, (_name(found),), _before(context, found))
     by_hand = _by_hand(context, name, found)
     if doubts:
+        if doubts[-1].guard in _NO_THREAD:
+            by_hand = ""
         return Plan(message, by_hand, doubts=tuple(doubts))
     ahead = goes_ahead(at := context.at(call))
     context.ahead = at.ahead
@@ -95,18 +109,30 @@ def plan(context: Context, message: str, severity: Sequence[Doubt]) -> Plan | No
         message,
         by_hand=by_hand,
         needs=_offload.needs(context, None),
-        doubts=(*severity, *_threads.surroundings(context)),
-        parts=(Part((statement,), make),),
+        doubts=tuple(dict.fromkeys(_of_each(found, severity))),
+        parts=(Part((statement,), make, free=(statement,)),),
         key=key,
         stands=(call,),
         moves=call,
     )
 
 
+def _of_each(found: Chain, severity: Severity) -> Iterator[Doubt]:
+    """Doubt what any of the calls gives reason to; one severe call is enough."""
+    small = [[*severity(each)] for each in found.contexts]
+    if all(small):
+        yield from small[0]
+    for each in found.contexts:
+        yield from _threads.surroundings(each)
+        yield from _hazards.doubts(each, found.call)
+
+
 def _doubts(context: Context, found: Chain, statement: ast.stmt) -> Iterator[Doubt]:
     """Say what keeps the calls from being moved; the first decides."""
     call = found.call
-    for entry in found.entries:
+    own = context.site.chain
+    assert own is not None
+    for entry in (own.entry, *found.entries):
         doubt = _threads.kind(context, entry)
         if doubt is not None:
             yield doubt

@@ -122,10 +122,12 @@ class _Search:
         self.colour = Colour()
         self._inner: dict[Place, list[Change]] = {}
         self._outer: list[Change] = []
+        self._first = ""
 
     def run(self, place: Place) -> Colour:
         """Find all that has to change with a helper."""
         colour, todo = self.colour, [place]
+        self._first = self.users.scope(place).name
         while todo and colour.refusal is None:
             here = todo.pop(0)
             if here not in colour.helpers:
@@ -146,10 +148,15 @@ class _Search:
 
     def _callers(self, place: Place) -> list[Place]:
         """Sort the calls of a helper; gives the sync functions that make some."""
-        self.colour.doubts += _colour_allowed.definition(self.context, place)
-        if self.colour.refusal is not None:
-            return []
         name = self.users.scope(place).name
+        where = f"{place[0]}:{self.users.scope(place).line}"
+        is_first = len(self.colour.helpers) == 1
+        for doubt in _colour_allowed.definition(self.context, place):
+            if is_first:
+                self.colour.doubts.append(doubt)
+            else:
+                self._called_by(f"{name} ({where}), which stays sync: {doubt.reason}")
+            return []
         paths = {place[0], *(call.path for call in self.users.calls(place))}
         for path in sorted(paths):
             if not self.model.may_write(path):
@@ -164,9 +171,9 @@ class _Search:
         others = 0
         for call in self.users.calls(place):
             caller = self._caller(call)
-            where = f"{call.path}:{call.use.line}"
             if caller is None:
-                self._stays_sync(f"{name} is also called from sync code at {where}")
+                at = f"{call.path}:{call.use.line}"
+                self._stays_sync(f"{name} is also called from sync code at {at}")
                 return []
             others += caller != place
             if self.users.scope(caller).is_async:
@@ -181,9 +188,15 @@ class _Search:
                 sync.append(caller)
         if not others:
             # A framework calls it, a command line, another program, or nobody.
-            where = f"{place[0]}:{self.users.scope(place).line}"
-            self._stays_sync(f"nothing in the project is seen to call {name} ({where})")
+            reason = f"nothing in the project is seen to call {name} ({where})"
+            if is_first:
+                self._stays_sync(reason)
+            else:
+                self._called_by(f"{name}, and {reason}")
         return sync
+
+    def _called_by(self, caller: str) -> None:
+        self._stays_sync(f"{self._first} is also called by {caller}")
 
     def _stays_sync(self, reason: str) -> None:
         self._refuse("colour-sync-caller", reason, "await a twin of it instead")

@@ -6,11 +6,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from asyncfix import GUARDS, NEW_THREAD, Context, Doubt, Level, Part, Plan
+from asyncfix import GUARDS, NEW_AWAIT, NEW_THREAD, Context, Doubt, Level, Part, Plan
 from asyncfix_codemods import _colour, _colour_write, _native
 from asyncfix_codemods._colour_write import Change
 
 _ORDER = (Level.SAFE, Level.INTENT, Level.UNSAFE, Level.MANUAL)
+# At every call by `_colour`, or of no meaning here.
+_ASKED = (*NEW_AWAIT, *NEW_THREAD)
 _NO_TWIN = "colour-sync-caller"
 
 
@@ -23,7 +25,7 @@ def plan(context: Context, message: str) -> Plan | None:
     refusal = colour.refusal
     if refusal is not None:
         by_hand = _twins(context) if refusal.guard == _NO_TWIN else ""
-        return Plan(message, by_hand, doubts=(refusal,), without=tuple(NEW_THREAD))
+        return Plan(message, by_hand, doubts=(refusal,), without=_ASKED)
     names = ", ".join(
         f"{users.scope(place).name} ({place[0]}:{users.scope(place).line})"
         for place in sorted(colour.helpers)
@@ -41,7 +43,7 @@ def plan(context: Context, message: str) -> Plan | None:
             "what would change stands in one another",
             "make them coroutine functions by hand",
         )
-        return Plan(message, "", doubts=(doubt,), without=tuple(NEW_THREAD))
+        return Plan(message, "", doubts=(doubt,), without=_ASKED)
     key = min(
         f"{path}:{users.scope((path, scope)).line}" for path, scope in colour.helpers
     )
@@ -55,7 +57,7 @@ def plan(context: Context, message: str) -> Plan | None:
         doubts=tuple(dict.fromkeys(colour.doubts)),
         parts=tuple(parts),
         key=f"colour {key}",
-        without=tuple(NEW_THREAD),
+        without=_ASKED,
     )
 
 

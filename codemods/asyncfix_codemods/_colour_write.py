@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import textwrap
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from asyncfix import Context, Names, Part, Slice
@@ -78,7 +78,7 @@ def in_coroutine(group: Group) -> tuple[Part, ...]:
         made = _ahead.parts(context, first.node, make)
     else:
         made = (Part((first.node,), lambda slice_, names: [make(slice_, names)]),)
-    return tuple(Part(each.nodes, each.make, context, needs=()) for each in made)
+    return tuple(replace(each, context=context, needs=()) for each in made)
 
 
 def helpers(functions: Iterable[Sequence[Change]]) -> list[Part]:
@@ -117,7 +117,10 @@ def _helper(outer: Context, changes: Sequence[Change]) -> Part:
 
     blocks = any(change.make is not None for change in changes)
     needs = ("asyncio",) if blocks else ()
-    return Part((context.function,), make, context, guards=("N3",), needs=needs)
+    nodes = tuple(each.node for each in changes if each.make is not None)
+    return Part(
+        (context.function,), make, context, guards=("N3",), needs=needs, free=nodes
+    )
 
 
 def _awaiting(

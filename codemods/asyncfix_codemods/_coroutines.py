@@ -60,8 +60,6 @@ def given(model: Model, path: str, use: facts.Use) -> Given | None:
         return _one_of_several(model, path, use)
     while found is not None and found.kind == value.PARTIAL:
         (found,) = found.inner
-    if found is not None and found.kind == value.OBJECT:
-        found = values.attribute(found, "__call__")
     if found is None:
         return None
     if found.kind == value.OUTSIDE:

@@ -24,8 +24,12 @@ _DEEPEST = 3
 
 
 def is_meant(context: Context) -> bool:
-    """Tell whether a test makes a coroutine that is not to be awaited."""
+    """Tell whether somebody says that a coroutine is not to be awaited, or tests that."""
     tree = context.tree
+    line = tree.lines.line(context.call.end_lineno or context.call.lineno)
+    comment = line.partition(b"#")[2]
+    if b"unused-coroutine" in comment or b"reportUnusedCoroutine" in comment:
+        return True
     for above, below in tree.ancestors(context.node):
         if isinstance(above, (ast.With, ast.AsyncWith)) and below in above.body:
             for item in above.items:
@@ -92,13 +96,22 @@ def _assumed(
     """Find what is taken to be so, and cannot be proven."""
     if fate.shape in ("statement", "unused") and (found.place or found.future):
         text = context.tree.text(context.call)
+        kept = "it in a name" if found.future else f"asyncio.create_task({text})"
         yield Doubt(
             "await-alone",
             Level.UNSAFE,
             "nothing here asks for its result, so it may be meant to go on alone",
-            f"`await {text}` to wait for it, or keep a task: "
-            f"asyncio.create_task({text})",
+            f"`await {text}` to wait for it, or keep {kept} and await that later",
         )
+    if found.place is not None:
+        path, index = found.place
+        if not context.project.files[path].scopes[index].is_async:
+            yield Doubt(
+                "await-annotation",
+                Level.UNSAFE,
+                f"only its annotation tells that {found.name} gives a coroutine",
+                f"await {context.tree.text(context.call)}",
+            )
     if fate.shape == "declared":
         yield Doubt(
             "await-annotation",

@@ -222,6 +222,9 @@ def _taken(context: Context, call: ast.Call, below: ast.AST, name: str) -> Fate 
                 return _printed()
             if function.attr == "join":
                 return _iterated()
+    if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name):
+        if function.attr in ("add", "append") and place == 0:
+            return _collected(context, call, function.value.id)
     found = context.value(function)
     if found is not None and found.kind == value.CLASS:
         made = found._replace(kind=value.OBJECT)
@@ -249,6 +252,41 @@ def _taken(context: Context, call: ast.Call, below: ast.AST, name: str) -> Fate 
         if _is_plain_type(context, call.args[1]):
             return Fate("compared", "a coroutine is of no such type")
     return None
+
+
+def _collected(context: Context, call: ast.Call, name: str) -> Fate | None:
+    """Tell whether a local list is only looked at as a whole: nobody takes from it."""
+    where = _shapes.owner(context.tree, call)
+    if not isinstance(where, _FUNCTIONS) or _bound(where, name) != 1:
+        return None
+    if not _shapes.is_own_local(context, where, name):
+        return None
+    looked_at = False
+    for load in _shapes.loads(where, name):
+        above = context.tree.parent(load)
+        if isinstance(above, ast.Attribute) and above.attr in (
+            "add",
+            "append",
+            "clear",
+        ):
+            continue
+        if isinstance(above, ast.FormattedValue):
+            looked_at = True
+            continue
+        if not isinstance(above, ast.Call) or load not in above.args:
+            return None
+        taker = above.func
+        full = (context.qualified_name(taker) or "").removeprefix("builtins.")
+        joined = (
+            isinstance(taker, ast.Attribute)
+            and taker.attr == "join"
+            and isinstance(taker.value, ast.Constant)
+        )
+        if not joined and full not in ("json.dumps", "len", "print", "str", "sum"):
+            return None
+        looked_at = looked_at or full != "len"
+    says = f"{name} gets the coroutine itself"
+    return Fate("collected", says) if looked_at else None
 
 
 def _is_plain_type(context: Context, node: ast.expr) -> bool:

@@ -58,8 +58,11 @@ def _meant_to_run_here(context: Context) -> Iterator[Doubt]:
     for node in _no_nested(context.function):
         if not isinstance(node, ast.Await) or not isinstance(node.value, ast.Call):
             continue
+        if node.value is call:
+            continue  # what it gives is awaited, and that is not in a thread
         said = [ast.unparse(each) for each in node.value.args]
-        same_call = ast.unparse(node.value.func).rpartition(".")[2] == last
+        other = ast.unparse(node.value.func)
+        same_call = other != what and other.rpartition(".")[2] == last
         handed = what in said and given in said[said.index(what) :]
         if handed or (same_call and said[:1] == [given]):
             yield Doubt(

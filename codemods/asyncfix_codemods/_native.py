@@ -30,6 +30,7 @@ _POPEN = frozenset(
 
 
 _PROCESSES = frozenset(("subprocess.call", "subprocess.run"))
+_NAMES = frozenset((*_OF_THE_LOOP, *_PROCESSES, "time.sleep"))
 
 
 class Native(NamedTuple):
@@ -45,10 +46,15 @@ class Native(NamedTuple):
     make: Make
 
 
+def is_one(name: str) -> bool:
+    """Tell by its name alone whether a call may have a form of asyncio's own."""
+    return name in _NAMES
+
+
 def found(context: Context) -> Native | None:
     """Give asyncio's own form of the site's call, None where there is none."""
     name = context.site.wanted
-    if name not in _OF_THE_LOOP and name not in _PROCESSES and name != "time.sleep":
+    if not is_one(name):
         return None
     # The call goes away: the name must be the library's own, and nobody's to patch.
     if any(GUARDS[guard](context) is not None for guard in ("N1", "N2", "E1", "E2")):

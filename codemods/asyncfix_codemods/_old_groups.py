@@ -9,17 +9,12 @@ from functools import partial
 from typing import NamedTuple
 
 from asyncfix import Doubt, Level, Model, Place, Tree, dotted, facts
-from asyncfix_codemods import _old_code, _old_kinds, _old_locks
+from asyncfix_codemods import _old_code, _old_kinds, _old_locks, _old_steps
 
 _NEUTRAL_BELOW = (
     "functools.wraps", "abc.abstractmethod", "pytest.mark.", "unittest.skip",
 )  # fmt: skip
 _ASYNC_DUNDERS = frozenset(("__aenter__", "__aexit__", "__anext__", "__call__"))
-_STEPS = frozenset(("send", "throw", "gi_frame", "gi_running", "gi_code", "__next__"))
-_ITERATES = frozenset(
-    ("list", "tuple", "set", "next", "iter", "sum", "enumerate", "zip", "map",
-     "filter", "sorted", "dict", "max", "min", "any", "all")
-)  # fmt: skip
 _STEPPERS = ("__await__", "__iter__")
 _MOST_TOLD = 3
 
@@ -64,6 +59,7 @@ class Groups:
         self._waiters: list[Waiter] | None = None
         self._fixes: dict[Place, Fix] | None = None
         self._open: tuple[Place, ...] | None = None
+        self._decorated: dict[str, list[Place]] = {}
 
     def of(self, place: Place) -> Group:
         """Give the group of a function that is a coroutine of older days."""
@@ -197,10 +193,44 @@ class Groups:
 
         `yield from` of a coroutine is a TypeError there.
         """
+        for each in (place, *self._made_of(place)):
+            yield from self._users_of(each, place)
+
+    def _made_of(self, place: Place) -> Iterator[Place]:
+        """Give the functions in whose place a decorator puts one that stands in it."""
+        path, index = place
+        scopes = self.model.project.files[path].scopes
+        above = self.model.project.enclosing(
+            path, scopes[index].parent, (facts.FUNCTION,)
+        )
+        while above > 0:
+            yield from self._decorated_by((path, above))
+            above = self.model.project.enclosing(
+                path, scopes[above].parent, (facts.FUNCTION,)
+            )
+
+    def _decorated_by(self, decorator: Place) -> list[Place]:
+        name = self.kinds.scope(decorator).name
+        if name not in self._decorated:
+            spelled = self.model.project.spellings([name]) or {name}
+            self._decorated[name] = [
+                (path, index)
+                for path, known in self.model.project.files.items()
+                if any(known.holds(each) for each in spelled)
+                for index, scope in enumerate(known.scopes)
+                if scope.kind == facts.FUNCTION
+                and any(
+                    said.partition("(")[0].rpartition(".")[2] in spelled
+                    for said in scope.decorators
+                )
+            ]
+        return self._decorated[name]
+
+    def _users_of(self, place: Place, changed: Place) -> Iterator[tuple[Place, Doubt]]:
         name = self.kinds.scope(place).name
         spelled = self.model.project.spellings([name]) or frozenset((name,))
         for other, names in self._all_waiters():
-            if other == place or not names & spelled:
+            if other == changed or not names & spelled:
                 continue
             scope = self.kinds.scope(other)
             if scope.kind == facts.LAMBDA:
@@ -208,9 +238,10 @@ class Groups:
                 continue
             for operand in self.kinds.operands(other):
                 if place in operand.places:
-                    # One of some, by the name alone: a generator waits for another.
-                    sure = operand.level != _old_kinds.UNKNOWN
-                    sure = sure or self.kinds.kind(other) == "bare"
+                    # Of some, by the name alone, what yields itself waits for another.
+                    code = self.kinds.code(other)
+                    yields = code is not None and code.yields > 0
+                    sure = operand.level != _old_kinds.UNKNOWN or not yields
                     yield other, self._blocked(other[0], operand.given.line, name, sure)
                     break
 
@@ -319,7 +350,7 @@ class Groups:
     def _iterated(self, place: Place) -> Iterator[Doubt]:
         """Find calls whose result is used as the generator that it is."""
         for path, tree, node in self._calls(place):
-            if _is_stepped(tree, node) or _is_stepped_later(tree, node):
+            if _old_steps.is_stepped(tree, node):
                 yield _no(
                     "coroutine-iterated",
                     f"{path}:{node.lineno} goes through it as a generator, or waits "
@@ -353,18 +384,20 @@ class Groups:
         return ()
 
     def _openers(self) -> tuple[Place, ...]:
+        """Give them for the whole project: methods of classes that can be awaited."""
         if self._open is None:
-            found = []
-            for path, known in self.model.project.files.items():
-                if known.holds("__await__"):
-                    for index, scope in enumerate(known.scopes):
-                        if scope.name in _STEPPERS and scope.yields:
-                            if not scope.is_async and not scope.decorators:
-                                if any(
-                                    map(is_open, self.kinds.operands((path, index)))
-                                ):
-                                    found.append((path, index))
-            self._open = tuple(found)
+            project = self.model.project
+            self._open = tuple(
+                (path, index)
+                for path, known in project.files.items()
+                if known.holds("__await__")
+                for index, scope in enumerate(known.scopes)
+                if scope.name in _STEPPERS
+                and scope.yields
+                and not (scope.is_async or scope.decorators)
+                and "__await__" in project.names(path, scope.parent)
+                and any(map(is_open, self.kinds.operands((path, index))))
+            )
         return self._open
 
     def _doubts_of_steps(self, place: Place) -> Iterator[Doubt]:
@@ -440,45 +473,6 @@ def is_open(operand: _old_kinds.Operand) -> bool:
 
 def _no(guard: str, reason: str, advice: str) -> Doubt:
     return Doubt(guard, Level.MANUAL, reason, advice)
-
-
-def _is_stepped(tree: Tree, node: ast.AST) -> bool:
-    """Tell whether an expression's value is used as only a generator can be."""
-    above = tree.parent(node)
-    if isinstance(above, (ast.For, ast.comprehension)):
-        return above.iter is node
-    if isinstance(above, ast.Starred):
-        return True
-    if isinstance(above, ast.Attribute):
-        return above.attr in _STEPS
-    if isinstance(above, ast.Call) and node in above.args:
-        return dotted(above.func) in _ITERATES
-    return False
-
-
-def _is_stepped_later(tree: Tree, node: ast.AST) -> bool:
-    """Tell whether the local that gets a value is used as only a generator can be."""
-    above = tree.parent(node)
-    if not isinstance(above, ast.Assign) or not isinstance(above.targets[0], ast.Name):
-        return False
-    name = above.targets[0].id
-    where: ast.AST = tree.module
-    for outer, _ in tree.ancestors(node):
-        if isinstance(outer, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            where = outer
-            break
-    waits = 0
-    for each in ast.walk(where):
-        if isinstance(each, ast.Name) and each.id == name:
-            if isinstance(each.ctx, ast.Load):
-                end = (each.end_lineno or 0, each.end_col_offset or 0)
-                tree.find(ast.Name, (each.lineno, each.col_offset), end)
-                waits += isinstance(tree.parent(each), (ast.YieldFrom, ast.Await))
-                if _is_stepped(tree, each):
-                    return True
-            elif each is not above.targets[0]:
-                return False  # more than one thing
-    return waits > 1
 
 
 def groups(model: Model) -> Groups:

@@ -38,6 +38,9 @@ _OF_LOOPS = frozenset(
      "create_future", "async")
 )  # fmt: skip
 # How an operand was understood, the worst last.
+_NEVER_AWAITED = (
+    value.TUPLE, value.MAPPING, value.FUNCTION, value.CLASS, value.MODULE,
+)  # fmt: skip
 _GUESSED = ("bare", "generator")
 AWAITABLE, LIKELY, UNKNOWN, PLAIN = range(4)
 _DEEPEST = 8
@@ -299,7 +302,7 @@ class Kinds:
                 return AWAITABLE
             if what.name.startswith("builtins."):
                 return PLAIN
-        return PLAIN if what and what.kind in (value.TUPLE, value.MAPPING) else UNKNOWN
+        return PLAIN if what and what.kind in _NEVER_AWAITED else UNKNOWN
 
     def _of_object(self, what: value.Value | None) -> int:
         if what is None:

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 FUTURE = "asyncio.async"
 """What `asyncio.ensure_future` was called until Python 3.4.3."""
 NAME = "async"
-_MEANT = frozenset((FUTURE, f"asyncio.{ASYNC}"))
+# trollius stood in for asyncio on Python 2, behind `except ImportError`.
+_MEANT = frozenset((FUTURE, f"asyncio.{ASYNC}", f"trollius.{ASYNC}"))
 _GONE = "asyncio.async is no name any more: Python 3.7 made `async` a keyword"
 _WORDS = {ASYNC: "async", AWAIT: "await"}
 
@@ -114,7 +115,7 @@ def judge(context: Context) -> Plan:
     if context.site.kind == "call" and not isinstance(context.call.func, ast.Name):
         part = Part((node,), _ensured)
         by_hand = "asyncio.ensure_future(...)"
-        return Plan(_GONE, by_hand=by_hand, needs=("asyncio",), parts=(part,))
+        return Plan(_GONE, by_hand=by_hand, parts=(part,))
     if context.site.kind == "value":
         part = Part((node,), _asked)
         by_hand = 'getattr(asyncio, "async")'
@@ -187,7 +188,8 @@ def _ensured(old: Slice, names: Names) -> Sequence[cst.CSTNode]:
     import libcst as cst
 
     call = cst.ensure_type(old.nodes[0], cst.Call)
-    func = cst.Attribute(cst.Name(names["asyncio"]), cst.Name("ensure_future"))
+    func = cst.ensure_type(call.func, cst.Attribute)
+    func = func.with_changes(attr=cst.Name("ensure_future"))
     return [call.with_changes(func=func)]
 
 

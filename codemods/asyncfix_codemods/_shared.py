@@ -19,7 +19,7 @@ from asyncfix_codemods._independence import assume, refuse, root, source_of
 from asyncfix_codemods._items import Items
 from asyncfix_codemods._places import is_in, is_receiver, overlap
 from asyncfix_codemods._rounds import Rounds, names_in, own
-from asyncfix_codemods._stops import changes_outside, stop_of
+from asyncfix_codemods._stops import changes_files, changes_outside, stop_of
 
 # Objects that one call at a time may use.
 CONNECTIONS = re.compile(
@@ -37,6 +37,7 @@ _CONNECTION_NAMES = re.compile(
     r"|stream|transport|session|db|tx|txn|transaction|channel|proc|process|pipe|serial"
     r"|stdin|stdout|page|browser|port)$"
 )
+_POOLS = re.compile(r"(?:Engine|Pool|Client|Redis|sessionmaker)$")
 POOLED = ("aiohttp.ClientSession.", "httpx.AsyncClient.")
 _POOL = 100
 # asyncio's own that have nothing to do with who is first.
@@ -91,7 +92,9 @@ class Shared:
 
         A coroutine that is awaited shares its caller's; a task has a copy.
         """
-        return self.touched is None or bool(self.touched.context_reads)
+        if self.touched is None or self.touched.context_reads:
+            return True
+        return any(each.what.endswith("current_task") for each in self.touched.loop)
 
     # -- places -----------------------------------------------------------------
 
@@ -143,9 +146,12 @@ class Shared:
             if name not in self.rounds.names and CONNECTIONS.match(kind):
                 yield _connection(kind.rpartition(".")[2], name)
         for item in (*touched.drivers, *touched.threads):
+            owner = item.what.rpartition(".")[0]
+            if _POOLS.search(owner):
+                continue  # it opens a connection for each that asks
             if item.place is None or not self.is_own(item.place):
                 what = item.place.shown().rpartition("[")[0] if item.place else ""
-                yield _connection(item.what.rpartition(".")[0] or "object", what)
+                yield _connection(owner or "object", what)
         for item in (*touched.loop, *touched.unknown):
             owner, _, _ = item.what.rpartition(".")
             known = CONNECTIONS.match(item.what)
@@ -156,7 +162,7 @@ class Shared:
                 continue
             if self._is_shared(item):
                 shown = item.place.shown() if item.place is not None else owner
-                yield _connection(owner if known else "connection", shown)
+                yield _connection(owner, shown) if known else _by_name(shown)
 
     def _handed(self) -> Iterator[tuple[str, str]]:
         """Give the names that the call is given or made on, with their types."""
@@ -235,7 +241,7 @@ class Shared:
     def _unknown(self, touched: touches.Summary) -> Iterator[Doubt]:
         """Find what cannot be followed: the function itself, or something in it."""
         for item in touched.unknown:
-            if not item.via:
+            if not item.via and not item.what.startswith("going through "):
                 shared = list(self._shared_arguments())
                 if shared:
                     yield refuse(
@@ -246,11 +252,25 @@ class Shared:
                     )
                     return
         for item in touched.unknown:
-            yield assume(
-                "gather-shared",
-                f"what {item.what} does ({item.path}:{item.line}) is not known",
-            )
+            where = f"({item.path}:{item.line})"
+            if not item.what.startswith("going through "):
+                why = f"what {item.what} does {where} is not known"
+            elif item.place is not None and self.is_own(item.place):
+                continue
+            else:
+                why = (
+                    f"{item.what} {where} may use up an iterator that all rounds share"
+                )
+            yield assume("gather-shared", why)
             return
+        if self.function is not None:
+            line = changes_files(self.context.model, self.function)
+            if line:
+                yield assume(
+                    "gather-shared",
+                    f"{self.callee} changes files ({line}): two rounds may change the "
+                    "same one",
+                )
 
     def _shared_arguments(self) -> Iterator[str]:
         """Give what an unknown function gets in each round that may be changed."""
@@ -366,6 +386,15 @@ class Shared:
 _TEXTS = frozenset(
     f"builtins.{name}" for name in ("str", "int", "float", "bool", "bytes")
 )
+
+
+def _by_name(name: str) -> Doubt:
+    return refuse(
+        "gather-connection",
+        f"all rounds use {name}, which by its name is one connection: open one per "
+        "task, or keep the order",
+        "open one in each task",
+    )
 
 
 def _connection(kind: str, name: str) -> Doubt:

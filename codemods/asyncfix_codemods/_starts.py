@@ -39,11 +39,15 @@ def by_hand(
     text, where = tree.text(call), _shapes.owner(tree, call)
     message = _fates.message(found.name, fate, found.future)
     if isinstance(where, ast.FunctionDef):
-        choices = (
-            f"make {where.name} async and await it there and in its callers; or, where "
-            f"no event loop runs, asyncio.run({text}); or, where one runs, keep a task: "
-            f"asyncio.create_task({text})"
+        task = (
+            ""
+            if found.future
+            else (
+                f"; or, where no event loop runs, asyncio.run({text}); or, where one runs, "
+                f"keep a task: asyncio.create_task({text})"
+            )
         )
+        choices = f"make {where.name} async and await it there and in its callers{task}"
     elif isinstance(where, ast.Lambda):
         choices = f"make it a coroutine function that does `await {text}`"
     else:
@@ -112,7 +116,10 @@ def _refusals(context: Context) -> Iterator[Doubt]:
     for use in context.facts.calls:
         if use == own or context.facts.scopes[use.scope].kind != facts.MODULE:
             continue
-        other = use.name.rpartition(".")[2] in _LOOPS and "." in use.name
+        other = use.name.rpartition(".")[2] in _LOOPS
+        if other and "." not in use.name:
+            meant = context.model.values.of(path, use.scope, use.name)
+            other = meant is not None and meant.name.startswith("asyncio.")
         if not other and use.role in (facts.STATEMENT, facts.ARGUMENT):
             again = _coroutines.given(context.model, path, use)
             other = again is not None and not again.future

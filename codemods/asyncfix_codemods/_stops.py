@@ -19,6 +19,12 @@ _CHANGES_OUTSIDE = re.compile(
     r"|save|remove|create|charge|pay|book|order|transfer|submit|upload|emit|notify|set"
     r"|add|apply|run|call|deploy|reserve|cancel|refund)(?:_|$)"
 )
+_FILES = frozenset(
+    ("write_text", "write_bytes", "unlink", "rename", "mkdir", "makedirs", "rmdir",
+     "removedirs", "rmtree", "copy2", "copyfile", "copytree", "move", "touch",
+     "symlink_to", "hardlink_to", "chmod", "writelines", "Popen", "check_call",
+     "check_output", "NamedTemporaryFile", "mktemp")
+)  # fmt: skip
 _REQUESTS = frozenset(("post", "put", "patch", "delete"))
 _ENTERED = (facts.WITH, facts.ASYNC_WITH)
 _WAITED_FOR = (facts.AWAITED, facts.ASYNC_WITH, facts.ASYNC_FOR)
@@ -40,6 +46,19 @@ def _calls(model: Model, place: Where) -> list[facts.Use]:
     return known.calls_in(sorted(inside))
 
 
+def _handed(model: Model, place: Where) -> list[facts.Use]:
+    """Give the names that a function uses without a call: it may hand them on."""
+    path, scope = place
+
+    def by_scope() -> dict[int, list[facts.Use]]:
+        found: dict[int, list[facts.Use]] = {}
+        for use in model.project.files[path].references:
+            found.setdefault(use.scope, []).append(use)
+        return found
+
+    return model.once(("handed", path), by_scope).get(scope, [])
+
+
 def reached(model: Model, place: Where) -> tuple[Where, ...]:
     """Give a function and the project's functions that it calls, each once."""
     return model.once(("reached", place), partial(_reached, model, place))
@@ -48,7 +67,7 @@ def reached(model: Model, place: Where) -> tuple[Where, ...]:
 def _reached(model: Model, place: Where) -> tuple[Where, ...]:
     found = [place]
     for each in found:  # grows
-        for use in _calls(model, each):
+        for use in (*_calls(model, each), *_handed(model, each)):
             value = model.values.of(each[0], use.scope, use.name)
             if value is not None and value.is_function:
                 where = value.path, value.scope
@@ -79,6 +98,40 @@ def _stop_of(model: Model, place: Where) -> str:
                 if id(each) not in handled and "NotImplemented" not in raised:
                     return f"{path}:{each.lineno}"
     return ""
+
+
+def changes_files(model: Model, place: Where) -> str:
+    """Give file:line of a call that changes files, or starts a process."""
+    return model.once(("files", place), partial(_changes_files, model, place))
+
+
+def _changes_files(model: Model, place: Where) -> str:
+    for path, scope in reached(model, place):
+        opens = False
+        for use in _calls(model, (path, scope)):
+            last = _last(use.name)
+            opens = opens or last == "open"
+            if last in _FILES or last.startswith("create_subprocess"):
+                value = model.values.of(path, use.scope, use.name)
+                if value is None or value.is_outside:
+                    return f"{path}:{use.line}"
+        node = model.awaited_effects.function((path, scope)) if opens else None
+        for each in own(node.body) if node is not None else ():
+            if isinstance(each, ast.Call) and _opens_to_write(each):
+                return f"{path}:{each.lineno}"
+    return ""
+
+
+def _opens_to_write(call: ast.Call) -> bool:
+    name = getattr(call.func, "attr", getattr(call.func, "id", ""))
+    texts = [*call.args, *(each.value for each in call.keywords)]
+    return name == "open" and any(
+        isinstance(each, ast.Constant)
+        and isinstance(each.value, str)
+        and len(each.value) <= 3
+        and bool(set(each.value) & set("wax+"))
+        for each in texts
+    )
 
 
 def changes_outside(model: Model, place: Where) -> bool:

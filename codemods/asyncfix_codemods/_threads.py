@@ -9,7 +9,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from asyncfix import Context, Doubt, Entry, Level
+from asyncfix import Chain, Context, Doubt, Entry, Level, Site, Step
 from asyncfix_codemods import _limits, _offload
 
 # Where a call waits for another thread, a person or a device, or is bound to the
@@ -256,13 +256,21 @@ def _blocks(context: Context, call: ast.Call) -> bool:
 
 def entry_of(context: Context, call: ast.Call) -> Entry | None:
     """Give what is known of a call of the site's coroutine that blocks by itself."""
-    place = (context.site.path, context.site.function)
+    there = alone(context, call)
+    return None if there is None or there.site.chain is None else there.site.chain.entry
+
+
+def alone(context: Context, call: ast.Call) -> Context | None:
+    """Give the context of a call of the site's coroutine that blocks by itself."""
+    path, function = context.site.path, context.site.function
     start, end = (call.lineno, call.col_offset), (call.end_lineno, call.end_col_offset)
-    for edge in context.model.reach.edges(place):
-        use = edge.use
+    for edge in context.model.reach.edges((path, function)):
+        use, entry = edge.use, edge.entry
         if (use.line, use.col) == start and (use.end_line, use.end_col) == end:
-            if edge.entry is not None:
-                return edge.entry
+            if entry is not None:
+                chain = Chain((Step(path, use.line, use.col, entry.name),), entry)
+                site = Site(path, use, "blocking", entry.name, function, chain)
+                return Context(context.model, site)
     return None
 
 

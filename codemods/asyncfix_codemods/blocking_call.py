@@ -111,23 +111,24 @@ class BlockingCall(Codemod):
             if in_process is not None:
                 return in_process
         if len(chain.steps) == 1:
-            several = _chains.plan(context, message, tuple(_severity(context)))
+            several = _chains.plan(context, message, _severity)
             if several is not None:
                 return several
+        if len(chain.steps) == 1 or not _native.is_one(chain.entry.name):
+            return _here(context, message)
         prefer = context.settings.prefer
-        if len(chain.steps) == 1 or prefer.index("offload") < prefer.index("colour"):
+        if prefer.index("offload") < prefer.index("colour"):
             plan = _here(context, message)
-            if len(chain.steps) == 1 or _colour_plan.is_made(
-                context, plan, self.guards
-            ):
+            if _colour_plan.is_made(context, plan, self.guards):
                 return plan
-            other = _colour_plan.plan(context, message)
-            return _colour_plan.better(context, [plan, other], self.guards)
-        other = _colour_plan.plan(context, message)
-        if other is not None and _colour_plan.is_made(context, other, self.guards):
-            return other
-        plan = _colour_plan.noting(context, _here(context, message))
-        return _colour_plan.better(context, [other, plan], self.guards)
+            plans = [plan, _colour_plan.plan(context, message)]
+        else:
+            coloured = _colour_plan.plan(context, message)
+            if coloured is not None:
+                if _colour_plan.is_made(context, coloured, self.guards):
+                    return coloured
+            plans = [coloured, _colour_plan.noting(context, _here(context, message))]
+        return _colour_plan.better(context, plans, self.guards)
 
 
 def _here(context: Context, message: str) -> Plan:
@@ -145,7 +146,7 @@ def _here(context: Context, message: str) -> Plan:
             by_hand=way.by_hand,
             change=_library(context),
             needs=way.needs,
-            parts=_ahead.parts(context, way.node, way.make),
+            parts=_ahead.parts(context, way.node, way.make, (way.node,)),
         )
     arguments = _offload.arguments(context, call)
     by_hand = _offload.by_hand(context, context.tree.text(call.func), arguments)

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     pass
 
 _WANTED = frozenset(("asyncio.create_task", "asyncio.ensure_future"))
+# What a lambda gives may be dropped by who calls it.
+_UNKEPT = (facts.VALUE, facts.STATEMENT, facts.HANDED_BACK)
 _LAST = frozenset(name.rpartition(".")[2] for name in _WANTED)
 _OF_LOOP = "asyncio.AbstractEventLoop.create_task"
 _UNSURE = "loop.create_task"  # of a receiver that is known by its name only
@@ -90,7 +92,7 @@ class DroppedTask(Codemod):
     def search(self, model: Model, path: str) -> Iterator[Site]:
         """Give the calls that make a task and may not keep it."""
         project, values = model.project, model.reach.values
-        for use in calls_named(project, path, _LAST, (facts.VALUE, facts.STATEMENT)):
+        for use in calls_named(project, path, _LAST, _UNKEPT):
             meant = {a.name for a in project.answers(path, use.scope, use.name)}
             if wanted := sorted(meant & _WANTED):
                 yield site_of(project, path, use, "call", wanted[0])
@@ -154,7 +156,9 @@ class DroppedTask(Codemod):
                 )
             )
         make = partial(_keepers.kept, call, chained, task, keeper.text)
-        parts = [Part((statement,), make, free=(target,) if target else ())]
+        # The callback is added after the task is kept, no longer right behind the call.
+        free = (target,) if target else (chained.func,) if chained else ()
+        parts = [Part((statement,), make, free=free)]
         if keeper.prelude:
             top = Context(
                 context.model,

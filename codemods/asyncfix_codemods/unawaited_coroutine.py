@@ -80,8 +80,10 @@ class UnawaitedCoroutine(Codemod):
     and where something is known by an annotation only. Refused where the function is
     decorated, overridden or defined in another way on another branch, where it waits
     for a lock that is held, calls itself, or seems to be sent off on purpose, and in
-    sync functions, with the choices. No finding where the coroutine is returned,
-    passed on or kept, for somebody may await it.
+    sync functions, with the choices. Every new `await` asks the guards S1, A1 to A4,
+    C1 and C2, and E3 for tests that replace the function. No finding where the
+    coroutine is returned, passed on or kept, for somebody may await it, nor where a
+    type checker is told to ignore `unused-coroutine` or `reportUnusedCoroutine`.
     """
 
     name = "unawaited-coroutine"
@@ -90,7 +92,9 @@ class UnawaitedCoroutine(Codemod):
 
     def search(self, model: Model, path: str) -> Iterator[Site]:
         """Give the calls that give a coroutine which is not awaited there."""
-        names = model.once("coroutine functions", lambda: _names(model))
+        names = None
+        if model.whole:  # else the other files may not even be read
+            names = model.once("coroutine functions", lambda: _names(model))
         for use in calls_used(model.project, path, names, _ROLES):
             found = _coroutines.given(model, path, use)
             if found is None:
@@ -117,11 +121,12 @@ class UnawaitedCoroutine(Codemod):
             found.wanted in _OTHERS or (found.future and found.wanted not in _WAITING)
         ):
             return None
-        if fate.shape in ("iterated", "entered") and (
-            _coroutines.is_stub(context, found)
-            or (found.place is None and not found.wanted.startswith("asyncio."))
+        if fate.shape in ("iterated", "entered") and _coroutines.is_stub(
+            context, found
         ):
             return None  # the real one may be a generator, or a context manager
+        if fate.shape == "entered" and found.place is None:
+            return None  # of some libraries' calls one may do both
         try:
             unsure = list(_coroutines.doubts(context, found))
         except _coroutines.Other:
@@ -158,7 +163,7 @@ def _may_be_lost(model: Model, path: str, use: facts.Use) -> bool:
         inside = start <= (use.line, use.col) and (use.end_line, use.end_col) <= end
         if inside and each != use and (taker is None or start >= taker[1:3]):
             taker = each
-    if taker is None:
+    if taker is None or taker.name.endswith((".add", ".append")):
         return True
     found = model.values.of(path, taker.scope, taker.name)
     if found is None:

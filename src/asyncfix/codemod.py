@@ -100,6 +100,7 @@ class Part:
         needs: the modules that its code names, if they are not the plan's.
         free: nodes of the old code that the new code may hold not at all, or more
             than once. All else has to be found again, but for the mended function.
+        early: nodes of the old code that the new code has at an earlier place.
     """
 
     nodes: tuple[ast.AST, ...]
@@ -109,6 +110,7 @@ class Part:
     guards: tuple[str, ...] = ()
     needs: tuple[str, ...] | None = None
     free: tuple[ast.AST, ...] = ()
+    early: tuple[ast.AST, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,16 +106,21 @@ def calls_named(
 
 
 def calls_used(
-    project: Project, path: str, names: Collection[str], roles: Collection[int]
+    project: Project, path: str, names: Collection[str] | None, roles: Collection[int]
 ) -> Iterator[f.Use]:
-    """Give a file's calls by one of many last names that are used in these ways."""
+    """Give a file's calls by one of many last names that are used in these ways.
+
+    Without `names`, by whatever name.
+    """
     facts = project.files[path]
-    pairs = (each.partition(" ") for each in facts.head.renames)
-    spelled = {new for old, _, new in pairs if old in names}
+    spelled: set[str] = set()
+    if names is not None:
+        pairs = (each.partition(" ") for each in facts.head.renames)
+        spelled = {new for old, _, new in pairs if old in names}
     for use in facts.calls:
         if use.role in roles:
             last = use.name.rpartition(".")[2]
-            if last in names or last in spelled:
+            if names is None or last in names or last in spelled:
                 yield use
 
 

@@ -20,6 +20,7 @@ from asyncfix.touches import (
     READ,
     SOMETHING,
     TEXT,
+    UNKNOWN,
     WRITTEN,
     Gathered,
     Item,
@@ -226,7 +227,11 @@ class Body(Code):
         if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
             owner = self.value(node.value)
             if owner is not None and owner.kind == OBJECT:
-                if self.values.attribute(owner, node.attr) is None:
+                found = self.values.attribute(owner, node.attr)
+                if found is not None and found.kind == OBJECT:
+                    if self.values.attribute(found, "__get__") is not None:
+                        self.note("unknown", f"{self.text(node)}, a descriptor,", node)
+                if found is None:
                     made_up = self.effects.calls.special(
                         self, node.value, "__getattr__"
                     )
@@ -313,7 +318,19 @@ class Body(Code):
 
     def _iterated(self, node: ast.expr, around: _Around) -> None:
         self.changed(self.origins.of(node), node, ITERATED)
+        self.consumed(self.gathered, node)
         self.take(self.effects.calls.special(self, node, "__iter__"), around)
+
+    def consumed(self, gathered: Gathered, node: ast.expr) -> None:
+        """Note that something is gone through which may be an iterator of many."""
+        if self.effects.awaits and self.plain(node) == UNKNOWN:
+            value = self.value(node)
+            if value is not None and value.kind == OBJECT:
+                return  # its methods are followed
+            line = getattr(node, "lineno", 0)
+            what = f"going through {self.text(node)}"
+            for place in sorted(self.origins.of(node).places, key=Place.shown):
+                gathered.add("unknown", Item(what, self.path, line, (), 0, place))
 
     def _touched(self, origin: Origin, how: int, node: ast.AST) -> None:
         for place in origin.places:

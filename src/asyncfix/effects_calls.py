@@ -28,6 +28,7 @@ from asyncfix.touches import (
     Summary,
     either,
     holding,
+    merged,
 )
 from asyncfix.tree import dotted
 from asyncfix.value import (
@@ -175,6 +176,8 @@ class Calls(LibraryCalls):
             made = body.values.of(value.path, scope.parent, each.partition("()")[0])
             if made is not None and made.kind in (FUNCTION, CLASS, OBJECT):
                 return True
+            if each.rpartition(".")[2].startswith("singledispatch"):
+                return True  # another function may run in its place
         return False
 
     def _bodies(
@@ -218,6 +221,10 @@ class Calls(LibraryCalls):
             unbound = value is not None and value.kind == CLASS and not whole
             if not unbound:
                 origin = OWN
+                if receiver is None and isinstance(node.func, ast.Name):
+                    # A method in a variable: of one object that all calls share.
+                    shared = Place(GLOBAL, f"{target.path}:{node.func.id}")
+                    origin = Origin(frozenset((shared,)))
                 if receiver is not None and not whole:
                     superior = (
                         isinstance(receiver, ast.Call)
@@ -255,7 +262,8 @@ class Calls(LibraryCalls):
             if named in given:
                 continue
             if parameter is arguments.vararg or parameter is arguments.kwarg:
-                given[named] = holding(rest, CONTAINER)
+                # Of its place in the function, an element is meant.
+                given[named] = either(rest) if rest else OWN
             elif doubtful:
                 given[named] = either(rest) if rest else OWN
             else:
@@ -284,7 +292,8 @@ class Calls(LibraryCalls):
         every = [*node.args, *(each.value for each in node.keywords)]
         origin = holding([body.origins.of(each) for each in every])
         summaries = []
-        for name in ("__new__", "__init__", "__post_init__"):
+        ends = ("__del__",) if self.effects.awaits else ()
+        for name in ("__new__", "__init__", "__post_init__", *ends):
             found = body.values.attribute(made, name)
             if found is None or found.kind != FUNCTION:
                 continue
@@ -332,6 +341,33 @@ class Calls(LibraryCalls):
         if function is None:
             return ast.arguments([], [], None, [], [], None, [])
         return function.args
+
+    def handed_on(self, body: Body, node: ast.Call, handed: list[ast.expr]) -> Summary:
+        """Give what `handed[0]` touches if it is called with the rest."""
+        function, *args = handed
+        value = body.value(function)
+        if isinstance(function, ast.Lambda):
+            return EMPTY  # looked through where it stands
+        while value is not None and value.kind == PARTIAL:
+            (value,) = value.inner
+            args = []
+        if value is not None and value.kind == FUNCTION:
+            call = ast.Call(function, args, node.keywords)
+            receiver = function.value if isinstance(function, ast.Attribute) else None
+            bodies = self._bodies(body, call, value) or ()
+            summaries = []
+            for each in bodies:
+                target = Value(FUNCTION, path=each[0], scope=each[1])
+                given = self._given(body, call, target, receiver)
+                summaries.append(self._into(body, node, each, given)[0])
+            if summaries:
+                return merged(summaries)
+        if value is not None and value.kind == OUTSIDE:
+            word = self.effects.word(value.name) or self._by_entry(value.name)
+            if word in ("none", "plain", "passes", "copies"):
+                return EMPTY
+        what = f"{body.text(function)}, in a thread,"
+        return Summary(unknown=(Item(what, body.path, node.lineno),))
 
     def _call_back(
         self, gathered: Gathered, body: Body, node: ast.Call, word: str
@@ -404,6 +440,8 @@ class Calls(LibraryCalls):
             item = Item(what, body.path, node.lineno)
             for each in self._done_with(item, origin):
                 gathered.add("loop", each)
+            if self.effects.awaits and name == "run_in_executor":
+                self._in_thread(gathered, body, node, name)
             return gathered.summary(False, OWN), SOMETHING
         if plain == LIBRARY:
             self._mark(gathered, body, origin, WRITTEN, node.lineno)
@@ -450,22 +488,3 @@ class Calls(LibraryCalls):
     def _unknown(self, node: ast.Call, body: Body, what: str) -> tuple[Summary, Origin]:
         item = Item(what, body.path, node.lineno)
         return Summary(unknown=(item,)), SOMETHING
-
-
-def merged(summaries: list[Summary]) -> Summary:
-    """Give what any of some calls may touch."""
-    if not summaries:
-        return EMPTY
-    if len(summaries) == 1:
-        return summaries[0]
-    gathered = Gathered()
-    for summary in summaries:
-        for touch in (*summary.reads, *summary.writes):
-            gathered.touch(touch)
-        for kind in (
-            "loop", "contexts", "context_reads", "exceptions", "frames", "stops",
-            "threads", "drivers", "unknown",
-        ):  # fmt: skip
-            for item in getattr(summary, kind):
-                gathered.add(kind, item)
-    return gathered.summary(any(each.generator for each in summaries), OWN)

@@ -7,9 +7,11 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from asyncfix import facts as f
+from asyncfix.effects_kinds import MUTATORS
 from asyncfix.touches import (
     CONTAINER,
     EMPTY,
+    GLOBAL,
     ITERATED,
     LIBRARY,
     OWN,
@@ -35,6 +37,11 @@ if TYPE_CHECKING:
     from asyncfix.effects import Effects
     from asyncfix.effects_body import Body
 
+_GO_THROUGH = frozenset(
+    f"builtins.{name}"
+    for name in ("list", "tuple", "set", "frozenset", "dict", "sorted", "sum", "min",
+                 "max", "any", "all", "enumerate", "zip", "map", "filter")
+)  # fmt: skip
 _EXCEPTIONS = ("Error", "Exception", "Warning", "Exit", "Interrupt")
 # What catalog entries of these kinds are called on has a state of its own.
 _DRIVERS = frozenset(("cache", "db", "mq"))
@@ -140,11 +147,54 @@ class LibraryCalls(ABC):
                 gathered.add(
                     "unknown", Item(name.removeprefix("builtins."), body.path, line)
                 )
+        if self.effects.awaits:
+            self._rounds_share(gathered, body, node, name, receiver)
         for origin in origins:
             self._mark(gathered, body, origin, ITERATED, line)
         if receiver is not None and word == "passes":
             self._mark(gathered, body, receiver, ITERATED, line)
         return gathered.summary(False, OWN), self._gives(word, name, origins, receiver)
+
+    def _rounds_share(
+        self,
+        gathered: Gathered,
+        body: Body,
+        node: ast.Call,
+        name: str,
+        receiver: Origin | None,
+    ) -> None:
+        """Note what matters where several calls of a coroutine run at once."""
+        last = name.rpartition(".")[2]
+        if receiver is not None and last in MUTATORS:
+            self._mark(gathered, body, receiver, WRITTEN, node.lineno)
+        owner = getattr(node.func, "value", None)
+        if receiver is None and last in MUTATORS and isinstance(owner, ast.Attribute):
+            # `sys.path.append(x)`: something that a library keeps for all.
+            place = Place(GLOBAL, f":{name.rpartition('.')[0]}", ("[*]",))
+            gathered.touch(Touch(place, WRITTEN, body.path, node.lineno))
+        if name.startswith("itertools.") or name in _GO_THROUGH:
+            for each in node.args:
+                body.consumed(gathered, each)
+        if last in ("to_thread", "run_in_executor"):
+            self._in_thread(gathered, body, node, last)
+
+    def _in_thread(
+        self, gathered: Gathered, body: Body, node: ast.Call, last: str
+    ) -> None:
+        """Follow what is handed to a thread: the coroutine waits until it is done."""
+        handed = node.args[0 if last == "to_thread" else 1 :]
+        if not handed:
+            return
+        summary = self.handed_on(body, node, handed)
+        for touch in (*summary.reads, *summary.writes):
+            gathered.touch(touch)
+        for kind in ("contexts", "threads", "drivers", "unknown"):
+            for item in getattr(summary, kind):
+                gathered.add(kind, item)
+
+    @abstractmethod
+    def handed_on(self, body: Body, node: ast.Call, handed: list[ast.expr]) -> Summary:
+        """Give what `handed[0]` touches if it is called with the rest."""
 
     def _gives(
         self,

@@ -181,6 +181,8 @@ class Code(ABC):
             return Origin(frozenset((place,)))
         if owner.kind == OUTSIDE:
             full = f"{owner.name}.{node.attr}"
+            if owner.name == "sys" and node.attr in ("path", "modules", "argv"):
+                return Origin(frozenset((Place(GLOBAL, f":{full}"),)))
             if self.effects.word(full) in ("none", "plain", "passes"):
                 return OWN
             if full.rpartition(".")[2][:1].isupper() or self.effects.word(full):

@@ -21,6 +21,8 @@ _COMPARISONS: dict[type[ast.cmpop], str] = {
 _TRUTH = ("__bool__", "__len__")
 _TEXT = ("__format__", "__str__", "__repr__")
 _ITERATION = ("__iter__", "__next__")
+_KEY = ("__hash__", "__eq__")
+_MAPPING = ("keys", "__getitem__")
 # What Python's own functions run of what they are given.
 _BUILTINS = {
     "bool": _TRUTH, "str": _TEXT, "repr": _TEXT, "format": _TEXT, "print": _TEXT,
@@ -78,8 +80,17 @@ def _run_by(node: ast.AST) -> Iterator[Run]:
     elif isinstance(node, (ast.For, ast.comprehension)):
         yield node.iter, ("__next__",)
         yield from ((each, _TRUTH) for each in getattr(node, "ifs", ()))
-    elif isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Del):
-        yield node.value, ("__delitem__",)
+    elif isinstance(node, ast.Subscript):
+        yield node.slice, _KEY
+        if isinstance(node.ctx, ast.Del):
+            yield node.value, ("__delitem__",)
+    elif isinstance(node, ast.Dict):
+        for key, value in zip(node.keys, node.values, strict=True):
+            yield (value, _MAPPING) if key is None else (key, _KEY)
+    elif isinstance(node, ast.Set):
+        yield from ((each, _KEY) for each in node.elts)
+    elif isinstance(node, ast.keyword) and node.arg is None:
+        yield node.value, _MAPPING
     elif isinstance(node, ast.Attribute):
         stored = isinstance(node.ctx, ast.Store)
         yield node.value, ("__setattr__",) if stored else ("__getattribute__",)

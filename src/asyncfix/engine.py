@@ -12,7 +12,7 @@ from asyncfix import registry, workers
 from asyncfix.catalog import Catalog
 from asyncfix.codemod import Codemod, Model, Site, by_names
 from asyncfix.detect import blocking_sites, plain, searched, sites
-from asyncfix.gather import Gathered, around, gather
+from asyncfix.gather import MARKERS, Gathered, around, gather
 from asyncfix.library import Library
 from asyncfix.link import Project
 from asyncfix.memory import Memory, Told
@@ -88,7 +88,11 @@ class _Run:
             skipped={reason: n for reason, n in sorted(skipped.items()) if n},
             failed=frozenset(failed),
             suppressed=passes.suppressed,
-            read={**self.gathered.statuses, **self.around.statuses},
+            read={
+                **self.gathered.statuses,
+                **self.around.statuses,
+                **{path: os.stat(path) for path in self._packaging},
+            },
             looked_around=self.around.listed,
         )
 
@@ -188,6 +192,12 @@ class _Run:
         whole = hashlib.sha256(said.encode("utf-8", "surrogatepass"))
         whole.update(self.catalog.digest())
         return whole.hexdigest()
+
+    @cached_property
+    def _packaging(self) -> list[str]:
+        """Give the files that say what the program starts with, and who imports it."""
+        paths = [os.path.join(self.settings.root, name) for name in MARKERS]
+        return [path for path in paths if os.path.isfile(path)]
 
     # -- before sites are judged ----------------------------------------------
 

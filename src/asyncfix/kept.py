@@ -4,7 +4,8 @@
 code, but what stood there must still stand there: every name, attribute, constant,
 keyword and operator, and every statement that decides what runs, each under the
 same conditions as before; calls in the same order, and none more often. Free are the
-function that is mended, and what a part says is (`Part.free`).
+function that is mended, and what a part says is (`Part.free`). It is not asked
+of codemods that turn code round, and say so (`Codemod.restructures`).
 """
 
 from __future__ import annotations
@@ -27,16 +28,20 @@ _KINDS = (
     ast.boolop, ast.Return,
 )  # fmt: skip
 
+_VALUE_FIRST = ast.Assign, ast.AnnAssign, ast.AugAssign, ast.NamedExpr
+
 
 def lost(
     old: Sequence[Sequence[ast.AST]],
     new: Sequence[Sequence[ast.AST]],
     free: Sequence[ast.AST],
+    early: Sequence[ast.AST] = (),
 ) -> str:
     """Say what of the old code is not in the new, or otherwise; "" where all is kept.
 
     Old and new code stand part by part; what one part loses, another may have.
-    `free` are nodes of the old code for which none of it matters.
+    `free` are nodes of the old code for which none of it matters; those in `early`
+    may come sooner than they did.
     """
     spared = {id(node) for top in free for node in ast.walk(top)}
     before = [list(_atoms(part, spared)) for part in old]
@@ -49,7 +54,8 @@ def lost(
     more = Counter(_calls(chain(*new), set())) - calls
     if twice := {name: n for name, n in more.items() if name in calls.keys() - may}:
         return f"the fix would call {_words(twice)} once more"
-    if not all(map(_in_order, before, after)):
+    sooner = spared | {id(node) for top in early for node in ast.walk(top)}
+    if not all(map(_in_order, [list(_atoms(p, sooner)) for p in old], after)):
         return "the fix would do things in another order"
     return ""
 
@@ -100,7 +106,10 @@ def _walk(nodes: Iterable[ast.AST], spared: set[int]) -> Iterator[tuple[ast.AST,
             continue
         yield node, under
         inside: list[tuple[ast.AST, str]] = []
-        for field, value in ast.iter_fields(node):
+        fields = list(ast.iter_fields(node))
+        if isinstance(node, _VALUE_FIRST):  # as it is done
+            fields.sort(key=lambda field: field[0] != "value")
+        for field, value in fields:
             inner = under
             if isinstance(node, _CONDITIONS):
                 inner = f"{under}{type(node).__name__}.{field} "

@@ -11,18 +11,21 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import NamedTuple
 
 from asyncfix import facts as f
 from asyncfix.expressions import describe
+from asyncfix.gather import MARKERS
 from asyncfix.reach import Place
 from asyncfix.reader import Reader
 from asyncfix.tree import Tree, dotted
 from asyncfix.users import Users
 from asyncfix.value import CLASS, MODULE, OBJECT
 
-# Files that say which functions a program starts with, or others may import.
-_PACKAGING = ("setup.py", "setup.cfg", "pyproject.toml")
+_TAKES_MODULES = re.compile(
+    rb"\b(?:import_module|__import__|import_string|import_object)\s*\(|\bsys\.modules\b"
+)
 
 
 class Mention(NamedTuple):
@@ -105,6 +108,8 @@ class Mentions:
                 return "may set it to something else" if method else ""
             mine = owner.path == place[0] and owner.kind in (MODULE, CLASS, OBJECT)
             return "sets it to something else" if mine else ""
+        if owner is not None and owner.name.startswith("sys.modules"):
+            return "may be a call of it, through its module"
         said = describe(node)
         value = self.values.of(path, scope, said)
         if value is not None:
@@ -113,10 +118,20 @@ class Mentions:
         if name and self._is_one_answer(path, scope, name, place):
             return "may mean it"
         if method is None:
-            return ""
+            unknown = owner is None or owner.name.endswith("ModuleType")
+            taken = unknown and self._takes_modules
+            return "may be a call of it, through its module" if taken else ""
         if owner is not None and owner.kind != OBJECT and not owner.path:
             return ""  # a library's object, or a module of one
         return "may be a call of it" if owner is None or owner.path == place[0] else ""
+
+    @cached_property
+    def _takes_modules(self) -> bool:
+        """Tell whether some code takes a module by its name, whatever name."""
+        return any(
+            _TAKES_MODULES.search(self.reader.lines(path).text)
+            for path in self.project.files
+        )
 
     def _of_protocol(self, path: str, scope: int, method: f.Scope | None) -> str:
         """Tell whether a method stands in a class that others are taken for."""
@@ -182,7 +197,7 @@ class Mentions:
 
         Asked of methods; of functions, who takes them so has their module.
         """
-        if self._class(place) is None:
+        if self._class(place) is None and not self._takes_modules:
             return None
         name = self.users.scope(place).name
         for path in sorted(self.project.files):
@@ -257,7 +272,7 @@ class Mentions:
         return ""
 
     def _declared(self, pattern: str) -> Iterator[str]:
-        for file in _PACKAGING:
+        for file in MARKERS:
             text = self.reader.beside(file)
             if re.search(pattern, text, re.MULTILINE):
                 yield file

@@ -14,7 +14,7 @@ from asyncfix.detect import blocking_sites, from_plain, searched, sites
 from asyncfix.edits import apply, moved_lines
 from asyncfix.judge import Judgement, judge
 from asyncfix.link import Project
-from asyncfix.model import Change, Finding, Level, Problem, Settings
+from asyncfix.model import Change, Finding, Problem, Settings
 from asyncfix.prove import prove
 from asyncfix.reach import Chain, Edge, Place
 from asyncfix.reader import read_source
@@ -175,7 +175,6 @@ class Passes:
         except LookupError as error:
             self._fail(path, 1, str(error).strip("'\""))
             return []
-        judged = [self._within(each) for each in judged]
         if number == 0:
             self.suppressed += off
             self.findings += [each.finding for each in judged]
@@ -185,23 +184,6 @@ class Passes:
                 self.model.keep(placed.context.site.path)
         self.model.release()
         return chosen
-
-    def _within(self, judgement: Judgement) -> Judgement:
-        """Refuse a fix that reaches into a file that was not named."""
-        reached = {each.context.site.path for each in judgement.parts}
-        finding = judgement.finding
-        outside = sorted(reached - (reached if self.named is None else self.named))
-        if not outside:
-            return judgement
-        refused = replace(
-            finding,
-            level=Level.MANUAL,
-            guard="paths",
-            message=f"{finding.message}. Not changed: {outside[0]} would have to change "
-            "with it, and was not named",
-            advice="name that file, too",
-        )
-        return judgement._replace(finding=refused, parts=())
 
     def _rewritten(self, chosen: Sequence[Judgement], number: int) -> list[str]:
         """Make fixes, each in all of its files or in none; gives what changed.

@@ -12,6 +12,7 @@ import warnings
 from bisect import bisect_right
 from collections.abc import Sequence
 
+from asyncfix import keywords
 from asyncfix.edits import Edit, apply, spans_after, split_lines
 from asyncfix.model import Problem
 from asyncfix.parsing import parse
@@ -36,6 +37,9 @@ def prove(
         return Problem(old.shown, after.line, f"the fix {after.message}", _HINT)
     old_tree, old_blanked, old_opaque = before
     new_tree, new_blanked, new_opaque = after
+    if _stand_ins(new_text, new_blanked) > _stand_ins(old.text, old_blanked):
+        message = "the fix does not parse: a keyword stands where a name does"
+        return Problem(old.shown, 1, message, _HINT)
     refusal = _compiles(old.shown, old_blanked)
     if refusal is not None:
         hint = "Python itself refuses this file; mend it first"
@@ -60,6 +64,12 @@ def prove(
     if apply(old.text, edits) != new_text:
         return Problem(old.shown, 1, "the fix would change bytes outside of it", _HINT)
     return _bytes(old, new_text, origin)
+
+
+def _stand_ins(text: bytes, parsed: bytes) -> int:
+    """Count the keywords of today that were parsed as names of older days."""
+    names = keywords.ASYNC.encode(), keywords.AWAIT.encode()
+    return sum(parsed.count(name) - text.count(name) for name in names)
 
 
 def _bytes(

@@ -68,7 +68,8 @@ def _lost(judgement: Judgement, parts: Sequence[Made]) -> str:
         free += each.part.free
         if is_expression:
             free += kept.spared(nodes[0])
-    return kept.lost(old, new, free)
+    early = [node for each in parts for node in each.part.early]
+    return kept.lost(old, new, free, early)
 
 
 def _edit(judgement: Judgement, context: Context, part: Part, names: Names) -> Edit:

@@ -261,3 +261,22 @@ class Gathered:
         """Give all that was noted."""
         lists = {name: tuple(found.values()) for name, found in self._found.items()}
         return Summary(**lists, generator=generator, returns=returns)  # type: ignore[arg-type]
+
+
+def merged(summaries: list[Summary]) -> Summary:
+    """Give what any of some calls may touch."""
+    if not summaries:
+        return EMPTY
+    if len(summaries) == 1:
+        return summaries[0]
+    gathered = Gathered()
+    for summary in summaries:
+        for touch in (*summary.reads, *summary.writes):
+            gathered.touch(touch)
+        for kind in (
+            "loop", "contexts", "context_reads", "exceptions", "frames", "stops",
+            "threads", "drivers", "unknown",
+        ):  # fmt: skip
+            for item in getattr(summary, kind):
+                gathered.add(kind, item)
+    return gathered.summary(any(each.generator for each in summaries), OWN)

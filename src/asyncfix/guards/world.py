@@ -116,8 +116,10 @@ def _marks(context: Context) -> list[str]:
     while index >= 0:
         marks += scopes[index].decorators
         index = scopes[index].parent
-    inside = [above for above, _ in context.tree.ancestors(context.function)]
-    for node in inside:
+    # From the site up, since a site may stand in no coroutine.
+    for node, _ in context.tree.ancestors(context.node):
+        if not isinstance(node, (ast.ClassDef, ast.Module)):
+            continue
         for statement in getattr(node, "body", ()):
             if isinstance(statement, ast.Assign) and any(
                 isinstance(target, ast.Name) and target.id == "pytestmark"

@@ -1,0 +1,61 @@
+"""`async` and `await` as names: stand-ins while a file is looked at."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+
+from asyncfix import keywords
+from asyncfix.model import Problem
+from asyncfix.parsing import parse
+from asyncfix.scan import scan
+
+
+@pytest.mark.parametrize(
+    ("code", "mended"),
+    [
+        ("asyncio.async(x)\n", "asyncio.a_ync(x)\n"),
+        ("from a.async import b\n", "from a.a_ync import b\n"),
+        ("f(async=1)\n", "f(a_ync=1)\n"),
+        ("async = await = 1\n", "a_ync = aw_it = 1\n"),
+        ("'async'; x.await()  # async\n", "'async'; x.aw_it()  # async\n"),
+        ("s = 'é'; asyncio.async(\n  x)\n", "s = 'é'; asyncio.a_ync(\n  x)\n"),
+    ],
+)
+def test_names_get_stand_ins(code: str, mended: str) -> None:
+    found = keywords.mended(code.encode())
+    assert found is not None and found.decode() == mended
+    assert keywords.as_written(found).decode() == code
+    assert ast.parse(found)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "async def f():\n    async with a: await (b)\n    async for c in d: await e\n",
+        "x = 'async'\n",
+        "a_ync = async(1)\n",  # the stand-in is taken
+        "async(\n",  # never ends
+    ],
+)
+def test_keywords_stay(code: str) -> None:
+    assert keywords.mended(code.encode()) is None
+
+
+def test_only_files_that_do_not_parse_are_mended() -> None:
+    parsed = parse("a.py", b"x = 1  # asyncio.async(y)\n")
+    assert not isinstance(parsed, Problem) and b"a_ync" not in parsed[1]
+
+
+def test_another_mistake_is_told_with_its_line() -> None:
+    parsed = parse("a.py", b"asyncio.async(x)\nprint 'x'\n")
+    assert isinstance(parsed, Problem) and parsed.line == 2
+
+
+def test_facts_know_the_lines_and_the_real_modules() -> None:
+    scanned = scan("a.py", b"import os\nfrom .async import x\nasync = 1\n")
+    assert not isinstance(scanned, Problem)
+    head = scanned[0].head
+    assert head.old_names == (2, 3)
+    assert ".async:x" in head.imported
