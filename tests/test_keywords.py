@@ -7,9 +7,12 @@ import ast
 import pytest
 
 from asyncfix import keywords
+from asyncfix.edits import Edit
 from asyncfix.model import Problem
 from asyncfix.parsing import parse
+from asyncfix.prove import prove
 from asyncfix.scan import scan
+from asyncfix.source import decode
 
 
 @pytest.mark.parametrize(
@@ -37,6 +40,7 @@ def test_names_get_stand_ins(code: str, mended: str) -> None:
         "x = 'async'\n",
         "a_ync = async(1)\n",  # the stand-in is taken
         "async(\n",  # never ends
+        "async def f():\n    await\n",  # a mistake
     ],
 )
 def test_keywords_stay(code: str) -> None:
@@ -51,6 +55,14 @@ def test_only_files_that_do_not_parse_are_mended() -> None:
 def test_another_mistake_is_told_with_its_line() -> None:
     parsed = parse("a.py", b"asyncio.async(x)\nprint 'x'\n")
     assert isinstance(parsed, Problem) and parsed.line == 2
+
+
+def test_a_fix_may_not_make_a_name_of_a_keyword() -> None:
+    old = decode("a.py", b"f(1)\n")
+    assert not isinstance(old, Problem)
+    proven = prove(old, b"f(await)\n", [Edit(2, 3, b"await")], [None])
+    assert isinstance(proven, Problem)
+    assert proven.message.startswith("the fix would break this file")
 
 
 def test_facts_know_the_lines_and_the_real_modules() -> None:

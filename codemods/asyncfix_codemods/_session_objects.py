@@ -187,6 +187,8 @@ def _held(
     if self != context.function.args.args[0].arg:
         return _held_back("it is no plain method")
     said = _is_open_already(context, klass, opening_at, names, kept)
+    if said and not _sets(closing_at, said):
+        return _held_back(f"self.{said} is its session already, closed ones, too")
     if said:
         return Holder(parts.Given(f"{self}.{said}"), (), where)
     first = _first(context, klass)
@@ -260,6 +262,16 @@ def _is_open_already(
                 if getattr(each.value, "value", ...) is None:
                     return target.attr
     return ""
+
+
+def _sets(function: ast.AsyncFunctionDef, attribute: str) -> bool:
+    """Tell whether a method sets an attribute: what it has closed is not used again."""
+    return any(
+        isinstance(each, ast.Attribute)
+        and each.attr == attribute
+        and isinstance(each.ctx, ast.Store)
+        for each in ast.walk(function)
+    )
 
 
 def _may_open(function: ast.AsyncFunctionDef) -> bool:

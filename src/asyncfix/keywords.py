@@ -61,8 +61,7 @@ def _is_name(
 ) -> bool:
     if word.string == "async":
         return after.string not in _AFTER
-    ends = after.string in _ENDS or after.type in (token.NEWLINE, token.ENDMARKER)
-    return before.string in _BEFORE or ends
+    return before.string in _BEFORE or after.string in _ENDS
 
 
 def lines_of(text: bytes) -> tuple[int, ...]:
