@@ -14,7 +14,6 @@ from collections.abc import Sequence
 
 from asyncfix import keywords
 from asyncfix.edits import Edit, apply, spans_after, split_lines
-from asyncfix.keywords import lines_of
 from asyncfix.model import Problem
 from asyncfix.parsing import parse
 from asyncfix.source import Source
@@ -49,9 +48,6 @@ def prove(
     if refusal is not None:
         message = f"the fix would break this file: {refusal[1]}"
         return Problem(old.shown, refusal[0], message, _HINT)
-    if len(lines_of(new_blanked)) > len(lines_of(old_blanked)):
-        message = "the fix would break this file: `async` or `await` is no name"
-        return Problem(old.shown, lines_of(new_blanked)[0], message, _HINT)
     if [each.words for each in old_opaque] != [each.words for each in new_opaque]:
         return Problem(old.shown, 1, "the fix touches newer syntax", _HINT)
     try:
