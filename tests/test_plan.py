@@ -55,7 +55,7 @@ def test_a_plan_gives_what_apply_gives(
 
 def test_a_plan_says_all_that_it_does(planned: Path, contents: Contents) -> None:
     said = json.loads(planned.read_bytes())
-    assert set(said["read"]) == {"a.py", "c/b.py", "good.py"}
+    assert set(said["read"]) == {"a.py", "c/b.py", "good.py", "pyproject.toml"}
     a, b = said["changes"]
     assert (a["path"], b["path"]) == ("a.py", "c/b.py")
     assert a["fixes"][0]["codemod"] == "blocking-sleep"

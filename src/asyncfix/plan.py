@@ -25,13 +25,15 @@ from typing import Any
 
 from asyncfix import __version__, disk, replaced
 from asyncfix.edits import Edit, apply, line_edits
-from asyncfix.gather import is_project
+from asyncfix.gather import MARKERS, is_project
 from asyncfix.model import AsyncfixError, Change, Problem
 from asyncfix.transaction import Write
 
 _FORMAT = 1
 _LARGEST = 200_000_000
 _SUFFIXES = (".py", ".pyw")
+# What was read besides: how the project is built.
+_READ = (*_SUFFIXES, *MARKERS)
 _NOTHING = "nothing was written; make the plan anew"
 
 
@@ -137,7 +139,7 @@ def read(file: str, root: Path) -> Planned:
     problems = [
         Problem(name, 1, "has changed since the plan was made by it", _NOTHING)
         for name, digest in said["read"].items()
-        if name not in targets and _digest(_place(name, above, file)) != digest
+        if name not in targets and _digest(_place(name, above, file, _READ)) != digest
     ]
     if problems:
         return Planned((), tuple(problems))
@@ -181,7 +183,9 @@ def _applied(said: Mapping[str, Any], data: bytes, file: str) -> bytes:
     return new
 
 
-def _place(name: str, above: Path, file: str) -> str:
+def _place(
+    name: str, above: Path, file: str, endings: tuple[str, ...] = _SUFFIXES
+) -> str:
     """Give where a file of the plan is. Raises AsyncfixError for a place out of bounds."""
     parts = name.split("/")
     odd = (
@@ -189,7 +193,7 @@ def _place(name: str, above: Path, file: str) -> str:
         or "\0" in name
         or (os.sep != "/" and (os.sep in name or ":" in name))
         or any(part in ("", ".", "..") or part.lower() == ".git" for part in parts)
-        or not name.endswith(_SUFFIXES)
+        or not name.endswith(endings)
     )
     if odd:
         raise _broken(file, f"{name!r} is no path of a Python file below the root")
@@ -198,7 +202,7 @@ def _place(name: str, above: Path, file: str) -> str:
     inner = os.path.relpath(real, real_above).split(os.sep)
     if inner[0] == os.pardir or ".git" in (part.lower() for part in inner):
         raise _broken(file, f"{name!r} is a link out of the project")
-    if not real.endswith(_SUFFIXES):
+    if not real.endswith(endings):
         raise _broken(file, f"{name!r} is a link to what is no Python file")
     return path
 
