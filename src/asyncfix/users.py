@@ -75,10 +75,10 @@ class Users:
         return self._calls[place]
 
     def _find(self, place: Place) -> Iterator[Call]:
+        spelled = self._spelled(self.scope(place).name)
         for path in self._reach(place):
             for use in self.project.files[path].calls:
-                last = use.name.rpartition(".")[2]
-                if last in self._spelled(self.scope(place).name):
+                if use.name.rpartition(".")[2] in spelled:
                     if self.meant(path, use.scope, use.name) == place:
                         around = self.project.coroutine_around(path, use.scope)
                         yield Call(path, use, around)
