@@ -78,6 +78,30 @@ def test_a_few_bytes_are_not_worth_a_pool(
     assert len(scan_files(paths, 8)) == len(paths)
 
 
+def test_a_pool_leaves_the_environment_alone(
+    paths: list[str], pool: list[list[str]]
+) -> None:
+    before = dict(os.environ)
+    scan_files(paths, 2)
+    assert pool
+    assert dict(os.environ) == before
+
+
+def test_where_no_worker_starts_the_files_are_named(
+    paths: list[str], pool: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*args: Any, **named: Any) -> None:
+        raise RuntimeError("Unexpected error within the Pool")
+
+    monkeypatch.setattr("pebble.ProcessPool.schedule", refuse)
+    found = scan_files(paths, 2)
+    assert [each.path for each in found] == paths
+    assert all(
+        isinstance(each, Problem) and "could not be given to a worker" in each.message
+        for each in found
+    )
+
+
 def test_nothing_to_scan(pool: list[list[str]]) -> None:
     assert scan_files([], 1) == []
     assert scan_files([], 4) == []

@@ -171,13 +171,15 @@ def _in_pool(
 
     from pebble import ProcessPool
 
-    _import_nothing_from_here()
-    with ProcessPool(
-        max_workers=min(jobs, len(chunks)),
-        context=get_context("spawn"),
-        initializer=confine,
-        initargs=[_MOST_MEMORY],
-    ) as pool:
+    with (
+        _import_nothing_from_here(),
+        ProcessPool(
+            max_workers=min(jobs, len(chunks)),
+            context=get_context("spawn"),
+            initializer=confine,
+            initargs=[_MOST_MEMORY],
+        ) as pool,
+    ):
         futures = [(chunk, _schedule(pool, chunk, limits)) for chunk in chunks]
         for chunk, future in futures:
             answers = _answer(chunk, future, limits)
@@ -190,37 +192,52 @@ def _in_pool(
             yield chunk, _lost(chunk, answers)
 
 
-def _import_nothing_from_here() -> None:
-    """Let workers not import modules from the current folder.
+@contextmanager
+def _import_nothing_from_here() -> Iterator[None]:
+    """Let workers that start meanwhile not import modules from the current folder.
 
     It is the analysed project's: a `struct.py` there would be run. A worker is
     started by `python -c`, which looks there first, before it has our `sys.path`
     (https://docs.python.org/3/using/cmdline.html#envvar-PYTHONSAFEPATH).
     """
-    os.environ["PYTHONSAFEPATH"] = "1"
-    if sys.version_info < (3, 11):
-        from multiprocessing import util
+    from multiprocessing import util
 
+    name = "_args_from_interpreter_flags"
+    before, given = os.environ.get("PYTHONSAFEPATH"), getattr(util, name)
+    os.environ["PYTHONSAFEPATH"] = "1"
+    if sys.version_info < (3, 11) and "-I" not in given():
         # Older ones know only -I. The flags of this process come first.
-        name = "_args_from_interpreter_flags"
-        flags = getattr(util, name)()
-        if "-I" not in flags:
-            setattr(util, name, lambda: [*flags, "-I"])
+        setattr(util, name, lambda: [*given(), "-I"])
+    try:
+        yield
+    finally:
+        setattr(util, name, given)
+        if before is None:
+            os.environ.pop("PYTHONSAFEPATH", None)
+        else:
+            os.environ["PYTHONSAFEPATH"] = before
 
 
 def _schedule(
     pool: ProcessPool, chunk: list[str], limits: Limits
-) -> ProcessFuture[list[_Packed | Problem]]:
-    """Send a chunk out. It has the time of one file: that is many times enough."""
-    return pool.schedule(scan_packed, args=[chunk, limits], timeout=limits.seconds)
+) -> ProcessFuture[list[_Packed | Problem]] | str:
+    """Send a chunk out, or say why not. It has the time of one file, many times enough."""
+    try:
+        return pool.schedule(scan_packed, args=[chunk, limits], timeout=limits.seconds)
+    except RuntimeError as error:  # no worker starts any more
+        return f"could not be given to a worker ({error})"
 
 
 def _answer(
-    chunk: list[str], future: ProcessFuture[list[_Packed | Problem]], limits: Limits
+    chunk: list[str],
+    future: ProcessFuture[list[_Packed | Problem]] | str,
+    limits: Limits,
 ) -> list[Scanned] | str:
     """Give a worker's answers, or what it died of."""
     from concurrent.futures import TimeoutError  # another class before Python 3.11
 
+    if isinstance(future, str):
+        return future
     try:
         answers = future.result()
     except TimeoutError:
