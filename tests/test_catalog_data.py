@@ -43,6 +43,9 @@ BLOCKING_IN_SPITE_OF_THEIR_NAMES = {
 }  # fmt: skip
 # Made by `__init__`, or not there before Python 3.11.
 OF_SOME_PYTHONS = {
+    "asyncio.AbstractEventLoop.sock_recvfrom",
+    "asyncio.AbstractEventLoop.sock_recvfrom_into",
+    "asyncio.AbstractEventLoop.sock_sendto",
     "asyncio.Barrier.abort", "asyncio.Barrier.reset", "asyncio.Barrier.wait",
     "asyncio.Condition.acquire", "asyncio.StreamWriter.start_tls",
     "asyncio.TaskGroup.create_task",
