@@ -188,7 +188,7 @@ def _awaited(tight: bool, renamed: str) -> NodeChange:
         outer = {"lpar": call.lpar, "rpar": call.rpar}
         if renamed:
             call = call.with_changes(func=_renamed(call.func, renamed))
-        new = cst.Await(call.with_changes(lpar=[], rpar=[]), **outer)  # type: ignore[arg-type]
+        new = cst.Await(call.with_changes(lpar=[], rpar=[]), **outer)  # type: ignore[arg-type]  # its parentheses
         return _in_parentheses(new) if tight and not new.lpar else new
 
     return change

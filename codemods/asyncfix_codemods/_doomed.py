@@ -147,7 +147,7 @@ def _caught(context: Context, fate: _fates.Fate) -> Iterator[Doubt]:
             yield Doubt(
                 "await-caught",
                 Level.UNSAFE,
-                f"the error that it raises today is caught at line {above.lineno}",  # type: ignore[attr-defined]
+                f"the error that it raises today is caught at line {above.lineno}",  # type: ignore[attr-defined]  # a statement has one
                 "see whether the handler is still wanted",
             )
             return

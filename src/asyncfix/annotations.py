@@ -46,7 +46,7 @@ class Annotations:
     def object_of(self, path: str, scope: int, said: Type) -> Value | None:
         """Give an object of the type that an annotation names."""
         name, parts = said
-        inner: list[Type] = list(parts)  # type: ignore[arg-type]
+        inner: list[Type] = list(parts)  # type: ignore[arg-type]  # a Type holds Types, which its own type cannot say
         if name == "|":
             return same(self.object_of(path, scope, each) for each in inner)
         if name == "None":

@@ -50,7 +50,7 @@ class Classes:
             self._depth -= 1
             memo = self.values.project.files[path].memo
             memo[key] = found
-        return memo[key]  # type: ignore[no-any-return]
+        return memo[key]  # type: ignore[no-any-return]  # as it was put there
 
     def _line(self, path: str, scope: int) -> Iterable[Value | None]:
         yield Value(CLASS, path=path, scope=scope)
@@ -92,7 +92,7 @@ class Classes:
         memo = self.values.project.files[value.path].memo
         key = "any member", value.scope, value.kind, value.name, name
         if key in memo:
-            return memo[key]  # type: ignore[no-any-return]
+            return memo[key]  # type: ignore[no-any-return]  # as it was put there
         circles = self.values.circles
         found = self._member(value, name)
         if circles == self.values.circles:

@@ -211,7 +211,7 @@ class Effects:
         if key not in facts.memo:
             facts.memo[key] = ()
             facts.memo[key] = self._property(owner, name)
-        return facts.memo[key]  # type: ignore[no-any-return]
+        return facts.memo[key]  # type: ignore[no-any-return]  # as it was put there
 
     def _property(self, owner: Value, name: str) -> tuple[Where, ...]:
         for klass in self.values.classes.line(owner.path, owner.scope):

@@ -226,7 +226,7 @@ class _Part(Generic[Kind]):
             made = tuple(map(self.make, zip(*_columns(raw), strict=True)))
         # Kept in the instance, where it is found before this descriptor.
         facts.__dict__[self.name] = made
-        return made  # type: ignore[no-any-return]
+        return made  # type: ignore[no-any-return]  # what the part was declared to be
 
 
 _use = partial(tuple.__new__, Use)

@@ -69,7 +69,7 @@ class Values:
         memo = facts.memo
         key = "value", scope, said
         if key in memo:
-            return memo[key]  # type: ignore[no-any-return]
+            return memo[key]  # type: ignore[no-any-return]  # as it was put there
         if scope > 0 and said[:1] not in _MARKS and not _is_of_scope(said):
             outer = self._owner(facts, scope, split(said)[0])
             if outer != scope:
