@@ -25,7 +25,7 @@ from __future__ import annotations
 import marshal
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from functools import partial
 from itertools import accumulate
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -292,8 +292,13 @@ class Facts:
 
     @property
     def head(self) -> Head:
-        """Give what is asked of every file; made anew, as it is asked for seldom."""
-        return Head(*marshal.loads(memoryview(self.packed)[_HEAD : self._start]))
+        """Give what is asked of every file; kept only while parts of it are."""
+        known: Head | None = self.memo.get("head")
+        if known is None:
+            known = Head(*marshal.loads(memoryview(self.packed)[_HEAD : self._start]))
+            if self._parts:
+                self.memo["head"] = known
+        return known
 
     def holds(self, name: str) -> bool:
         """Tell whether the file says a name at all; it is not unpacked for that.
@@ -360,6 +365,53 @@ class Facts:
                 last = bisect_right(columns[0], scope)
                 rows = zip(*(column[first:last] for column in columns), strict=True)
                 found += map(_use, rows)
+        return found
+
+    def calls_by(
+        self, names: Container[str] | None, roles: Container[int] | None = None
+    ) -> list[Use]:
+        """Give the calls by one of these last names that are used in one of these ways.
+
+        None stands for all. Only those calls are made, and none of most files.
+        """
+        if names is not None and not any(name in names for name in self.called):
+            return []
+        columns = self._columns(2)
+        if not columns:
+            return []
+        rows: Iterable[int] = range(len(columns[0]))
+        if names is not None:
+            rows = [row for row, last in enumerate(self._last(2)) if last in names]
+        if roles is not None:
+            used = columns[6]
+            rows = [row for row in rows if used[row] in roles]
+        return [_use([column[row] for column in columns]) for row in rows]
+
+    @property
+    def called(self) -> frozenset[str]:
+        """Give the last names of all calls."""
+        return self._said(2)
+
+    @property
+    def read(self) -> frozenset[str]:
+        """Give the last names of all references."""
+        return self._said(3)
+
+    def _said(self, place: int) -> frozenset[str]:
+        key = "said", place
+        found: frozenset[str] | None = self.memo.get(key)
+        if found is None:
+            found = self.memo[key] = frozenset(self._last(place))
+        return found
+
+    def _last(self, place: int) -> list[str]:
+        """Give the last names of uses, in their order."""
+        key = "last", place
+        found: list[str] | None = self.memo.get(key)
+        if found is None:
+            columns = self._columns(place)
+            names = columns[5] if columns else ()
+            found = self.memo[key] = [name.rpartition(".")[2] for name in names]
         return found
 
     def _columns(self, place: int) -> list[Any]:
