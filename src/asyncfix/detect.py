@@ -34,7 +34,7 @@ def sites(
     if not (wanted or methods) or not facts.head.coroutines:
         return
     spelled = project.spellings(wanted) if wanted else frozenset()
-    last = {name.rpartition(".")[2] for name in methods} & facts.called
+    last = {name.rpartition(".")[2] for name in methods}
     if spelled is None:
         calls, values_ = facts.calls, facts.references
     else:

@@ -230,6 +230,7 @@ class _Run:
         project.rest()  # else what is open already would not be noted again
         library.trace.opened.clear()
         library.trace.words.clear()
+        library.trace.called.clear()
         blocked = {path: told[path].blocked for path in with_sites}
         passes = Passes(self.settings, self.chosen, project, self.catalog, named)
         passes.until_stable(with_sites, blocked, self.progress)

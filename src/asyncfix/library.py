@@ -52,7 +52,8 @@ class Library(Mapping[str, Facts]):
     def changed(self, facts: Iterable[Facts]) -> Library:
         """Give a library with some files exchanged, or added."""
         other = Library((), self._paths, self._load)
-        other.trace.opened, other.trace.words = self.trace.opened, self.trace.words
+        mine, its = self.trace, other.trace
+        its.opened, its.words, its.called = mine.opened, mine.words, mine.called
         for each in (*self._at_hand.values(), *facts):
             each.trace = other.trace
             other._at_hand[each.path] = each
