@@ -86,9 +86,7 @@ class Users:
         return self.project.spellings([name]) or frozenset((name,))
 
     def _files(self, name: str) -> list[str]:
-        spelled = sorted(self._spelled(name))
-        files = self.project.files
-        return [path for path in files if any(map(files[path].holds, spelled))]
+        return self.project.files.holding(self._spelled(name))
 
     def _reach(self, place: Place) -> list[str]:
         """Give the files that may use a function: one inside another, its own."""
