@@ -3,7 +3,7 @@
     python forks.py MODULE ...
 
 Each line of stdin is a JSON list: folder, variables of the environment, code. The code
-is run there as `python -c` does it; where it does not end in a minute it is killed.
+is run there as `python -c` does it; where it takes five minutes it is killed.
 The answer is a line on stdout: exit code, what went to stdout, and to stderr. The
 child ends as any program does, with all that an interpreter says at its end.
 """
@@ -17,7 +17,7 @@ import signal
 import sys
 import tempfile
 
-_SECONDS = 60
+_SECONDS = 300
 
 
 def _answer(line: str) -> bool:
@@ -32,6 +32,7 @@ def _answer(line: str) -> bool:
                 os.dup2(source, target)
             os.close(nothing)
             os.chdir(folder)
+            os.environ.clear()
             os.environ.update(variables)
             return True
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
@@ -43,11 +44,12 @@ def _answer(line: str) -> bool:
     return False
 
 
-for _name in sys.argv[1:]:
-    importlib.import_module(_name)
-# Not read by blocks: a fork would have a part of the next question.
-while _line := sys.stdin.readline():
-    if _answer(_line):
-        sys.argv[:], sys.path[0] = ["-c"], ""
-        exec(json.loads(_line)[2], {"__name__": "__main__"})
-        break
+if __name__ == "__main__":  # a child's own workers come by here, too
+    for name in sys.argv[1:]:
+        importlib.import_module(name)
+    # Not read by blocks: a fork would have a part of the next question.
+    while question := sys.stdin.readline():
+        if _answer(question):
+            sys.argv[:], sys.path[0] = ["-c"], ""
+            exec(json.loads(question)[2], {"__name__": "__main__"})
+            break
