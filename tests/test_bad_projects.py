@@ -305,6 +305,7 @@ def _chain(last: str, many: int) -> dict[str, str]:
     return files
 
 
+@pytest.mark.any_python
 def test_a_function_in_each_of_many_files_that_calls_the_next(
     chains: Chains,
 ) -> None:
@@ -315,6 +316,7 @@ def test_a_function_in_each_of_many_files_that_calls_the_next(
     assert len(steps) == MANY + 2
 
 
+@pytest.mark.any_python
 def test_as_many_for_the_command(tmp_path: Path) -> None:
     found = findings(tmp_path, _chain("requests.get(1)", MANY))
     # Of so long a way it may say nothing; nothing else may be said.
@@ -392,6 +394,7 @@ def test_functions_in_functions(chains: Chains) -> None:
     assert found.endswith(" -> main.py:92 requests.get")
 
 
+@pytest.mark.any_python
 def test_a_generated_file_of_five_megabytes(tmp_path: Path) -> None:
     body = "".join(
         f"class C{n}:\n    x{n}: 'C{n + 1}' = None\n"

@@ -286,6 +286,7 @@ TYPED = [
 ]
 
 
+@pytest.mark.any_python
 @pytest.mark.parametrize(("what", "names"), TYPED, ids=[names[0] for _, names in TYPED])
 @pytest.mark.parametrize("kind", ["before", "after"])
 def test_types_are_right(
@@ -403,6 +404,7 @@ def test_the_example_crawler(tmp_path: Path, server: Server) -> None:
     assert seen == said
 
 
+@pytest.mark.any_python
 def test_the_benchmark_counts_the_same() -> None:
     done = subprocess.run(
         [sys.executable, "benchmarks/sessions.py", "--pages", "12", "--rounds", "1"],
