@@ -145,16 +145,20 @@ class _Run:
             paths = [path for path in paths if not marks[path][0]]
         whole = len(paths) == len(project.files)
         model = Model(project, self.catalog, self.settings, whole=whole)
-        blocked: Mapping[str, Sequence[Site]] = {}
-        if any(codemod.blocking for codemod in self.chosen):
-            blocked = blocking_sites(model.reach, paths, self._ways(model))
+        blocking = any(codemod.blocking for codemod in self.chosen)
         with_sites = set()
         for path in paths:
+            if blocking:
+                # While the file is unpacked, and its names are looked up anyway.
+                model.reach.begin(path)
             if any(sites(project, path, self.chosen, model.values)) or any(
                 searched(model, path, self.chosen)
             ):
                 with_sites.add(path)
             project.rest(_MOST_AWAKE)
+        blocked: Mapping[str, Sequence[Site]] = {}
+        if blocking:
+            blocked = blocking_sites(model.reach, paths, self._ways(model))
         told = {}
         for path, mark in marks.items():
             found = tuple(plain(site) for site in blocked.get(path, ()))
@@ -231,6 +235,7 @@ class _Run:
         project.rest()  # else what is open already would not be noted again
         library.trace.opened.clear()
         library.trace.words.clear()
+        library.trace.called.clear()
         blocked = {path: told[path].blocked for path in with_sites}
         passes = Passes(self.settings, self.chosen, project, self.catalog, named)
         passes.until_stable(with_sites, blocked, self.progress)
