@@ -113,6 +113,7 @@ def test_codemods_do_not_touch_the_world() -> None:
     assert not broken
 
 
+@pytest.mark.any_python
 def test_the_engine_knows_no_codemod() -> None:
     names = {*CODEMODS, *(name.replace("-", "_") for name in CODEMODS)}
     broken = []
@@ -126,6 +127,7 @@ def test_the_engine_knows_no_codemod() -> None:
     assert CODEMODS and not broken
 
 
+@pytest.mark.any_python
 def test_libcst_is_imported_late_and_in_two_places() -> None:
     broken = [
         shown(path, each.line)
@@ -138,6 +140,7 @@ def test_libcst_is_imported_late_and_in_two_places() -> None:
     assert not broken
 
 
+@pytest.mark.any_python
 def test_no_import_circle() -> None:
     modules = {module_name(path): path for path in ENGINE}
     graph: dict[str, set[str]] = {}

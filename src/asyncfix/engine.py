@@ -181,7 +181,12 @@ class _Run:
 
     @cached_property
     def _question(self) -> str:
-        """Give all that the answers depend on besides the files."""
+        """Give all that the answers depend on besides the files.
+
+        That takes a look at every file of the catalog, so only where answers are kept.
+        """
+        if not self.memory.keeps:
+            return ""
         chosen = [(each.name, type(each).__module__) for each in self.chosen]
         said = repr(
             (
