@@ -273,7 +273,7 @@ ROWS: dict[str, Row] = {
         ignored,
         0,
         ("x.py",),
-        "",
+        "git ignores it",
         (*GOOD, "x.py"),
     ),
     "35": Row(

@@ -30,6 +30,7 @@ from asyncfix.model import AsyncfixError, Change, Problem
 from asyncfix.transaction import Write
 
 _FORMAT = 1
+_START = "asyncfix plan"
 _LARGEST = 200_000_000
 _SUFFIXES = (".py", ".pyw")
 # What was read besides: how the project is built.
@@ -46,7 +47,8 @@ def write(file: str, root: Path, changes: Iterable[Change], read: Iterable[str])
     """Write the plan of these changes; give the number of files in it.
 
     `read` are the files that the changes were decided by. Raises AsyncfixError
-    where the plan cannot be written, or a file is not below the root.
+    where the plan cannot be written or would take the place of another file, or
+    a file is not below the root.
     """
     above = base(root)
     made = [_change(each, above) for each in changes]
@@ -60,16 +62,25 @@ def write(file: str, root: Path, changes: Iterable[Change], read: Iterable[str])
         if digests.get(each["path"], each["sha256"]) != each["sha256"]:
             raise AsyncfixError(f"{each['path']}: has changed since it was read")
     said = {
-        "asyncfix plan": _FORMAT,
+        _START: _FORMAT,
         "version": __version__,
         "read": dict(sorted(digests.items())),
         "changes": made,
     }
+    if os.path.lexists(file) and not _is_plan(file):
+        raise AsyncfixError(f"{file}: is there already and no plan: name another file")
     try:
         disk.put(os.path.abspath(file), (json.dumps(said, indent=1) + "\n").encode())
     except OSError as error:
         raise AsyncfixError(f"{file}: cannot be written: {error.strerror}") from error
     return len(made)
+
+
+def _is_plan(file: str) -> bool:
+    try:
+        return _START.encode() in replaced.look(file, 100).data
+    except OSError:
+        return False
 
 
 def _change(change: Change, above: Path) -> dict[str, Any]:
@@ -224,7 +235,7 @@ def _document(file: str) -> Mapping[str, Any]:
         said = json.loads(data)
     except (ValueError, RecursionError) as error:
         raise _broken(file, f"it is no JSON: {error}") from error
-    if not isinstance(said, dict) or said.get("asyncfix plan") != _FORMAT:
+    if not isinstance(said, dict) or said.get(_START) != _FORMAT:
         raise _broken(file, f"it is no plan of format {_FORMAT}")
     digests, changes = said.get("read"), said.get("changes")
     if not _is_digests(digests) or not isinstance(changes, list):
