@@ -20,6 +20,7 @@ BLOCKED_FOR = {
     "blocking-call/run_blocks": 0.2,
     "blocking-call/run_chain": 0.2,
     "blocking-call/run_colour": 0.2,
+    "blocking-call/run_colour_offloads": 0.15,
     "blocking-call/run_helper_fails": 0.2,
     "blocking-call/run_helpers": 0.2,
     "blocking-call/run_native_process": 0.3,

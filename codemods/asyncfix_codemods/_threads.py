@@ -270,7 +270,7 @@ def alone(context: Context, call: ast.Call) -> Context | None:
             if entry is not None:
                 chain = Chain((Step(path, use.line, use.col, entry.name),), entry)
                 site = Site(path, use, "blocking", entry.name, function, chain)
-                return Context(context.model, site)
+                return Context(context.model, site, context.coloured)
     return None
 
 
