@@ -63,6 +63,7 @@ _VALUES = ("pathlib.", "cryptography.", "argon2.", "passlib.")
 # https://boto3.amazonaws.com/v1/documentation/api/latest/guide/clients.html#multithreading-or-multiprocessing-with-clients
 _SHARED_CLIENTS = ("openai.", "anthropic.", "groq.", "botocore.client.BaseClient.")
 _LAZY = ("async-for",)
+_HOLDS_GIL = re.compile(r"(?i)GIL held|holds (?:the )?GIL")
 # Calls that are not to be made twice, by their last name.
 _ACTS = re.compile(
     r"^(?:post|put|patch|delete|request|send\w*|publish|insert\w*|run|call|check_\w+"
@@ -76,7 +77,7 @@ def kind(context: Context, entry: Entry) -> Doubt | None:
     if entry.kind in _KINDS:
         reason, advice = _KINDS[entry.kind]
         return _no("thread-kind", f"{entry.name}: {reason}", entry.use or advice)
-    if entry.form == "process":
+    if holds_gil(entry):
         return _no(
             "thread-gil",
             f"{entry.name} holds the GIL: in a thread it would stop the event loop "
@@ -95,6 +96,17 @@ def kind(context: Context, entry: Entry) -> Doubt | None:
             ),
         )
     return None
+
+
+def holds_gil(entry: Entry) -> bool:
+    """Tell whether a call works without letting other threads go on."""
+    if entry.form == "process":
+        return True
+    return (
+        entry.strategy == "report"
+        and entry.kind != "file"
+        and _HOLDS_GIL.search(entry.why) is not None
+    )
 
 
 def strategy(context: Context) -> Iterator[Doubt]:

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from asyncfix import NEW_AWAIT, NEW_THREAD, Codemod, Context, Plan, Step
-from asyncfix_codemods import _blocks, _colour_leaf, _colour_plan, _direct, _processes
+from asyncfix_codemods import (
+    _blocks,
+    _colour_leaf,
+    _colour_plan,
+    _direct,
+    _processes,
+    _threads,
+)
 
 # What other codemods of this pack mend where it stands in a coroutine itself.
 _MENDED = frozenset(("time.sleep",))
@@ -66,7 +73,7 @@ class BlockingCall(Codemod):
         if chain is None or (len(chain.steps) == 1 and context.site.wanted in _MENDED):
             return None
         message = _message(context)
-        if chain.entry.form == "process" and not _direct.is_in_block(context):
+        if _threads.holds_gil(chain.entry) and not _direct.is_in_block(context):
             severity = tuple(_direct.severity(context))
             in_process = _processes.plan(context, message, severity)
             if in_process is not None:
