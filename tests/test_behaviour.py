@@ -19,6 +19,7 @@ FIXTURES = Path(__file__).parent / "fixtures"
 BLOCKED_FOR = {
     "blocking-call/run_blocks": 0.2,
     "blocking-call/run_chain": 0.2,
+    "blocking-call/run_chain_in_conditions": 0.1,
     "blocking-call/run_colour": 0.2,
     "blocking-call/run_colour_offloads": 0.15,
     "blocking-call/run_helper_fails": 0.2,

@@ -29,6 +29,11 @@ _CARRIERS = (
     "structlog", "asgiref", "flask", "elasticapm", "newrelic",
 )  # fmt: skip
 
+# The last names of what the new code calls, from the inside to the outside.
+CALLED = frozenset(
+    ("get_running_loop", "partial", "run_in_executor", "run_sync", "to_thread")
+)
+
 
 def form(context: Context) -> str:
     """Give the form to use at a site: `run_in_executor` or `to_thread`.
