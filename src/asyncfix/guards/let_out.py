@@ -73,9 +73,12 @@ def _binds(
 def _runs_only_here(context: Context, node: ast.AST) -> bool:
     """Tell whether a nested function is run only while its coroutine waits for it.
 
-    Called there, or handed to a thread by a call that is awaited on the spot.
+    Called there, or handed to a thread by a call that is awaited on the spot. What it
+    gives a new value outside of itself counts as changed all the same.
     """
     if not isinstance(node, ast.FunctionDef):
+        return False
+    if any(isinstance(each, ast.Nonlocal) for each in ast.walk(node)):
         return False
     for each in ast.walk(context.function):
         if isinstance(each, ast.Name) and each.id == node.name:
