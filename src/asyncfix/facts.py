@@ -243,6 +243,8 @@ class Trace:
         """Files whose parts or source were asked for; of others, head and words."""
         self.words: set[str] = set()
         """The words that `Facts.holds` was asked about."""
+        self.stubs: set[str] = set()
+        """Stub files that were looked for, there or not."""
 
 
 class Facts:

@@ -53,6 +53,7 @@ class Library(Mapping[str, Facts]):
         """Give a library with some files exchanged, or added."""
         other = Library((), self._paths, self._load)
         other.trace.opened, other.trace.words = self.trace.opened, self.trace.words
+        other.trace.stubs = self.trace.stubs
         for each in (*self._at_hand.values(), *facts):
             each.trace = other.trace
             other._at_hand[each.path] = each
