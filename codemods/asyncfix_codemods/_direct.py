@@ -15,6 +15,7 @@ from asyncfix_codemods import (
     _ahead,
     _blocks,
     _chains,
+    _crowds,
     _hazards,
     _native,
     _offload,
@@ -51,9 +52,10 @@ def together(context: Context, message: str) -> Plan | None:
         around = _threads.surroundings(context)
         more = _hazards.doubts(context, plan.moves)
         doubts = itertools.chain(severity(context), plan.doubts, around, more)
-        return replace(plan, doubts=_decisive(doubts))
+        return _noting(context, replace(plan, doubts=_decisive(doubts)))
     if len(chain.steps) == 1:
-        return _chains.plan(context, message, severity)
+        several = _chains.plan(context, message, severity)
+        return None if several is None else _noting(context, several)
     return None
 
 
@@ -85,7 +87,7 @@ def alone(context: Context, message: str) -> Plan:
         twin = cst.ensure_type(slice_.find(call), cst.Call)
         return _offload.offloaded(context, names, twin)
 
-    return Plan(
+    plan = Plan(
         message,
         by_hand=by_hand,
         change=_library(context),
@@ -93,6 +95,18 @@ def alone(context: Context, message: str) -> Plan:
         doubts=refusals,
         parts=_ahead.parts(context, call, make),
     )
+    return _noting(context, plan)
+
+
+def _noting(context: Context, plan: Plan) -> Plan:
+    """Say in a fix that is made where many calls will wait for few threads."""
+    if plan.level is Level.MANUAL or not plan.parts:
+        return plan
+    if any(each.level is Level.MANUAL for each in plan.doubts):
+        return plan
+    note = _crowds.note(context)
+    change = "; ".join(filter(None, (plan.change, note)))
+    return replace(plan, change=change)
 
 
 def _decisive(doubts: Iterable[Doubt]) -> tuple[Doubt, ...]:
