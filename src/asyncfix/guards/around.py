@@ -71,7 +71,7 @@ def nothing_closed_under_it(context: Context) -> Doubt | None:
                 ends += [each for each in handlers if _catches_a_cancel(each)]
             for end in ends:
                 shared = sorted(
-                    each for each in _names_in(end) if _overlaps(each, used)
+                    each for each in _touched_in(context, end) if _overlaps(each, used)
                 )
                 if shared:
                     return _closed(getattr(end, "lineno", 0), shared[0])
@@ -145,6 +145,16 @@ def _names_in(node: ast.AST) -> Iterator[str]:
             yield name
         else:
             todo.extend(ast.iter_child_nodes(each))
+
+
+def _touched_in(context: Context, node: ast.AST) -> Iterator[str]:
+    """Give the dotted names in some code, and of a method its object: `file.close()`."""
+    yield from _names_in(node)
+    for each in ast.walk(node):
+        if isinstance(each, ast.Call) and isinstance(each.func, ast.Attribute):
+            name = dotted(each.func.value)
+            if name is not None and context.qualified_name(each.func) is None:
+                yield name
 
 
 def _overlaps(name: str, used: set[str]) -> bool:
