@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from itertools import permutations
 
@@ -33,7 +33,14 @@ from asyncfix import (
     facts,
     goes_ahead,
 )
-from asyncfix_codemods import _colour_allowed, _colour_leaf, _hazards, _native, _threads
+from asyncfix_codemods import (
+    _colour_allowed,
+    _colour_leaf,
+    _hazards,
+    _leaves,
+    _native,
+    _threads,
+)
 from asyncfix_codemods._colour_leaf import AT_A_CALL, IN_A_HELPER
 from asyncfix_codemods._colour_write import Change, Group, grouped
 
@@ -76,7 +83,7 @@ def found(context: Context) -> Colour | None:
     None where the chain has no helper, and for a call that would go to a thread from
     there, unless such is preferred.
     """
-    leaf = leaf_of(context)
+    leaf = _leaves.leaf_of(context)
     if leaf is None:
         return None
     prefers = _colour_leaf.prefers(context)
@@ -89,47 +96,6 @@ def found(context: Context) -> Colour | None:
         return Colour(doubts=[way.refusal])
     key = "colour", leaf.site.path, leaf.site.use
     return context.model.once(key, lambda: _Search(context, leaf).run())
-
-
-def leaf_of(context: Context) -> Context | None:
-    """Give the call that blocks at the end of a chain, in its helper."""
-    chain = context.site.chain
-    if chain is None or len(chain.steps) < 2:
-        return None
-    last = chain.steps[-1]
-    for place, use in places_at(context, last.path, last.line, last.col):
-        scope = context.project.files[last.path].scopes[place[1]]
-        for edge in context.model.reach.edges(place):
-            if edge.use == use and edge.entry is not None and not scope.is_async:
-                if edge.entry.name == last.name:
-                    return inside(context, place, use, Chain((last,), edge.entry))
-    return None
-
-
-def places_at(
-    context: Context, path: str, line: int, col: int
-) -> Iterator[tuple[Place, facts.Use]]:
-    """Give the calls that begin somewhere, each with the function it is code of."""
-    project = context.project
-    for use in project.files[path].calls:
-        if (use.line, use.col) == (line, col):
-            kinds = (facts.FUNCTION, facts.LAMBDA, facts.CLASS)
-            scope = project.enclosing(path, use.scope, kinds)
-            if scope >= 0:
-                if project.files[path].scopes[scope].kind == facts.FUNCTION:
-                    yield (path, scope), use
-
-
-def inside(
-    context: Context, place: Place, use: facts.Use, chain: Chain | None
-) -> Context:
-    """Give the context of a call in a sync function, taken for a coroutine."""
-    path, scope = place
-    wanted = chain.entry.name if chain is not None else use.name
-    site = Site(path, use, "blocking", wanted, scope, chain)
-    there = Context(context.model, site, coloured=True)
-    there.needs = ("asyncio",)
-    return there
 
 
 class _Search:
@@ -203,7 +169,7 @@ class _Search:
                 there = Context(self.model, site)
                 self._outer.append(Change(there, there.call, None))
             else:
-                there = inside(self.context, caller, call.use, None)
+                there = _leaves.inside(self.context, caller, call.use, None)
                 self._inner.setdefault(caller, []).append(
                     Change(there, there.call, None)
                 )
@@ -242,7 +208,9 @@ class _Search:
                 chain = self.model.reach.chain(place[0], edge)
                 if edge.entry is None or chain is None:
                     continue
-                leaf = _colour_leaf.found(inside(self.context, place, edge.use, chain))
+                leaf = _colour_leaf.found(
+                    _leaves.inside(self.context, place, edge.use, chain)
+                )
                 # What is left as it is, is a finding of the coroutine that it is now.
                 is_own = (place[0], edge.use) == (
                     self.leaf.site.path,

@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from asyncfix import GUARDS, NEW_AWAIT, NEW_THREAD, Context, Doubt, Level, Part, Plan
-from asyncfix_codemods import _colour, _colour_leaf, _colour_write
+from asyncfix_codemods import _colour, _colour_leaf, _colour_write, _leaves
 from asyncfix_codemods._colour_write import Change
 
 _ORDER = (Level.SAFE, Level.INTENT, Level.UNSAFE, Level.MANUAL)
@@ -140,17 +140,17 @@ def _twins(context: Context) -> str:
     """Give async twins of the helpers of a chain: what sync code calls stays as it is."""
     chain = context.site.chain
     assert chain is not None
-    leaf = _colour.leaf_of(context)
+    leaf = _leaves.leaf_of(context)
     change = None if leaf is None else _colour_leaf.found(leaf).change
     if leaf is None or change is None:
         return ""
     codes = [_colour_write.twin([change], "")]
     called = leaf.function.name
     for step in reversed(chain.steps[1:-1]):
-        place = next(_colour.places_at(context, step.path, step.line, step.col), None)
+        place = next(_leaves.places_at(context, step.path, step.line, step.col), None)
         if place is None:
             return ""
-        there = _colour.inside(context, *place, None)
+        there = _leaves.inside(context, *place, None)
         if there is None:
             return ""
         change = Change(there, there.call, None)
