@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 from asyncfix import Chain, Context, Doubt, Entry, Level, Site, Step
-from asyncfix_codemods import _limits, _offload
+from asyncfix_codemods import _lazy, _limits, _offload
 
 # Where a call waits for another thread, a person or a device, or is bound to the
 # thread it is made in: a thread would only hide it, or break it.
@@ -184,12 +184,32 @@ def role(context: Context) -> Iterator[Doubt]:
             "every later read and write of the file blocks, too",
             "move the whole use of the file into a function, and hand that to a thread",
         )
+    elif len(chain.steps) > 1 and (leaf := _given_lazily(context)):
+        where = f"{leaf.site.path}:{leaf.node.lineno}"
+        yield _no(
+            "thread-lazy",
+            f"{context.spelled} only hands out what {entry.name} ({where}) gives bit by "
+            "bit: whoever reads it blocks",
+            "let it read all of it, and give a list",
+        )
     elif isinstance(above, ast.Attribute) and _blocks_further(context, above):
         yield _no(
             "thread-chain",
             f"what {context.tree.text(above)} does with the result blocks, too",
             "put both calls into a function, and hand that to a thread",
         )
+
+
+def _given_lazily(context: Context) -> Context | None:
+    """Give the call at the end of a chain, if its result is read by who gets it."""
+    chain = context.site.chain
+    assert chain is not None
+    entry = chain.entry
+    leaf = _lazy.handed_out(context)
+    if leaf is None:
+        return None
+    lazy = entry.form in _LAZY or is_lazy(entry, leaf.call) or _is_file(entry.name)
+    return leaf if lazy else None
 
 
 def whole(context: Context) -> ast.Call:
@@ -242,7 +262,7 @@ def is_lazy(entry: Entry, call: ast.Call) -> bool:
             value = keyword.value
             return not (isinstance(value, ast.Constant) and value.value is False)
     words = entry.why.lower()
-    return "lazy" in words or "generator" in words
+    return words.startswith("lazy") or "generator" in words
 
 
 def opened_here(context: Context) -> ast.Call | None:
