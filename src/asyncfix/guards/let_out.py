@@ -14,6 +14,7 @@ _STARTERS = frozenset(
     ("create_task", "ensure_future", "gather", "start_soon", "run_in_executor", "submit",
      "to_thread", "call_soon", "call_later", "add_done_callback", "spawn", "Thread")
 )  # fmt: skip
+_CATCHES = frozenset(("Try", "TryStar"))
 # Calls that run a function in a thread, where they are awaited.
 _WAITED_FOR = frozenset(("run_in_executor", "to_thread", "run_sync"))
 
@@ -93,7 +94,18 @@ def _runs_only_here(context: Context, node: ast.AST) -> bool:
 
 
 def _is_awaited(context: Context, call: ast.Call) -> bool:
-    return isinstance(context.tree.parent(call), ast.Await)
+    """Tell whether a thread is surely over where the coroutine goes on.
+
+    A time limit or a cancel that is caught ends the wait, and not the thread.
+    """
+    if not isinstance(context.tree.parent(call), ast.Await):
+        return False
+    for above, _ in context.tree.ancestors(call):
+        if above is context.function:
+            break
+        if isinstance(above, ast.AsyncWith) or type(above).__name__ in _CATCHES:
+            return False
+    return True
 
 
 def _names(node: ast.AST, name: str) -> bool:
