@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from asyncfix import journal, replaced, state, transaction, undo
+from asyncfix import journal, lock, replaced, state, transaction, undo
 from asyncfix.model import AsyncfixError
 from asyncfix.transaction import Outcome, Write
 
@@ -239,6 +239,26 @@ def test_nothing_is_written_before_an_interrupted_run_is_seen_to(
     assert len(apply(folder, again(writes)).written) == 5
 
 
+def test_a_project_in_a_project_and_the_one_around_it_wait_for_each_other(
+    tmp_path: Path,
+) -> None:
+    """Each has journals of its own, and both may write the same files."""
+    inner = tmp_path / "outer" / "p"
+    inner.parent.mkdir()
+    writes = interrupted_at(inner, 2)
+    for root in (inner.parent, inner / "below"):
+        assert "asyncfix recover" in undo.notice(root)
+        with pytest.raises(AsyncfixError, match="asyncfix recover"):
+            transaction.apply(str(root), writes[2:], "test")
+    (tmp_path / "outer" / "p2").mkdir()
+    assert undo.notice(tmp_path / "outer" / "p2") == ""
+    said = pytest.raises(AsyncfixError, match="another asyncfix is writing")
+    with lock.locked(str(inner)), said:
+        transaction.apply(str(inner.parent), writes[2:], "test")
+    undo.recover(inner.parent, back=True)
+    assert undo.notice(inner.parent) == ""
+
+
 def test_a_file_that_was_edited_since_is_left_alone(tmp_path: Path) -> None:
     """b was not written before the end, so its group goes back."""
     folder = tmp_path / "p"
@@ -405,8 +425,10 @@ def test_old_journals_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     journal.prune(now=20)
     kept = [run.name for run in journal.runs(str(folder))]
     assert 1 < len(kept) < 6 and kept == names[: len(kept)]
-    journal.prune(now=10**9)
+    journal.prune(now=10**7)
     assert [run.name for run in journal.runs(str(folder))] == names[:1]
+    journal.prune(now=10**9)
+    assert journal.runs(str(folder)) == [], "a year old, and no one has asked for it"
 
 
 def test_the_journal_of_an_interrupted_run_stays(tmp_path: Path) -> None:

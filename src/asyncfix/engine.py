@@ -71,6 +71,7 @@ class _Run:
         self.notes += self.memory.notes
         problems = {*self.problems, *self.gathered.problems, *passes.problems}
         failed = {problem.path for problem in problems}
+        beside = [*self._packaging, *filter(os.path.isfile, library.trace.stubs)]
         skipped = Counter(self.gathered.skipped)
         skipped["generated"] += len(hidden)
         count = len(self.gathered.files) + sum(self.gathered.skipped.values())
@@ -91,7 +92,7 @@ class _Run:
             read={
                 **self.gathered.statuses,
                 **self.around.statuses,
-                **{path: os.stat(path) for path in self._packaging},
+                **{path: os.stat(path) for path in beside},
             },
             looked_around=self.around.listed,
         )
@@ -233,9 +234,7 @@ class _Run:
         library = self._prepared(library, with_sites)
         project = Project(library, str(self.settings.root))
         project.rest()  # else what is open already would not be noted again
-        library.trace.opened.clear()
-        library.trace.words.clear()
-        library.trace.called.clear()
+        library.trace.forget()
         blocked = {path: told[path].blocked for path in with_sites}
         passes = Passes(self.settings, self.chosen, project, self.catalog, named)
         passes.until_stable(with_sites, blocked, self.progress)

@@ -245,6 +245,18 @@ class Trace:
         """The words that `Facts.holds` was asked about."""
         self.called: set[str] = set()
         """The last names of calls that `Facts.calls_by` was asked for."""
+        self.stubs: set[str] = set()
+        """Stub files that were looked for, there or not."""
+
+    def forget(self) -> None:
+        """Note from now on only; what is awake stays so."""
+        for noted in (self.opened, self.words, self.called, self.stubs):
+            noted.clear()
+
+    def follow(self, other: Trace) -> None:
+        """Note in the same places as another trace."""
+        self.opened, self.words = other.opened, other.words
+        self.called, self.stubs = other.called, other.stubs
 
 
 class Facts:

@@ -94,8 +94,7 @@ class Library(dict[str, Facts]):
     def changed(self, facts: Iterable[Facts]) -> Library:
         """Give a library with some files exchanged, or added."""
         other = Library((), self._paths, self._load)
-        mine, its = self.trace, other.trace
-        its.opened, its.words, its.called = mine.opened, mine.words, mine.called
+        other.trace.follow(self.trace)
         for each in (*super().values(), *facts):
             each.trace = other.trace
             other[each.path] = each

@@ -47,6 +47,11 @@ def read_tree(path: str, source: Source) -> Tree:
     return Tree(module, text)
 
 
+def stub_of(path: str) -> str:
+    """Give the name of a module's stub file beside it (PEP 484)."""
+    return os.path.splitext(path)[0] + ".pyi"
+
+
 class Reader:
     """The sources and trees asked for last are kept."""
 
@@ -72,9 +77,16 @@ class Reader:
 
     def beside(self, name: str) -> str:
         """Give a text file in the project's root, nothing where there is none."""
-        data = workers.read(
-            os.path.join(self.project.root, name), workers.Limits(megabytes=_LARGEST)
-        )
+        return self._text(os.path.join(self.project.root, name))
+
+    def stub(self, path: str) -> str:
+        """Give the stub file of a module beside it, nothing where there is none."""
+        name = stub_of(path)
+        self.project.files.trace.stubs.add(name)
+        return self._text(name)
+
+    def _text(self, name: str) -> str:
+        data = workers.read(name, workers.Limits(megabytes=_LARGEST))
         return "" if isinstance(data, Problem) else data.decode("utf-8", "replace")
 
     def text(self, path: str, use: Use) -> bytes:

@@ -61,19 +61,23 @@ class Recall:
         """Give what was judged, if it still holds."""
         kept = self._memory.kept(_SECTION)
         try:
-            key, state, opened, words, called, judged = kept
+            key, state, asked, judged = kept
+            opened, words, called, stubs = asked
             if key != self._key or state.keys() != dict.fromkeys(self._library).keys():
                 return None
             digest = self._memory.digest
             changed = [path for path, old in state.items() if old != digest(path)]
             if len(changed) > _MOST_CHANGED or not opened.isdisjoint(changed):
                 return None
+            if any(_changed_at(name) != stamp for name, stamp in stubs):
+                return None
+            self._library.trace.stubs.update(name for name, _ in stubs)
             if all(
                 self._says_the_same(path, state[path], words, called)
                 for path in changed
             ):
                 found = _unpacked(judged)
-                self._keep(judged, opened, words, called)
+                self._keep(judged, asked)
                 return found
         except (KeyError, AttributeError, TypeError, ValueError):
             pass  # there is none, or it is forged, or of another time
@@ -84,19 +88,18 @@ class Recall:
         trace = self._library.trace
         size = sum(len(each.old) + len(each.new) for each in judged.changes)
         if not judged.problems and size <= _LARGEST:
-            self._keep(_packed(judged), trace.opened, trace.words, trace.called)
+            asked = (
+                frozenset(trace.opened),
+                frozenset(trace.words),
+                frozenset(trace.called),
+                tuple((name, _changed_at(name)) for name in sorted(trace.stubs)),
+            )
+            self._keep(_packed(judged), asked)
 
-    def _keep(
-        self,
-        judged: Any,
-        opened: Iterable[str],
-        words: Iterable[str],
-        called: Iterable[str],
-    ) -> None:
+    def _keep(self, judged: Any, asked: tuple[Any, ...]) -> None:
         state = {path: self._memory.digest(path) for path in self._library}
         if None not in state.values():
-            asked = frozenset(opened), frozenset(words), frozenset(called)
-            self._memory.keep(_SECTION, (self._key, state, *asked, judged))
+            self._memory.keep(_SECTION, (self._key, state, asked, judged))
 
     def _says_the_same(
         self, path: str, digest: bytes, words: frozenset[str], called: frozenset[str]
