@@ -19,12 +19,16 @@ FIXTURES = Path(__file__).parent / "fixtures"
 BLOCKED_FOR = {
     "blocking-call/run_blocks": 0.2,
     "blocking-call/run_chain": 0.2,
+    "blocking-call/run_chain_in_conditions": 0.1,
     "blocking-call/run_colour": 0.2,
+    "blocking-call/run_colour_offloads": 0.15,
+    "blocking-call/run_context": 0.1,
     "blocking-call/run_helper_fails": 0.2,
     "blocking-call/run_helpers": 0.2,
     "blocking-call/run_native_process": 0.3,
     "blocking-call/run_processes": 0.2,
     "blocking-call/run_releases_the_gil": 0.05,
+    "blocking-call/run_shapes": 0.05,
     "blocking-call/run_value_first": 0.1,
     "blocking-sleep/plain": 0.2,
     "blocking-sleep/aliased_import": 0.2,
@@ -71,7 +75,10 @@ def test_fix_keeps_what_the_program_does(name: str) -> None:
     assert_same_behaviour(before, after, BLOCKED_FOR[name])
 
 
-PROJECTS = {"blocking-call/run_in_a_process": 0.05}
+PROJECTS = {
+    "blocking-call/run_in_a_process": 0.05,
+    "blocking-call/run_sqlite": 0.1,
+}
 
 
 @pytest.mark.parametrize("name", PROJECTS)

@@ -144,6 +144,14 @@ FUNCTIONS: dict[str, tuple[dict[str, str], str]] = {
         {"pyproject.toml": "[project.scripts]\np = 'app.clock:pause'\n"},
         "manual V1",
     ),
+    "a stub says that it is a plain function": (
+        {"app/clock.pyi": "def other() -> None: ...\ndef pause() -> object: ...\n"},
+        "manual colour-stub",
+    ),
+    "a stub that says nothing of it": (
+        {"app/clock.pyi": "async def pause() -> object: ...\ndef pauses(): ...\n"},
+        "intent",
+    ),
     "a package that is built": (
         {"pyproject.toml": "[build-system]\nrequires = []\n"},
         "unsafe colour-public",
@@ -228,6 +236,21 @@ def test_method(run: Run, made: Made, name: str) -> None:
     more, wanted = METHODS[name]
     clock = METHOD.format(more=BOUND)
     assert _told(run, made, more, clock, WORK_WITH_METHOD) == wanted
+
+
+def test_a_stub_of_later_is_seen(run: Run, made: Made) -> None:
+    clock = FUNCTION.format(more=BOUND)
+    files = {"app/__init__.py": "", "app/clock.py": clock, "work.py": WORK}
+    stub = "app/clock.pyi"
+    made(files)
+    diff = ["--diff", "--prefer", "colour", "--select", "blocking-call"]
+    assert b"+async def pause" in run(*diff).out
+    made({stub: "def pause() -> object: ...\n"})
+    ran = run(*diff)
+    assert ran.out == b""
+    assert f"{stub}:1 says that it is a plain function" in ran.said
+    made({stub: "# nothing\n"})
+    assert b"+async def pause" in run(*diff).out
 
 
 def test_files_that_were_not_named_are_not_written(run: Run, made: Made) -> None:

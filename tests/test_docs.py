@@ -51,6 +51,26 @@ def test_the_guard_does_not_hold_in_its_example(
     assert found in ([(reported, Level.MANUAL)], [(reported, Level.UNSAFE)])
 
 
+def test_what_blocking_call_refuses_is_told_and_has_a_case() -> None:
+    page = (ROOT / "docs" / "guards.md").read_text("utf-8")
+    table = page.partition("## What `blocking-call` asks besides")[2]
+    told = set(re.findall(r"^\| ([a-z][a-z-]+) \| (?!why)", table, re.MULTILINE))
+    cases = ROOT / "tests" / "fixtures" / "blocking-call"
+    lines = [path.read_text("utf-8") for path in cases.rglob("*.findings.txt")]
+    lines += [path.read_text("utf-8") for path in cases.rglob("reason.txt")]
+    lines += [
+        path.read_text("utf-8").partition("\n")[0]
+        for path in cases.glob("*.unchanged.py")
+    ]
+    verdicts = (
+        r"(?:\[(?:manual|unsafe) |^(?:# unchanged: )?(?:unsafe )?)([a-z-]+)(?:\]|:)"
+    )
+    named = {
+        name for text in lines for name in re.findall(verdicts, text, re.MULTILINE)
+    }
+    assert told - {"named"} == named - set(GUARDS)
+
+
 def test_the_example_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copytree(
         ROOT / "examples" / "weather",

@@ -215,6 +215,7 @@ def test_odd_sleepers(tmp_path_factory: pytest.TempPathFactory, text: str) -> No
     check(folder(tmp_path_factory), text.encode())
 
 
+@pytest.mark.any_python
 @settings(BOUNDED, max_examples=25)
 @given(text=hypothesmith.from_node())
 def test_programs_from_the_grammar(
@@ -223,6 +224,7 @@ def test_programs_from_the_grammar(
     check(folder(tmp_path_factory), text.encode("utf-8", "surrogatepass"))
 
 
+@pytest.mark.any_python
 @settings(BOUNDED, max_examples=25)
 @given(text=hypothesmith.from_node(), first=st.booleans())
 def test_programs_from_the_grammar_round_a_sleep(

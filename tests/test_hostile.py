@@ -282,6 +282,7 @@ _PATHS = st.lists(st.text("ab-]", min_size=1, max_size=3), min_size=1, max_size=
 )
 
 
+@pytest.mark.any_python
 @settings(
     deadline=None,
     derandomize=True,

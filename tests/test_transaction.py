@@ -69,8 +69,14 @@ def dying(at: int, half: bool = False) -> Iterator[Death]:
 @pytest.fixture(autouse=True)
 def own_journals(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("own")))
+) -> Callable[[], None]:
+    """Keep the journals of a test, and of each of its moments, by themselves."""
+
+    def own_journals() -> None:
+        monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("own")))
+
+    own_journals()
+    return own_journals
 
 
 def old(name: str) -> bytes:
@@ -129,9 +135,12 @@ def moments(tmp_path: Path) -> int:
 
 @pytest.mark.parametrize("back", [False, True], ids=["recover", "recover --back"])
 @pytest.mark.parametrize("half", [False, True], ids=["before", "half"])
-def test_killed_at_any_moment(tmp_path: Path, back: bool, half: bool) -> None:
+def test_killed_at_any_moment(
+    tmp_path: Path, back: bool, half: bool, own_journals: Callable[[], None]
+) -> None:
     ends = set()
     for at in itertools.count(1):
+        own_journals()
         folder = tmp_path / f"{at}"
         writes = make(folder)
         with dying(at, half) as death:
@@ -161,11 +170,14 @@ def test_killed_at_any_moment(tmp_path: Path, back: bool, half: bool) -> None:
 
 
 @pytest.mark.parametrize("back", [False, True], ids=["recover", "recover --back"])
-def test_killed_while_it_recovers(tmp_path: Path, back: bool) -> None:
+def test_killed_while_it_recovers(
+    tmp_path: Path, back: bool, own_journals: Callable[[], None]
+) -> None:
     """Killed in the middle of the renames, and again at any moment of recovery."""
     count = moments(tmp_path)
     for first in (count - 20, count - 14):
         for at in itertools.count(1):
+            own_journals()
             folder = tmp_path / f"{first}-{at}"
             with pytest.raises(Killed), dying(first):
                 apply(folder, make(folder))
@@ -178,8 +190,11 @@ def test_killed_while_it_recovers(tmp_path: Path, back: bool) -> None:
         assert at > 5
 
 
-def test_killed_while_it_undoes(tmp_path: Path) -> None:
+def test_killed_while_it_undoes(
+    tmp_path: Path, own_journals: Callable[[], None]
+) -> None:
     for at in range(1, moments(tmp_path) + 1, 2):
+        own_journals()
         folder = tmp_path / f"{at}"
         apply(folder, make(folder))
         with dying(at):

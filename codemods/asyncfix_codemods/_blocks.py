@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from asyncfix import Context, Doubt, Level, Names, Part, Plan, Slice
-from asyncfix_codemods import _offload, _outputs
+from asyncfix_codemods import _leaves, _offload, _outputs
 from asyncfix_codemods._ahead import free_name
 
 if TYPE_CHECKING:
@@ -134,23 +134,42 @@ def _kind(context: Context, node: ast.expr) -> str:
 
 
 def severity(context: Context) -> str:
-    """Give how bad the site is: high where a file is big or comes from elsewhere."""
+    """Give how bad the site is: high where a file is big or comes from elsewhere.
+
+    Whether it is can be seen where it is opened, be it in a helper.
+    """
     chain = context.site.chain
     assert chain is not None
     said = chain.entry.severity
     if chain.entry.kind not in ("file", "archive") or said == "low":
         return said
+    if len(chain.steps) > 1:
+        leaf = _leaves.leaf_of(context)
+        return said if leaf is None else severity(leaf)
     for above, _ in context.within():
         if above is context.function:
             break
         if isinstance(above, ast.With) and _opened(context, above):
-            for node in ast.walk(above):
-                if isinstance(node, (ast.For, ast.While)) or (
-                    isinstance(node, ast.Call)
-                    and getattr(node.func, "attr", "") in _BULK
-                ):
-                    return "high"
+            if any(_is_big(above, node) for node in ast.walk(above)):
+                return "high"
     return said
+
+
+def _is_big(block: ast.With, node: ast.AST) -> bool:
+    """Tell whether a block goes through a file, or moves much of it at once."""
+    if isinstance(node, ast.Call):
+        return getattr(node.func, "attr", "") in _BULK
+    if isinstance(node, ast.comprehension):
+        opened = {
+            each.id
+            for item in block.items
+            if item.optional_vars is not None
+            for each in ast.walk(item.optional_vars)
+            if isinstance(each, ast.Name)
+        }
+        names = (each for each in ast.walk(node.iter) if isinstance(each, ast.Name))
+        return any(each.id in opened for each in names)
+    return isinstance(node, (ast.For, ast.While))
 
 
 def _writes(statement: ast.With) -> bool:

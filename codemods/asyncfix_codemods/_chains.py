@@ -6,7 +6,9 @@
                                              text = await ...run_in_executor(None, load_response)
 
 To hand over the first call alone would leave the second one on the event loop. What
-the expression names is read in the thread, while the coroutine waits for it.
+the expression names is read in the thread, while the coroutine waits for it; what a
+comprehension names is handed over. The function stands in front of the statement, so
+that a condition or the head of a loop can call it as often as it did.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from asyncfix import Context, Doubt, Entry, Level, Names, Part, Plan, Slice, goes_ahead
 from asyncfix_codemods import _blocks, _hazards, _offload, _threads
@@ -24,10 +26,14 @@ from asyncfix_codemods._shapes import stands_alone
 if TYPE_CHECKING:
     import libcst as cst
 
-_STATEMENTS = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Expr, ast.Return)
+# A function can stand in front of them, and what they say at their head runs after it.
+_STATEMENTS = (
+    ast.Assert, ast.Assign, ast.AnnAssign, ast.AugAssign, ast.AsyncFor, ast.AsyncWith,
+    ast.Delete, ast.Expr, ast.For, ast.If, ast.Raise, ast.Return, ast.While, ast.With,
+)  # fmt: skip
+_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 _SCOPES = (
-    ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp,
-    ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef,
+    *_COMPREHENSIONS, ast.Lambda, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef,
 )  # fmt: skip
 _OUT = (ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr)
 # Not the names of `_blocks`: both may come to stand in one function.
@@ -89,7 +95,7 @@ def plan(context: Context, message: str, severity: Severity) -> Plan | None:
     if found is None:
         return None
     call = found.call
-    statement = context.tree.statement(call)
+    statement = _statement(context, call)
     doubts = [*_doubts(context, found, statement)]
     name = free_name(context, (_name(found),), _before(context, found))
     by_hand = _by_hand(context, name, found)
@@ -102,7 +108,7 @@ def plan(context: Context, message: str, severity: Severity) -> Plan | None:
     value = free_name(context, ("value", "result", "outcome")) if ahead else ""
 
     def make(slice_: Slice, names: Names) -> Sequence[cst.CSTNode]:
-        return _moved(context, names, slice_, call, name, value)
+        return _moved(context, names, slice_, found, name, value)
 
     key = f"chain {context.site.path} {call.lineno} {call.col_offset} {call.end_col_offset}"
     return Plan(
@@ -110,11 +116,27 @@ def plan(context: Context, message: str, severity: Severity) -> Plan | None:
         by_hand=by_hand,
         needs=_offload.needs(context, None),
         doubts=tuple(dict.fromkeys(_of_each(found, severity))),
-        parts=(Part((statement,), make, free=(statement,)),),
+        parts=(Part((statement,), make, free=_free(statement, call)),),
         key=key,
         stands=(call,),
         moves=call,
     )
+
+
+def _free(statement: ast.stmt, call: ast.Call) -> tuple[ast.AST, ...]:
+    """Give what need not be found again: of a block, all but its statements.
+
+    What hands functions to threads in it already, as the new code does, may be more.
+    """
+    if not hasattr(statement, "body"):
+        return (statement,)
+    hands = [
+        each.func
+        for each in ast.walk(statement)
+        if isinstance(each, ast.Call)
+        and getattr(each.func, "attr", "") in _offload.CALLED
+    ]
+    return (call, *hands)
 
 
 def _of_each(found: Chain, severity: Severity) -> Iterator[Doubt]:
@@ -158,12 +180,6 @@ def _doubts(context: Context, found: Chain, statement: ast.stmt) -> Iterator[Dou
         if isinstance(node, ast.Name) and node.id in changed:
             yield _no(f"{node.id} may be another one by the time the thread reads it")
             return
-    for above, _ in context.tree.ancestors(call):
-        if above is statement:
-            break
-        if isinstance(above, _SCOPES):
-            yield _no("the expression belongs to a lambda or a comprehension")
-            return
     name = _without_value(context, call)
     if name:
         yield _no(f"{name} may have no value yet, which is another error in a function")
@@ -186,6 +202,7 @@ def _without_value(context: Context, call: ast.Call) -> str:
         for each in ast.walk(context.function.args)
         if isinstance(each, ast.arg)
     }
+    given.update(_parameters(context, call))
     first: dict[str, int] = {}
     for node in ast.walk(context.function):
         if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
@@ -229,16 +246,38 @@ def _by_hand(context: Context, name: str, found: Chain) -> str:
     text = ast.unparse(call)
     if _gives_bit_by_bit(found):
         text = f"list({text})"
-    own: set[str] = set()
-    for above, _ in context.tree.ancestors(call):
-        if isinstance(above, _SCOPES) and not isinstance(above, ast.ClassDef):
-            own.update(_bound(above))
-        if isinstance(above, ast.stmt):
-            break
-    read = [each.id for each in ast.walk(call) if isinstance(each, ast.Name)]
-    parameters = ", ".join(dict.fromkeys(each for each in read if each in own))
+    parameters = ", ".join(_parameters(context, call))
     run = _offload.by_hand(context, name, parameters)
     return f"def {name}({parameters}):\n    return {text}\n\n{run}"
+
+
+def _statement(context: Context, call: ast.Call) -> ast.stmt:
+    """Give the statement that the function can stand in front of.
+
+    That of an `elif` is the whole of its `if`.
+    """
+    tree = context.tree
+    statement = tree.statement(call)
+    while isinstance(statement, ast.If):
+        above = tree.parent(statement)
+        start = tree.span(statement)[0]
+        is_elif = tree.lines.text[start : start + 4] == b"elif"
+        if not is_elif or not isinstance(above, ast.If):
+            break
+        statement = above
+    return statement
+
+
+def _parameters(context: Context, call: ast.Call) -> tuple[str, ...]:
+    """Give the names in a call that a comprehension or a lambda round it gives a value."""
+    own: set[str] = set()
+    for above, _ in context.tree.ancestors(call):
+        if isinstance(above, ast.stmt):
+            break
+        if isinstance(above, _SCOPES):
+            own.update(_bound(above))
+    read = [each.id for each in ast.walk(call) if isinstance(each, ast.Name)]
+    return tuple(dict.fromkeys(each for each in read if each in own))
 
 
 def _bound(scope: ast.AST) -> Iterator[str]:
@@ -253,16 +292,20 @@ def _moved(
     context: Context,
     names: Names,
     slice_: Slice,
-    call: ast.Call,
+    found: Chain,
     name: str,
     value: str,
 ) -> Sequence[cst.CSTNode]:
     """Give the nested function with the calls, and the statement that runs it."""
     import libcst as cst
 
+    call = found.call
     twin = cst.ensure_type(slice_.find(call), cst.Call)
-    run = _offload.offloaded(context, names, cst.Call(cst.Name(name)))
-    line = cst.ensure_type(slice_.nodes[0], cst.SimpleStatementLine)
+    given = _parameters(context, call)
+    job = cst.Call(cst.Name(name), [cst.Arg(cst.Name(each)) for each in given])
+    run = _offload.offloaded(context, names, job)
+    # All statements that can be here have lines above them.
+    line = cast("cst.SimpleStatementLine", slice_.nodes[0])
     lpar, rpar = [], []
     start, end = context.tree.span(call)
     if b"\n" in context.tree.lines.text[start:end].replace(b"\r", b"\n"):
@@ -271,7 +314,8 @@ def _moved(
     body = cst.IndentedBlock(
         [cst.SimpleStatementLine([cst.Return(bare)])], indent=slice_.indent
     )
-    function = cst.FunctionDef(cst.Name(name), cst.Parameters(), body)
+    parameters = cst.Parameters([cst.Param(cst.Name(each)) for each in given])
+    function = cst.FunctionDef(cst.Name(name), parameters, body)
     tight = context.tree.parent(call)
     awaited: cst.BaseExpression = run
     if isinstance(tight, (ast.Attribute, ast.Subscript)) and tight.value is call:
@@ -281,8 +325,8 @@ def _moved(
         first = cst.SimpleStatementLine(
             [cst.Assign([cst.AssignTarget(cst.Name(value))], run)], leading_lines=empty
         )
-        rest = line.deep_replace(twin, cst.Name(value))
-        return [function, first, cst.ensure_type(rest, cst.SimpleStatementLine)]
+        rest = cast("cst.CSTNode", line.deep_replace(twin, cst.Name(value)))
+        return [function, first, rest]
     bare_line: cst.CSTNode = line.with_changes(leading_lines=empty)
-    last = bare_line.deep_replace(twin, awaited)
-    return [function, cst.ensure_type(last, cst.SimpleStatementLine)]
+    last: cst.CSTNode = bare_line.deep_replace(twin, awaited)
+    return [function, last]

@@ -16,13 +16,12 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from itertools import permutations
 
 from asyncfix import (
     GUARDS,
-    NEW_AWAIT,
     Call,
     Chain,
     Context,
@@ -30,16 +29,31 @@ from asyncfix import (
     Level,
     Place,
     Site,
+    Step,
     facts,
     goes_ahead,
 )
-from asyncfix_codemods import _colour_allowed, _native
+from asyncfix_codemods import (
+    _colour_allowed,
+    _colour_leaf,
+    _hazards,
+    _leaves,
+    _native,
+    _threads,
+)
+from asyncfix_codemods._colour_leaf import AT_A_CALL, IN_A_HELPER
 from asyncfix_codemods._colour_write import Change, Group, grouped
 
-# Of the awaited calls; what blocks is asked for its name by `_native`.
-_AT_A_CALL = tuple(each for each in NEW_AWAIT if each not in ("N1", "N2", "E2"))
-_IN_A_HELPER = tuple(each for each in _AT_A_CALL if each != "A3-callers")
+# What a cancel of a coroutine ends while its thread goes on.
+_ROUND_A_THREAD = ("thread-lock", "thread-cleanup")
 _MOST_FUNCTIONS = 20
+# Changes of the whole process that others would see meanwhile: not who asks where it
+# is, and not what ends the process or is for its whole life.
+_LASTING = re.compile(
+    r"contextlib\.|os\.(?:f?chdir|chroot|environ|putenv|unsetenv|umask|set[ug]id)"
+    r"|locale\.|signal|socket\.setdefaulttimeout|sys\.set|threading\.set|warnings\."
+    r"|logging\.disable|gc\.(?:dis|en)able|urllib\."
+)
 _OFF = re.compile(rb"#.*\basyncfix:\s*off\b")
 
 
@@ -52,6 +66,10 @@ class Colour:
     calls: list[Group] = field(default_factory=list)
     """The calls in coroutines; each group stands in one expression."""
     doubts: list[Doubt] = field(default_factory=list)
+    in_thread: bool = False
+    """Something that blocks goes to a thread."""
+    said: list[str] = field(default_factory=list)
+    """What else is to be known."""
 
     @property
     def refusal(self) -> Doubt | None:
@@ -62,61 +80,30 @@ class Colour:
 def found(context: Context) -> Colour | None:
     """Follow the last helper of a blocking chain to all that call it.
 
-    None where the chain has no helper, or what blocks has no form of asyncio's own.
+    None where the chain has no helper, and for a call that would go to a thread from
+    there, unless such is preferred.
     """
-    leaf = leaf_of(context)
-    if leaf is None or _native.found(leaf) is None:
+    leaf = _leaves.leaf_of(context)
+    if leaf is None:
         return None
-    place = leaf.site.path, leaf.site.function
-    return context.model.once(("colour", place), lambda: _Search(context).run(place))
-
-
-def leaf_of(context: Context) -> Context | None:
-    """Give the call that blocks at the end of a chain, in its helper."""
-    chain = context.site.chain
-    if chain is None or len(chain.steps) < 2:
+    prefers = _colour_leaf.prefers(context)
+    if not prefers and not _native.is_one(leaf.site.wanted):
         return None
-    last = chain.steps[-1]
-    for place, use in places_at(context, last.path, last.line, last.col):
-        scope = context.project.files[last.path].scopes[place[1]]
-        for edge in context.model.reach.edges(place):
-            if edge.use == use and edge.entry is not None and not scope.is_async:
-                if edge.entry.name == last.name:
-                    return inside(context, place, use, Chain((last,), edge.entry))
-    return None
-
-
-def places_at(
-    context: Context, path: str, line: int, col: int
-) -> Iterator[tuple[Place, facts.Use]]:
-    """Give the calls that begin somewhere, each with the function it is code of."""
-    project = context.project
-    for use in project.files[path].calls:
-        if (use.line, use.col) == (line, col):
-            kinds = (facts.FUNCTION, facts.LAMBDA, facts.CLASS)
-            scope = project.enclosing(path, use.scope, kinds)
-            if scope >= 0:
-                if project.files[path].scopes[scope].kind == facts.FUNCTION:
-                    yield (path, scope), use
-
-
-def inside(
-    context: Context, place: Place, use: facts.Use, chain: Chain | None
-) -> Context:
-    """Give the context of a call in a sync function, taken for a coroutine."""
-    path, scope = place
-    wanted = chain.entry.name if chain is not None else use.name
-    site = Site(path, use, "blocking", wanted, scope, chain)
-    there = Context(context.model, site, coloured=True)
-    there.needs = ("asyncio",)
-    return there
+    way = _colour_leaf.found(leaf)
+    if way.in_thread and not prefers:
+        return None
+    if way.refusal is not None:
+        return Colour(doubts=[way.refusal])
+    key = "colour", leaf.site.path, leaf.site.use
+    return context.model.once(key, lambda: _Search(context, leaf).run())
 
 
 class _Search:
     """The search, from a helper upwards."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, leaf: Context) -> None:
         self.context = context
+        self.leaf = leaf
         self.model = context.model
         self.users = context.model.users
         self.colour = Colour()
@@ -124,8 +111,9 @@ class _Search:
         self._outer: list[Change] = []
         self._first = ""
 
-    def run(self, place: Place) -> Colour:
-        """Find all that has to change with a helper."""
+    def run(self) -> Colour:
+        """Find all that has to change with the helper of the leaf."""
+        place = self.leaf.site.path, self.leaf.site.function
         colour, todo = self.colour, [place]
         self._first = self.users.scope(place).name
         while todo and colour.refusal is None:
@@ -181,7 +169,7 @@ class _Search:
                 there = Context(self.model, site)
                 self._outer.append(Change(there, there.call, None))
             else:
-                there = inside(self.context, caller, call.use, None)
+                there = _leaves.inside(self.context, caller, call.use, None)
                 self._inner.setdefault(caller, []).append(
                     Change(there, there.call, None)
                 )
@@ -215,15 +203,28 @@ class _Search:
     def _leaves(self) -> None:
         """Find what blocks in the helpers themselves, and may be awaited there."""
         for place, changes in self.colour.helpers.items():
+            moved = set()
             for edge in self.model.reach.edges(place):
                 chain = self.model.reach.chain(place[0], edge)
                 if edge.entry is None or chain is None:
                     continue
-                there = inside(self.context, place, edge.use, chain)
-                way = _native.found(there)
-                # What has no such form is a finding of the coroutine that it is now.
-                if way is not None:
-                    changes.append(Change(there, way.node, way.make))
+                leaf = _colour_leaf.found(
+                    _leaves.inside(self.context, place, edge.use, chain)
+                )
+                # What is left as it is, is a finding of the coroutine that it is now.
+                is_own = (place[0], edge.use) == (
+                    self.leaf.site.path,
+                    self.leaf.site.use,
+                )
+                if leaf.change is None or leaf.key in moved:
+                    continue
+                if leaf.doubts and not is_own:
+                    continue
+                moved.add(leaf.key)
+                changes.append(leaf.change)
+                self.colour.doubts += leaf.doubts
+                self.colour.in_thread |= leaf.in_thread
+                self.colour.said += [leaf.said] if leaf.said else []
             for one, other in permutations(changes, 2):
                 if one.make is not None and (
                     _holds(one.node, other.node) or _holds(other.node, one.node)
@@ -243,29 +244,54 @@ class _Search:
             if len(group.changes) == 1:
                 goes_ahead(group.context)
             for change in group.changes:
-                self._ask(change.context, _AT_A_CALL)
+                self._ask(change.context, AT_A_CALL)
+                self._ask_for_thread(change)
                 if colour.refusal is not None:
                     return
                 self._shared(change.context)
         for changes in colour.helpers.values():
             for change in changes:
-                self._ask(change.context, _IN_A_HELPER)
+                # What blocks was asked when it was found.
+                own = change.make is None
+                self._ask(change.context, IN_A_HELPER if own else ())
+                if own:
+                    self._ask_for_thread(change)
 
     def _ask(self, there: Context, guards: Iterable[str]) -> None:
-        where = f"{there.site.path}:{there.node.lineno}"
         there.needs = ("asyncio",)
         start, end = there.tree.lines.span(
             there.node.lineno, there.node.end_lineno or there.node.lineno
         )
         if _OFF.search(there.tree.lines.text[start:end]):
+            where = f"{there.site.path}:{there.node.lineno}"
             self._refuse("colour-off", f"{where} is to be kept as it is", "")
         for guard in guards:
             doubt = GUARDS[guard](there)
             if doubt is not None:
-                reason = f"at {where}: {doubt.reason}"
-                self.colour.doubts.append(replace(doubt, reason=reason))
+                self._doubt(there, doubt)
                 if doubt.level is Level.MANUAL:
                     return
+
+    def _doubt(self, there: Context, doubt: Doubt) -> None:
+        reason = f"at {there.site.path}:{there.node.lineno}: {doubt.reason}"
+        self.colour.doubts.append(replace(doubt, reason=reason))
+
+    def _ask_for_thread(self, change: Change) -> None:
+        """Ask at a call what holds for a thread that works somewhere below it."""
+        if not self.colour.in_thread:
+            return
+        there = change.context
+        self._ask(there, _ROUND_A_THREAD)
+        own = self.leaf.site.chain
+        assert own is not None
+        site = there.site
+        names = [self.users.scope(place).name for place in self.colour.helpers]
+        steps = [Step(site.path, site.use.line, site.use.col, name) for name in names]
+        chain = Chain((*steps, *own.steps), own.entry)
+        call = there.at(there.node)
+        call.site = site._replace(chain=chain)
+        for doubt in (*_threads.surroundings(call), *_hazards.doubts(call)):
+            self._doubt(there, doubt)
 
     def _shared(self, there: Context) -> None:
         """Doubt helpers that read or change what others change while they wait.
@@ -280,6 +306,20 @@ class _Search:
                 f"{reason}, which a coroutine cannot raise: it would be RuntimeError",
                 "use next(it, default)",
             )
+        # An await lets others see what is set for the whole process in the meantime.
+        place, use = (there.site.path, there.site.function), there.site.use
+        span = use.line, use.col, use.end_line, use.end_col
+        for item in there.effects.at(place, *span).threads:
+            if item.place is None and _LASTING.match(item.what):
+                doubt = Doubt(
+                    "colour-process",
+                    Level.UNSAFE,
+                    f"{item.what} ({item.path}:{item.line}) is of the whole process: other "
+                    "tasks would run with what it has set",
+                    "leave the process as it is, and hand over what is wanted",
+                )
+                self.colour.doubts.append(doubt)
+                break
         for guard in ("thread-state", "thread-arguments"):
             doubt = GUARDS[guard](there)
             if doubt is not None:

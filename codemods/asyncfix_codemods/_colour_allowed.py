@@ -94,6 +94,15 @@ def uses(context: Context, place: Place) -> Iterator[Doubt]:
     if file:
         yield _no("V1", f"{file} names {name} as something to start")
         return
+    found = mentions.stub(place)
+    if found is not None:
+        yield Doubt(
+            "colour-stub",
+            Level.MANUAL,
+            f"{found.path}:{found.line} {found.how} ({name})",
+            "change the stub with it",
+        )
+        return
     found = mentions.of(place)
     if found is not None:
         yield _no("V1", f"{found.path}:{found.line} {found.how} ({name})")

@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from asyncfix import GUARDS, NEW_AWAIT, NEW_THREAD, Context, Doubt, Level, Part, Plan
-from asyncfix_codemods import _colour, _colour_write, _native
+from asyncfix_codemods import _colour, _colour_leaf, _colour_write, _leaves
 from asyncfix_codemods._colour_write import Change
 
 _ORDER = (Level.SAFE, Level.INTENT, Level.UNSAFE, Level.MANUAL)
@@ -47,12 +47,17 @@ def plan(context: Context, message: str) -> Plan | None:
     key = min(
         f"{path}:{users.scope((path, scope)).line}" for path, scope in colour.helpers
     )
+    change = (
+        f"{names}: a coroutine function now, and {awaited} awaited; other tasks run"
+    )
+    change = "; ".join([f"{change} meanwhile", *colour.said])
+    # What no form of asyncio's own asks for is asked for by the person.
+    wanted = not colour.in_thread or _colour_leaf.prefers(context)
     return Plan(
         message,
         by_hand="",
-        level=Level.INTENT,
-        change=f"{names}: a coroutine function now, and {awaited} awaited; other tasks "
-        "run meanwhile",
+        level=Level.INTENT if wanted else Level.UNSAFE,
+        change=change,
         needs=("asyncio",),
         doubts=tuple(dict.fromkeys(colour.doubts)),
         parts=tuple(parts),
@@ -135,17 +140,17 @@ def _twins(context: Context) -> str:
     """Give async twins of the helpers of a chain: what sync code calls stays as it is."""
     chain = context.site.chain
     assert chain is not None
-    leaf = _colour.leaf_of(context)
-    way = None if leaf is None else _native.found(leaf)
-    if leaf is None or way is None:
+    leaf = _leaves.leaf_of(context)
+    change = None if leaf is None else _colour_leaf.found(leaf).change
+    if leaf is None or change is None:
         return ""
-    codes = [_colour_write.twin([Change(leaf, way.node, way.make)], "")]
+    codes = [_colour_write.twin([change], "")]
     called = leaf.function.name
     for step in reversed(chain.steps[1:-1]):
-        place = next(_colour.places_at(context, step.path, step.line, step.col), None)
+        place = next(_leaves.places_at(context, step.path, step.line, step.col), None)
         if place is None:
             return ""
-        there = _colour.inside(context, *place, None)
+        there = _leaves.inside(context, *place, None)
         if there is None:
             return ""
         change = Change(there, there.call, None)

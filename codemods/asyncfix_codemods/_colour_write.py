@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import ast
+import copy
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from asyncfix import Context, Names, Part, Slice
 from asyncfix_codemods import _ahead
-from asyncfix_codemods._ahead import Make
 from asyncfix_codemods._session_rewrite import changed
 
 if TYPE_CHECKING:
@@ -18,14 +18,22 @@ if TYPE_CHECKING:
 
     from asyncfix_codemods._session_rewrite import Change as NodeChange
 
+Make = Callable[[Slice, Names], "Sequence[cst.CSTNode]"]
+"""As in `Part`; the slice's `nodes` are the one that is changed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One expression that is awaited now. Without `make` it is a call of a helper."""
+    """One expression that is awaited now. Without `make` it is a call of a helper.
+
+    With it, the node may be a statement as well, and gives way to several.
+    """
 
     context: Context
-    node: ast.expr
+    node: ast.expr | ast.stmt
     make: Make | None
+    needs: tuple[str, ...] = ()
+    """The modules that its new code names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,20 +72,21 @@ def _size(change: Change) -> int:
 def in_coroutine(group: Group) -> tuple[Part, ...]:
     """Give the part that awaits calls of helpers in a coroutine."""
     first = group.changes[0]
+    call = first.context.call
 
     def make(slice_: Slice, names: Names) -> cst.BaseExpression:
         import libcst as cst
 
-        new = _awaiting(slice_, names, [slice_.find(first.node)], group.changes)
+        new = _awaiting(slice_, names, [slice_.find(call)], group.changes)
         # The engine sees to the parentheses round the outermost one.
         made = cst.ensure_type(new[0], cst.Await)
         return made.with_changes(lpar=[], rpar=[])
 
     context = first.context
     if len(group.changes) == 1:
-        made = _ahead.parts(context, first.node, make)
+        made = _ahead.parts(context, call, make)
     else:
-        made = (Part((first.node,), lambda slice_, names: [make(slice_, names)]),)
+        made = (Part((call,), lambda slice_, names: [make(slice_, names)]),)
     return tuple(replace(each, context=context, needs=()) for each in made)
 
 
@@ -115,8 +124,7 @@ def _helper(outer: Context, changes: Sequence[Change]) -> Part:
     def make(slice_: Slice, names: Names) -> Sequence[cst.CSTNode]:
         return _awaiting(slice_, names, slice_.nodes, changes, coroutines=True)
 
-    blocks = any(change.make is not None for change in changes)
-    needs = ("asyncio",) if blocks else ()
+    needs = tuple(dict.fromkeys(need for each in changes for need in each.needs))
     nodes = tuple(each.node for each in changes if each.make is not None)
     return Part(
         (context.function,), make, context, guards=("N3",), needs=needs, free=nodes
@@ -137,8 +145,11 @@ def _awaiting(
         tight = _binds_tighter(change)
         twin = slice_.find(change.node)
         if change.make is not None:
-            new = change.make(slice_, names)
-            made[twin] = _instead(new, tight)
+            if isinstance(change.node, ast.stmt):
+                twin = _line_of(nodes, twin)
+            view = copy.copy(slice_)
+            view.nodes = (twin,)
+            made[twin] = _instead(change.make(view, names), tight)
         else:
             made[twin] = _awaited(tight, renamed)
     if coroutines:
@@ -175,8 +186,28 @@ def _coroutine(node: cst.CSTNode) -> cst.CSTNode:
     return node.with_changes(asynchronous=cst.Asynchronous())
 
 
-def _instead(new: cst.BaseExpression, tight: bool) -> NodeChange:
-    return lambda _: _in_parentheses(new) if tight else new
+def _line_of(nodes: Sequence[cst.CSTNode], small: cst.CSTNode) -> cst.CSTNode:
+    """Give the line that a simple statement is; other statements are their own."""
+    import libcst as cst
+
+    todo = [*nodes]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, cst.SimpleStatementLine) and small in node.body:
+            return node
+        todo += node.children
+    return small
+
+
+def _instead(new: Sequence[cst.CSTNode], tight: bool) -> NodeChange:
+    import libcst as cst
+
+    if len(new) == 1:
+        (one,) = new
+        if tight and isinstance(one, cst.BaseExpression):
+            one = _in_parentheses(one)
+        return lambda _: one
+    return lambda _: cst.FlattenSentinel(new)
 
 
 def _awaited(tight: bool, renamed: str) -> NodeChange:
@@ -229,7 +260,10 @@ def twin(changes: Sequence[Change], called: str) -> str:
 
     context = changes[0].context
     slice_ = Slice(context.tree, (context.function,))
-    names = Names({"asyncio": "asyncio"})
+    needs = dict.fromkeys(
+        ("asyncio", *(need for each in changes for need in each.needs))
+    )
+    names = Names({need: need for need in needs}, context.framework)
     (made,) = _awaiting(slice_, names, slice_.nodes, changes, called)
     function = cst.ensure_type(made, cst.FunctionDef).with_changes(
         asynchronous=cst.Asynchronous(),

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from asyncfix import GUARDS, Context, Names, Slice
+from asyncfix import GUARDS, Context, Doubt, Names, Slice
 from asyncfix_codemods import _sleeps
 from asyncfix_codemods._ahead import Make
 
@@ -33,6 +34,10 @@ _PROCESSES = frozenset(("subprocess.call", "subprocess.run"))
 _NAMES = frozenset((*_OF_THE_LOOP, *_PROCESSES, "time.sleep"))
 
 
+# The call goes away: the name must be the library's own, and nobody's to patch.
+_GUARDS = ("N1", "N2", "E1", "E2")
+
+
 class Native(NamedTuple):
     """A way to write a call with asyncio's own means.
 
@@ -51,13 +56,21 @@ def is_one(name: str) -> bool:
     return name in _NAMES
 
 
+def refusals(context: Context) -> Iterator[Doubt]:
+    """Give what keeps a `time.sleep` from becoming asyncio's; at least one."""
+    for guard in _GUARDS:
+        doubt = GUARDS[guard](context)
+        if doubt is not None:
+            yield doubt
+    yield from _sleeps.arguments(context)
+
+
 def found(context: Context) -> Native | None:
     """Give asyncio's own form of the site's call, None where there is none."""
     name = context.site.wanted
     if not is_one(name):
         return None
-    # The call goes away: the name must be the library's own, and nobody's to patch.
-    if any(GUARDS[guard](context) is not None for guard in ("N1", "N2", "E1", "E2")):
+    if any(GUARDS[guard](context) is not None for guard in _GUARDS):
         return None
     if name == "time.sleep":
         return _sleep(context)

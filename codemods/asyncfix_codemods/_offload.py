@@ -17,7 +17,7 @@ import ast
 from functools import partial
 from typing import TYPE_CHECKING
 
-from asyncfix import Context, Names
+from asyncfix import GUARDS, Context, Names
 
 if TYPE_CHECKING:
     import libcst as cst
@@ -28,6 +28,11 @@ _CARRIERS = (
     "contextvars", "ddtrace", "decimal", "opentelemetry", "sentry_sdk", "starlette_context",
     "structlog", "asgiref", "flask", "elasticapm", "newrelic",
 )  # fmt: skip
+
+# The last names of what the new code calls, from the inside to the outside.
+CALLED = frozenset(
+    ("get_running_loop", "partial", "run_in_executor", "run_sync", "to_thread")
+)
 
 
 def form(context: Context) -> str:
@@ -65,12 +70,9 @@ def _imports_carrier(context: Context) -> bool:
 def needs(context: Context, call: ast.Call | None) -> tuple[str, ...]:
     """Give the modules that the new code names."""
     found = ["asyncio"]
-    if (
-        call is not None
-        and call.keywords
-        and (form(context) != "to_thread" or _is_anyio(context))
-    ):
-        found.append("functools")
+    if call is not None and call.keywords:
+        if form(context) != "to_thread" or _is_anyio(context):
+            found.append("functools")
     found += module_of(context, context.settings.executor)
     return tuple(found)
 
@@ -86,6 +88,7 @@ def _is_own(context: Context, module: str) -> bool:
 
 
 def _is_anyio(context: Context) -> bool:
+    GUARDS["E1"](context)  # says whose event loop it is
     return context.framework == "anyio"
 
 

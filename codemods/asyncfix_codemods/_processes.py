@@ -13,6 +13,7 @@ https://docs.python.org/3/library/pickle.html#what-can-be-pickled-and-unpickled
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,11 @@ _PLAIN = frozenset(
 )
 _HOLDERS = frozenset(("dict", "frozenset", "list", "set", "tuple", "Optional", "Union"))
 _MAKERS = frozenset(("bool", "bytes", "float", "int", "len", "repr", "round", "str"))
+# Functions of libraries that do much for the texts they are given, and give texts.
+_SENDS_LITTLE = frozenset(
+    ("difflib.get_close_matches", "re.findall", "re.split", "re.sub", "re.subn")
+)
+_FLAGS = re.compile(r"re\.[A-Z]+$")
 _RUNNERS = ("asyncio.run", "uvicorn.run", "aiohttp.web.run_app")
 
 
@@ -67,6 +73,7 @@ def plan(context: Context, message: str, severity: Sequence[Doubt]) -> Plan | No
         twin = cst.ensure_type(slice_.find(call), cst.Call)
         return _offload.offloaded(context, names, twin, pool)
 
+    of_library = len(chain.steps) == 1
     needs = ["asyncio", *_offload.module_of(context, pool)]
     if call.keywords:
         needs.append("functools")
@@ -78,6 +85,8 @@ def plan(context: Context, message: str, severity: Sequence[Doubt]) -> Plan | No
         "arguments; an error that cannot be pickled becomes another one",
         needs=tuple(needs),
         doubts=tuple(severity),
+        # A function of a library is sent by its name, what stands in its place is not.
+        guards=("N1", "N2", "E2") if of_library else (),
         parts=_ahead.parts(context, call, make),
     )
 
@@ -89,12 +98,13 @@ def _doubts(context: Context) -> Iterator[tuple[str, str]]:
     site, users = context.site, context.model.users
     place = users.meant(site.path, site.use.scope, site.use.name)
     by_hand = "make it a function of a module, with arguments that can be pickled"
+    if place is None and len(chain.steps) == 1:
+        yield from _of_library(context, chain.entry.name, by_hand)
+        return
     if place is None:
         yield "it is no function of the project", by_hand
         return
-    if GUARDS["E1"](context) is None and context.framework != "asyncio":
-        yield f"the code runs on {context.framework}", "use anyio.to_process.run_sync"
-        return
+    yield from _runs_on(context)
     function = users.scope(place)
     name = function.name
     if function.parent != 0 or function.decorators or function.yields:
@@ -102,13 +112,7 @@ def _doubts(context: Context) -> Iterator[tuple[str, str]]:
         return
     if len(context.project.names(place[0], 0).get(name)) != 1:
         yield f"{name} is given a value twice", by_hand
-    for each in (*context.call.args, *(k.value for k in context.call.keywords)):
-        if not _is_plain(context, each, 0):
-            yield (
-                f"{context.tree.text(each)} is not seen to be something that can be pickled",
-                "annotate it, or pass numbers, texts, and lists of them",
-            )
-            return
+    yield from _arguments(context)
     node = context.effects.function(place)
     returns = getattr(node, "returns", None)
     if returns is None or not _is_plain_type(returns):
@@ -119,6 +123,41 @@ def _doubts(context: Context) -> Iterator[tuple[str, str]]:
         return
     yield from _touches(context, name)
     yield from _imports(context, place)
+
+
+def _of_library(context: Context, name: str, by_hand: str) -> Iterator[tuple[str, str]]:
+    """Say why no process can do a call of a library, or would be of no use."""
+    if context.qualified_name(context.call.func) != name or name.count(".") != 1:
+        yield "it is no function of a module, which is sent by its name", by_hand
+        return
+    if name not in _SENDS_LITTLE:
+        # json.loads of 5 MB held the loop for 145 ms, in a process for 120 ms; ast.parse
+        # for 465 ms, in a process for 780 ms (CPython 3.11): its result is unpickled here.
+        yield (
+            "what it takes or gives would be pickled and unpickled here, which holds the "
+            "GIL about as long",
+            "make a function of a module of it and what is done with the result, which "
+            "gives little",
+        )
+        return
+    yield from _runs_on(context)
+    yield from _arguments(context)
+    yield from _starts_again(context)
+
+
+def _runs_on(context: Context) -> Iterator[tuple[str, str]]:
+    if GUARDS["E1"](context) is None and context.framework != "asyncio":
+        yield f"the code runs on {context.framework}", "use anyio.to_process.run_sync"
+
+
+def _arguments(context: Context) -> Iterator[tuple[str, str]]:
+    for each in (*context.call.args, *(k.value for k in context.call.keywords)):
+        if not _is_plain(context, each, 0):
+            yield (
+                f"{context.tree.text(each)} is not seen to be something that can be pickled",
+                "annotate it, or pass numbers, texts, and lists of them",
+            )
+            return
 
 
 def _touches(context: Context, name: str) -> Iterator[tuple[str, str]]:
@@ -149,7 +188,6 @@ def _touches(context: Context, name: str) -> Iterator[tuple[str, str]]:
 
 def _imports(context: Context, place: Place) -> Iterator[tuple[str, str]]:
     """Find code that each new process would run again when it imports the function."""
-    project, reader = context.project, context.model.reader
     quiet = 'put it under `if __name__ == "__main__":`'
     for statement in context.model.tree(place[0]).module.body:
         if isinstance(statement, ast.Expr) and not isinstance(
@@ -162,6 +200,13 @@ def _imports(context: Context, place: Place) -> Iterator[tuple[str, str]]:
             where = f"{place[0]}:{statement.lineno}"
             yield f"each process would run {where} again", quiet
             return
+    yield from _starts_again(context)
+
+
+def _starts_again(context: Context) -> Iterator[tuple[str, str]]:
+    """Find a main module that starts its program when a process imports it."""
+    project, reader = context.project, context.model.reader
+    quiet = 'put it under `if __name__ == "__main__":`'
     for path in project.files:
         for use in project.files[path].calls_in((0,)):
             if use.name.rpartition(".")[2] in ("run", "run_app"):
@@ -194,6 +239,8 @@ def _is_plain(context: Context, node: ast.expr, depth: int) -> bool:
     elif isinstance(node, ast.Call):
         name = (context.qualified_name(node.func) or "").removeprefix("builtins.")
         return name in _MAKERS
+    elif isinstance(node, ast.Attribute):
+        return bool(_FLAGS.match(context.qualified_name(node) or ""))
     elif isinstance(node, ast.Name):
         return _is_plain_name(context, node.id, depth)
     else:

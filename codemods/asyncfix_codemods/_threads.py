@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 from asyncfix import Chain, Context, Doubt, Entry, Level, Site, Step
-from asyncfix_codemods import _limits, _offload
+from asyncfix_codemods import _lazy, _limits, _offload
 
 # Where a call waits for another thread, a person or a device, or is bound to the
 # thread it is made in: a thread would only hide it, or break it.
@@ -63,6 +63,7 @@ _VALUES = ("pathlib.", "cryptography.", "argon2.", "passlib.")
 # https://boto3.amazonaws.com/v1/documentation/api/latest/guide/clients.html#multithreading-or-multiprocessing-with-clients
 _SHARED_CLIENTS = ("openai.", "anthropic.", "groq.", "botocore.client.BaseClient.")
 _LAZY = ("async-for",)
+_HOLDS_GIL = re.compile(r"(?i)GIL held|holds (?:the )?GIL")
 # Calls that are not to be made twice, by their last name.
 _ACTS = re.compile(
     r"^(?:post|put|patch|delete|request|send\w*|publish|insert\w*|run|call|check_\w+"
@@ -76,7 +77,7 @@ def kind(context: Context, entry: Entry) -> Doubt | None:
     if entry.kind in _KINDS:
         reason, advice = _KINDS[entry.kind]
         return _no("thread-kind", f"{entry.name}: {reason}", entry.use or advice)
-    if entry.form == "process":
+    if holds_gil(entry):
         return _no(
             "thread-gil",
             f"{entry.name} holds the GIL: in a thread it would stop the event loop "
@@ -95,6 +96,17 @@ def kind(context: Context, entry: Entry) -> Doubt | None:
             ),
         )
     return None
+
+
+def holds_gil(entry: Entry) -> bool:
+    """Tell whether a call works without letting other threads go on."""
+    if entry.form == "process":
+        return True
+    return (
+        entry.strategy == "report"
+        and entry.kind != "file"
+        and _HOLDS_GIL.search(entry.why) is not None
+    )
 
 
 def strategy(context: Context) -> Iterator[Doubt]:
@@ -172,12 +184,32 @@ def role(context: Context) -> Iterator[Doubt]:
             "every later read and write of the file blocks, too",
             "move the whole use of the file into a function, and hand that to a thread",
         )
+    elif len(chain.steps) > 1 and (leaf := _given_lazily(context)):
+        where = f"{leaf.site.path}:{leaf.node.lineno}"
+        yield _no(
+            "thread-lazy",
+            f"{context.spelled} only hands out what {entry.name} ({where}) gives bit by "
+            "bit: whoever reads it blocks",
+            "let it read all of it, and give a list",
+        )
     elif isinstance(above, ast.Attribute) and _blocks_further(context, above):
         yield _no(
             "thread-chain",
             f"what {context.tree.text(above)} does with the result blocks, too",
             "put both calls into a function, and hand that to a thread",
         )
+
+
+def _given_lazily(context: Context) -> Context | None:
+    """Give the call at the end of a chain, if its result is read by who gets it."""
+    chain = context.site.chain
+    assert chain is not None
+    entry = chain.entry
+    leaf = _lazy.handed_out(context)
+    if leaf is None:
+        return None
+    lazy = entry.form in _LAZY or is_lazy(entry, leaf.call) or _is_file(entry.name)
+    return leaf if lazy else None
 
 
 def whole(context: Context) -> ast.Call:
@@ -230,7 +262,7 @@ def is_lazy(entry: Entry, call: ast.Call) -> bool:
             value = keyword.value
             return not (isinstance(value, ast.Constant) and value.value is False)
     words = entry.why.lower()
-    return "lazy" in words or "generator" in words
+    return words.startswith("lazy") or "generator" in words
 
 
 def opened_here(context: Context) -> ast.Call | None:
@@ -270,7 +302,7 @@ def alone(context: Context, call: ast.Call) -> Context | None:
             if entry is not None:
                 chain = Chain((Step(path, use.line, use.col, entry.name),), entry)
                 site = Site(path, use, "blocking", entry.name, function, chain)
-                return Context(context.model, site)
+                return Context(context.model, site, context.coloured)
     return None
 
 

@@ -18,7 +18,7 @@ from asyncfix import facts as f
 from asyncfix.expressions import describe
 from asyncfix.gather import MARKERS
 from asyncfix.reach import Place
-from asyncfix.reader import Reader
+from asyncfix.reader import Reader, stub_of
 from asyncfix.tree import Tree, dotted
 from asyncfix.users import Users
 from asyncfix.value import CLASS, MODULE, OBJECT
@@ -224,10 +224,8 @@ class Mentions:
             each.rpartition(".")[2] for each in self.project.module_names(path)
         } - {""}
         spelled = self.project.spellings(names) or frozenset(names)
-        for other, facts in self.project.files.items():
-            if not any(map(facts.holds, spelled)):
-                continue
-            for use in facts.references:
+        for other in self.project.files.holding(spelled):
+            for use in self.project.files[other].references:
                 if use.name.rpartition(".")[2] in spelled:
                     value = self.values.of(other, use.scope, use.name)
                     if value is not None and value.kind == MODULE:
@@ -270,6 +268,17 @@ class Mentions:
             for file in self._declared(rf"\b{module}:{function.name}\b"):
                 return file
         return ""
+
+    def stub(self, place: Place) -> Mention | None:
+        """Give where a stub file says that it is a plain function."""
+        path, scope = place
+        name = re.escape(self.project.files[path].scopes[scope].name)
+        text = self.reader.stub(path)
+        found = re.search(rf"^[ \t]*def[ \t]+{name}\b", text, re.MULTILINE)
+        if found is None:
+            return None
+        line = text.count("\n", 0, found.start()) + 1
+        return Mention(stub_of(path), line, "says that it is a plain function")
 
     def _declared(self, pattern: str) -> Iterator[str]:
         for file in MARKERS:

@@ -54,6 +54,7 @@ def _is_async_lock(context: Context, node: ast.expr) -> bool:
 def nothing_closed_under_it(context: Context) -> Doubt | None:
     """thread-cleanup: nothing that the call uses is closed round it on a cancel."""
     used = _uses(context)
+    said = set(_names_in(context.moved or context.node))
     for above, below in context.within():
         if isinstance(above, (ast.With, ast.AsyncWith)) and below in above.body:
             for item in above.items:
@@ -70,9 +71,11 @@ def nothing_closed_under_it(context: Context) -> Doubt | None:
                 handlers: list[ast.ExceptHandler] = getattr(above, "handlers", [])
                 ends += [each for each in handlers if _catches_a_cancel(each)]
             for end in ends:
-                shared = sorted(
-                    each for each in _names_in(end) if _overlaps(each, used)
-                )
+                closed = [each for each in _names_in(end) if _overlaps(each, used)]
+                closed += [
+                    each for each in _objects_in(context, end) if _overlaps(each, said)
+                ]
+                shared = sorted(closed)
                 if shared:
                     return _closed(getattr(end, "lineno", 0), shared[0])
     return None
@@ -145,6 +148,15 @@ def _names_in(node: ast.AST) -> Iterator[str]:
             yield name
         else:
             todo.extend(ast.iter_child_nodes(each))
+
+
+def _objects_in(context: Context, node: ast.AST) -> Iterator[str]:
+    """Give the objects of which some code calls methods: `file.close()`."""
+    for each in ast.walk(node):
+        if isinstance(each, ast.Call) and isinstance(each.func, ast.Attribute):
+            name = dotted(each.func.value)
+            if name is not None and context.qualified_name(each.func) is None:
+                yield name
 
 
 def _overlaps(name: str, used: set[str]) -> bool:

@@ -10,8 +10,8 @@ import ast
 from collections.abc import Iterable, Iterator
 
 from asyncfix.codemod import Context
+from asyncfix.guards.let_out import arguments, is_let_out
 from asyncfix.model import Doubt, Level
-from asyncfix.nodes import parameters
 from asyncfix.touches import (
     ARGUMENT,
     GLOBAL,
@@ -23,12 +23,6 @@ from asyncfix.touches import (
     Touch,
 )
 from asyncfix.value import OUTSIDE_OBJECT
-
-# Calls that let other tasks go on with what they are given.
-_STARTERS = frozenset(
-    ("create_task", "ensure_future", "gather", "start_soon", "run_in_executor", "submit",
-     "to_thread", "call_soon", "call_later", "add_done_callback", "spawn", "Thread")
-)  # fmt: skip
 
 
 def touched(context: Context) -> Summary:
@@ -219,7 +213,7 @@ def no_state_changed(context: Context) -> Doubt | None:
 def _written(context: Context, touch: Touch) -> Doubt | None:
     place, who = touch.place, _who(context, touch)
     if place.root == LOCAL:
-        if not _is_let_out(context, place.name):
+        if not is_let_out(context, place.name):
             return None  # nobody else has it while this coroutine waits
         level = Level.UNSAFE
     elif place.root == ARGUMENT and place.name == _self(context):
@@ -288,7 +282,7 @@ def no_argument_shared(context: Context) -> Doubt | None:
                 "read it in the coroutine, and pass the value",
             )
     for node in _handed(context):
-        if isinstance(node, ast.Name) and _is_let_out(context, node.id):
+        if isinstance(node, ast.Name) and is_let_out(context, node.id):
             return Doubt(
                 "thread-arguments",
                 Level.UNSAFE,
@@ -301,80 +295,11 @@ def no_argument_shared(context: Context) -> Doubt | None:
 def _handed(context: Context) -> Iterator[ast.AST]:
     """Give what the thread reads: a call's arguments, or all of what moves."""
     if context.moved is None:
-        yield from _arguments(context.call)
+        yield from arguments(context.call)
         return
     for node in ast.walk(context.moved):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
             yield node
-
-
-def _arguments(call: ast.Call) -> Iterator[ast.expr]:
-    yield from call.args
-    yield from (each.value for each in call.keywords)
-
-
-def _is_let_out(context: Context, name: str) -> bool:
-    """Tell whether what a local name holds may be in other hands, too."""
-    root = name.partition(".")[0]
-    given = {each.arg for each in parameters(context.function.args)}
-    if root in given or not root.isidentifier():
-        return False
-    for node in ast.walk(context.function):
-        if isinstance(node, ast.Call):
-            last = getattr(node.func, "attr", getattr(node.func, "id", ""))
-            if last in _STARTERS and any(
-                _names(each, root) for each in _arguments(node)
-            ):
-                if _is_changeable(context, root):
-                    return True
-        elif isinstance(node, (ast.Lambda, ast.FunctionDef, ast.AsyncFunctionDef)):
-            if node is not context.function and _changes_name(node, root):
-                return True
-    return False
-
-
-def _names(node: ast.AST, name: str) -> bool:
-    return any(
-        isinstance(each, ast.Name) and each.id == name for each in ast.walk(node)
-    )
-
-
-def _is_changeable(context: Context, name: str) -> bool:
-    """Tell whether a local is ever given a list, a dictionary or the like."""
-    makers = (
-        ast.List,
-        ast.Dict,
-        ast.Set,
-        ast.ListComp,
-        ast.DictComp,
-        ast.SetComp,
-        ast.Call,
-    )
-    return any(
-        isinstance(node, (ast.Assign, ast.AnnAssign))
-        and isinstance(node.value, makers)
-        and any(
-            isinstance(each, ast.Name) and each.id == name
-            for each in (
-                node.targets if isinstance(node, ast.Assign) else [node.target]
-            )
-        )
-        for node in ast.walk(context.function)
-    )
-
-
-def _changes_name(node: ast.AST, name: str) -> bool:
-    """Tell whether a nested function changes what a name of its owner holds."""
-    for each in ast.walk(node):
-        if isinstance(each, ast.Nonlocal) and name in each.names:
-            return True
-        if isinstance(each, (ast.Attribute, ast.Subscript)):
-            if not isinstance(each.ctx, ast.Load) and _names(each.value, name):
-                return True
-        if isinstance(each, ast.Call) and isinstance(each.func, ast.Attribute):
-            if _names(each.func.value, name):
-                return True
-    return False
 
 
 def all_is_known(context: Context) -> Doubt | None:
