@@ -2,8 +2,9 @@
 
     python3 scripts/dev.py example   show what asyncfix finds in examples/
     python3 scripts/dev.py check     everything that must hold before a commit
+    python3 scripts/dev.py setup     make the environment, and do nothing in it
 
-Both make `.venv` (or `--venv DIR`) and install the checkout into it first, again
+All make `.venv` (or `--venv DIR`) and install the checkout into it first, again
 when pyproject.toml or the Python has changed. Exit code: that of the step that
 failed, 0 where all passed, 2 for wrong usage.
 """
@@ -29,7 +30,8 @@ CHECKS = (
     ("mypy", "scripts", "benchmarks"),
     ("python", os.path.join("scripts", "write_docs.py"), "--check"),
 )
-TESTS = ("pytest", "-n", "2")
+TESTS = ("pytest", "-n", "2", "--dist", "worksteal")
+OF_THIS_PYTHON = ("-m", "not any_python")
 
 
 def main() -> int:
@@ -40,11 +42,13 @@ def main() -> int:
     options = read_options()
     folder = Path(os.path.abspath(options.venv))
     code = set_up(folder)
-    if code:
+    if code or options.job == "setup":
         return code
     if options.job == "example":
         return step(folder, "asyncfix", "--diff", "examples")
-    for each in (TESTS,) if options.tests_only else (*CHECKS, TESTS):
+    if options.tests_only:
+        return step(folder, *TESTS, *OF_THIS_PYTHON)
+    for each in (*CHECKS, TESTS):
         code = step(folder, *each)
         if code:
             return code
@@ -60,9 +64,12 @@ def read_options() -> argparse.Namespace:
     example = jobs.add_parser("example", help="show what asyncfix finds in examples/")
     check = jobs.add_parser("check", help="format, lint, types, docs and tests")
     check.add_argument(
-        "--tests-only", action="store_true", help="run the tests, nothing else"
+        "--tests-only",
+        action="store_true",
+        help="only the tests that another Python may fail",
     )
-    for job in (example, check):
+    setup = jobs.add_parser("setup", help="make the environment")
+    for job in (example, check, setup):
         job.add_argument(
             "--venv",
             default=str(ROOT / ".venv"),

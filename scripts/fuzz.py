@@ -5,8 +5,8 @@
 In turn: programs made by hypothesmith, programs of sleeps in odd places, any bytes,
 and files below the FOLDERs (by default Python's own library) with coroutines, calls
 that block, and damage put in. Needs the development dependencies. At the end it
-prints how many of each it tried and how many were changed; exit code 1, and the
-program that did it, where a property did not hold.
+prints how many of each it tried, how many were changed, and what the codemods found
+and fixed; exit code 1, and the program that did it, where a property did not hold.
 """
 
 from __future__ import annotations
@@ -55,6 +55,8 @@ class Fuzz:
         self.folder = folder
         self.tried: Counter[str] = Counter()
         self.changed: Counter[str] = Counter()
+        self.found: Counter[str] = Counter()
+        self.fixed: Counter[str] = Counter()
         self.data = b""
 
     def check(self, kind: str, data: bytes) -> None:
@@ -63,6 +65,9 @@ class Fuzz:
         result = properties.check(self.folder, data)
         self.tried[kind] += 1
         self.changed[kind] += bool(result.changes)
+        self.found.update(each.codemod for each in result.findings)
+        for change in result.changes:
+            self.fixed.update(each.codemod for each in change.findings)
 
     def programs(self, kind: str, seed: int) -> None:
         """Try some programs of a kind."""
@@ -122,6 +127,9 @@ def main() -> int:
     for kind, count in sorted(fuzz.tried.items()):
         print(f"| {kind} | {count} | {fuzz.changed[kind]} |")
     print(f"| together | {fuzz.tried.total()} | {fuzz.changed.total()} |")
+    print("\n| codemod | findings | fixed |\n| --- | --- | --- |")
+    for name, count in sorted(fuzz.found.items()):
+        print(f"| {name} | {count} | {fuzz.fixed[name]} |")
     return code
 
 

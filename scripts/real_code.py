@@ -34,7 +34,7 @@ TIME_LIMIT = 1800  # seconds for one run of asyncfix on one package
 INTRO = f"""# Real code
 
 `scripts/real_code.py` downloads the packages below from PyPI, pinned by version and
-sha256, and runs the installed asyncfix on each: report, diff, apply, apply again.
+sha256, and runs the installed asyncfix on each: report, diff, apply, apply again, undo.
 They were chosen because they are large and live on asyncio, or because a plain `ast`
 search finds `time.sleep` inside their coroutines: no random sample of Python.
 A source archive ("sdist") brings the package's own tests along, a wheel rarely does.
@@ -42,8 +42,9 @@ A source archive ("sdist") brings the package's own tests along, a wheel rarely 
 "yes" under "promises" means, for that package: the exit code tells the outcome and
 no run ended in a traceback; report and diff left every file alone; git accepts the
 diff, and `git apply` gives the same bytes as `asyncfix --apply`; every changed file
-that compiled before still does; a second `--apply` changes nothing. It does not mean
-that the packages' test suites were run, nor that a person read every finding.
+that compiled before still does; a second `--apply` changes nothing; `asyncfix undo`
+gives every file its old bytes. It does not mean that the packages' test suites were run,
+nor that a person read every finding.
 
 "guards" counts the findings that name a guard, by that guard; "failed" are the files
 asyncfix could not analyse (homeassistant's syntax needs Python 3.13). CPU is user and
@@ -157,6 +158,17 @@ class Tree:
             raise Broken(f"{told}: exit code {done.returncode}")
         return done.returncode, done.stdout
 
+    def undo(self) -> None:
+        """Take the last run back; Broken when that is not done whole."""
+        done = subprocess.run(
+            [sys.executable, "-m", "asyncfix", "undo"],
+            cwd=self.root,
+            env=self.environment,
+            capture_output=True,
+        )
+        if done.returncode:
+            raise Broken(f"asyncfix undo: {done.stderr.decode(errors='replace')}")
+
     def digests(self) -> dict[str, str]:
         """Out: the sha256 of every file of the package as it is now."""
         return {
@@ -242,6 +254,11 @@ def check(tree: Tree, row: Row) -> None:
     again = tree.digests()
     if other := [name for name in tree.names if again[name] != applied[name]]:
         raise Broken(f"{other[0]}: a second --apply changes it again")
+    if changed:
+        tree.undo()
+    restored = tree.digests()
+    if other := [name for name in tree.names if restored[name] != published[name]]:
+        raise Broken(f"{other[0]}: undo does not give the old bytes")
 
 
 def examine(package: Package, scratch: Path) -> Row:

@@ -211,27 +211,25 @@ def cell(
     words = []
     for name in mine:
         old, new = before[name], after.get(name)
+        wanted = name in row.fixed
         if new is None:
             worse.append("file gone")
+        elif new == old and wanted and row.code != 2:
+            worse.append("left undone")
         elif new == old:
             words.append("left")
-        elif name not in row.fixed:
+        elif not wanted:
             (words if row.taste else worse).append("edited")
         else:
             lost = losses(old, new)
             worse += lost
             if not tool.fixed(new.data):
-                words.append("left")
+                worse.append("left undone")
             elif not lost:
                 words.append("fixed")
     code = "" if done.code is None or done.code < 0 else f", rc {done.code}"
-    quiet = done.code == 0 and row.code == 2
-    left = "left" in words and bool(row.fixed) and row.code != 2
-    if quiet and "left" in words:
+    if done.code == 0 and row.code == 2 and "left" in words:
         worse.append("left, as if all were well")
-        words = [each for each in words if each != "left"]
-    if left:
-        worse.append("left undone")
         words = [each for each in words if each != "left"]
     said = "; ".join(dict.fromkeys((*worse, *words))) or "nothing to do"
     return Cell(f"{said}{code}", bool(worse))

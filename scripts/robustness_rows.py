@@ -126,7 +126,7 @@ def _deep(name: str, statement: str) -> Row:
     files = {"x.py": with_statement(statement)}
     if sys.version_info >= (3, 13):
         return Row(name, files, 0, ("x.py",))
-    return Row(name, files, 2, said="x.py:")
+    return Row(name, files, 2, said="x.py:", taste=True)
 
 
 ROWS: dict[str, Row] = {
@@ -204,7 +204,12 @@ ROWS: dict[str, Row] = {
         "read-only (0444)", partial(moded, 0o444), 2, said="read-only", powerless=True
     ),
     "19b": Row(
-        "folder read-only (0555)", closed, 2, said="Permission denied", powerless=True
+        "folder read-only (0555)",
+        closed,
+        2,
+        said="Permission denied",
+        powerless=True,
+        taste=True,
     ),
     "20": Row(
         "unreadable (0000)", partial(moded, 0), 2, said="cannot be read", powerless=True
@@ -273,7 +278,7 @@ ROWS: dict[str, Row] = {
         ignored,
         0,
         ("x.py",),
-        "",
+        "git ignores it",
         (*GOOD, "x.py"),
     ),
     "35": Row(

@@ -9,16 +9,21 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import pytest
 
+from asyncfix import catalog as catalogs
 from asyncfix import cli, registry
 from asyncfix.catalog import Catalog
+from asyncfix.catalog_file import Tables
 from asyncfix.effects import Effects
 from asyncfix.facts import Facts, Use
 from asyncfix.link import Answer, Project
@@ -40,6 +45,29 @@ os.environ["ASYNCFIX_CACHE_DIR"] = "off"
 def _journals_of_no_person(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Keep what tests write out of the person's own journals."""
     os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.mktemp("state"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _the_disk_is_not_waited_for() -> Iterator[None]:
+    """Do without the one effect of `os.fsync` that only a power cut would show."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda file: os.fstat(file) and None)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _the_catalog_is_read_once() -> Iterator[None]:
+    """Keep what was read of the packs' own catalogs, which no test changes."""
+    known = cache(catalogs.read)
+    mine = {Path(each).parent for each in registry.code() if each.endswith(".toml")}
+
+    def read(file: Path) -> Tables:
+        return known(file) if file.parent in mine else real(file)
+
+    real = catalogs.read
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(catalogs, "read", read)
+        yield
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -159,6 +187,44 @@ def git() -> Git:
         )
 
     return git
+
+
+class Forks:
+    """Runs code as `python -c` does, in a fork of a process that is ready for it."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+
+    def run(self, folder: Path, code: str, **variables: str) -> tuple[int, str, str]:
+        """Give exit code, stdout and stderr."""
+        to, back = self._process.stdin, self._process.stdout
+        assert to is not None and back is not None
+        known = {**os.environ, **variables}
+        print(json.dumps([str(folder), known, code]), file=to, flush=True)
+        status, out, err = json.loads(back.readline())
+        return status, out, err
+
+
+Forking = Callable[..., AbstractContextManager[Forks]]
+
+
+@pytest.fixture(scope="session")
+def forking() -> Forking:
+    """Start forks.py with flags of Python and the modules that are to be at hand."""
+
+    @contextmanager
+    def forking(*modules: str, flags: tuple[str, ...] = ()) -> Iterator[Forks]:
+        script = Path(__file__).with_name("forks.py")
+        pipe = subprocess.PIPE
+        with subprocess.Popen(
+            [sys.executable, *flags, script, *modules],
+            stdin=pipe,
+            stdout=pipe,
+            text=True,
+        ) as process:
+            yield Forks(process)
+
+    return forking
 
 
 @pytest.fixture

@@ -10,19 +10,28 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
-    from conftest import Chains
+    from conftest import Chains, Forking, Forks
 
 _LIMIT = 300
 _FINDING = re.compile(
     r"^(\S+?):(\d+):\d+: blocking-call \[[\w -]+\] (.*)$", re.MULTILINE
 )
+
+# `python -m asyncfix`, which does not look for modules in the project.
+_AS_MODULE = """\
+import sys
+del sys.path[0]
+sys.argv += {}
+from asyncfix.start import main
+main()
+"""
 
 LOAD = "import requests\ndef load(): requests.get(1)\n"
 CALL = "async def f():\n    load()\n"
@@ -236,32 +245,47 @@ ODD: dict[str, tuple[Mapping[str, str], list[str]]] = {
 }
 
 
-def findings(place: Path, files: Mapping[str, str]) -> list[str]:
+@pytest.fixture(scope="module")
+def forks(forking: Forking) -> Iterator[Forks]:
+    """Give what runs the command without the time that its imports take."""
+    needed = ("asyncfix.commands", "asyncfix.passes", "libcst.metadata")
+    with forking(*needed, flags=("-X", "utf8")) as ready:
+        yield ready
+
+
+def findings(
+    place: Path, files: Mapping[str, str], forks: Forks | None = None
+) -> list[str]:
     """Run the command on a project; give where it finds what."""
     for name, text in files.items():
         path = place / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, "-m", "asyncfix", "--select", "blocking-call", "."],
-        cwd=place,
-        env={**os.environ, "PYTHONUTF8": "1", "NO_COLOR": "1"},
-        capture_output=True,
-        encoding="utf-8",
-        timeout=_LIMIT,
-        check=False,
-    )
-    assert done.returncode in (0, 1), done.stderr[-2000:]
-    assert "Traceback" not in done.stderr
-    found = _FINDING.findall(done.stdout)
-    assert (done.returncode == 1) == bool(found), done.stdout
+    options = ["--select", "blocking-call", "."]
+    if forks is not None:
+        code, out, err = forks.run(place, _AS_MODULE.format(options), NO_COLOR="1")
+    else:
+        done = subprocess.run(
+            [sys.executable, "-m", "asyncfix", *options],
+            cwd=place,
+            env={**os.environ, "PYTHONUTF8": "1", "NO_COLOR": "1"},
+            capture_output=True,
+            encoding="utf-8",
+            timeout=_LIMIT,
+            check=False,
+        )
+        code, out, err = done.returncode, done.stdout, done.stderr
+    assert code in (0, 1), err[-2000:]
+    assert "Traceback" not in err
+    found = _FINDING.findall(out)
+    assert (code == 1) == bool(found), out
     return [f"{path}:{line}: {said.partition(' (')[0]}" for path, line, said in found]
 
 
 @pytest.mark.parametrize("row", ODD)
-def test_an_odd_project(tmp_path: Path, row: str) -> None:
+def test_an_odd_project(tmp_path: Path, row: str, forks: Forks) -> None:
     files, wanted = ODD[row]
-    assert findings(tmp_path, files) == wanted
+    assert findings(tmp_path, files, forks) == wanted
 
 
 # -- huge ones ----------------------------------------------------------------
@@ -281,6 +305,7 @@ def _chain(last: str, many: int) -> dict[str, str]:
     return files
 
 
+@pytest.mark.any_python
 def test_a_function_in_each_of_many_files_that_calls_the_next(
     chains: Chains,
 ) -> None:
@@ -291,6 +316,7 @@ def test_a_function_in_each_of_many_files_that_calls_the_next(
     assert len(steps) == MANY + 2
 
 
+@pytest.mark.any_python
 def test_as_many_for_the_command(tmp_path: Path) -> None:
     found = findings(tmp_path, _chain("requests.get(1)", MANY))
     # Of so long a way it may say nothing; nothing else may be said.
@@ -348,12 +374,12 @@ def test_classes_that_are_each_the_base_of_the_next(tmp_path: Path) -> None:
         "slashes",
     ],
 )
-def test_a_long_expression(tmp_path: Path, text: str) -> None:
+def test_a_long_expression(tmp_path: Path, text: str, forks: Forks) -> None:
     files = {
         "a.py": f"import requests\nasync def f():\n    {text}\n    requests.get(1)"
     }
     line = 4 + text.count("\n")
-    assert findings(tmp_path, files) == [
+    assert findings(tmp_path, files, forks) == [
         f"a.py:{line}: holds the event loop: requests.get"
     ]
 
@@ -368,6 +394,7 @@ def test_functions_in_functions(chains: Chains) -> None:
     assert found.endswith(" -> main.py:92 requests.get")
 
 
+@pytest.mark.any_python
 def test_a_generated_file_of_five_megabytes(tmp_path: Path) -> None:
     body = "".join(
         f"class C{n}:\n    x{n}: 'C{n + 1}' = None\n"

@@ -13,6 +13,7 @@ from types import ModuleType
 
 import pytest
 
+pytestmark = pytest.mark.any_python
 BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
 
 if sys.platform == "win32":

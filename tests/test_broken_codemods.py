@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import libcst as cst
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -198,6 +199,7 @@ BOUNDED = settings(
 )
 
 
+@pytest.mark.any_python
 def test_nothing_wrong_gets_through(tmp_path: Path) -> None:
     """Each way to spoil a fix is tried and refused, and the right fix is followed."""
     seen: Counter[str] = Counter()

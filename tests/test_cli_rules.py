@@ -81,7 +81,7 @@ def test_a_wrong_catalog_of_a_pack_is_2_with_file_and_key(
 ) -> None:
     made({"pack/catalog/mine.toml": 'library = "mine"\n[calls]\n"mine.work" = {}\n'})
     entry = SimpleNamespace(name="pack", value="pack")
-    monkeypatch.setattr(registry, "entry_points", lambda group: [entry])
+    monkeypatch.setattr(registry, "_packs", lambda: (entry,))
     pack = SimpleNamespace(__path__=[str(here / "pack")])
     monkeypatch.setattr(registry, "import_module", lambda name: pack)
     ran = run("rules", "--catalog")

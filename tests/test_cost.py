@@ -14,6 +14,8 @@ from asyncfix.registry import installed
 
 CODEMODS = installed()
 
+pytestmark = pytest.mark.any_python
+
 
 def many(shape: str, count: int) -> str:
     """Give a file of many sites in one of the shapes that code comes in."""

@@ -109,6 +109,24 @@ def test_a_file_of_another_owner_is_written_in_place(
     assert file.read_bytes() == NEW
 
 
+def test_a_file_of_a_group_that_is_not_ours_is_written_in_place(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody but root may give a new file to a group that he is not in."""
+    status = file.stat()
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(os, "getgroups", lambda: [1000])
+    monkeypatch.setattr(os, "getegid", lambda: 1000)
+
+    def in_place(uid: int, gid: int) -> bool:
+        there = os.stat_result((status.st_mode, 1, 1, 1, uid, gid, 9, 0, 0, 0))
+        return replaced.Seen(str(file), there, b"").in_place
+
+    assert not in_place(1000, 1000)
+    assert in_place(1000, 1001)
+    assert in_place(1001, 1000)
+
+
 def test_of_a_link_the_target_is_written(file: Path, tmp_path: Path) -> None:
     folder = tmp_path / "links"
     folder.mkdir()

@@ -6,8 +6,12 @@ list it stands in, what it is, the line, and through whom.
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import fields
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,7 +21,7 @@ from asyncfix.effects import Effects, Summary
 from asyncfix.touches import ITERATED, Item, Touch
 
 if TYPE_CHECKING:
-    from conftest import Look
+    from conftest import Look, Made
 
 LISTS = [
     each.name for each in fields(Summary) if each.name not in ("generator", "returns")
@@ -250,3 +254,38 @@ def test_touched(look: Look, case: str) -> None:
     effects = look(files).effects
     wanted = "\n".join(sorted(expected.split("\n")))
     assert _told(effects.of(_function(effects))) == wanted
+
+
+def test_the_hash_seed_does_not_decide_which_place_is_told(
+    made: Made, here: Path
+) -> None:
+    names = "ABCDEFGH"
+    empty = "".join(f"{name} = {{}}\n" for name in names)
+    changed = "".join(f"    {name}[key] = value\n" for name in names)
+    code = f"""import requests
+
+{empty}
+
+def change(key, value):
+{changed}
+
+def load(key):
+    chosen = {" or ".join(names)}
+    return requests.get(chosen[key])
+
+
+async def handler(key):
+    return load(key)
+"""
+    made({"app.py": code})
+    outputs = {
+        subprocess.run(
+            [sys.executable, "-m", "asyncfix", "app.py"],
+            capture_output=True,
+            check=False,
+            cwd=here,
+            env={**os.environ, "PYTHONHASHSEED": seed, "ASYNCFIX_CACHE_DIR": "off"},
+        ).stdout
+        for seed in ("1", "2", "4")
+    }
+    assert len(outputs) == 1 and b"A[...]" in outputs.pop()

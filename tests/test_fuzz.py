@@ -81,6 +81,17 @@ _BLOCKING = (
     b"try: time.sleep(1)\n%bfinally: subprocess.call('x')", b"assert time.sleep(1)",
     b"with open(a) as f:\n%b    for line in f:\n%b        g(line)",
     b"while not time.sleep(1): break", b"lambda: time.sleep(1)",
+    b"r = []\n%bfor i in x: r.append(await asyncio.sleep(1, i))",
+    b"for i in x:\n%b    await asyncio.create_task(asyncio.sleep(i))",
+    b"a = asyncio.create_task(asyncio.sleep(1))\n%bawait a",
+    b"await asyncio.gather([asyncio.sleep(i) for i in x])",
+    b"await asyncio.wait(asyncio.sleep(1), asyncio.sleep(2))",
+    b"asyncio.create_task(asyncio.sleep)", b"asyncio.sleep(1)", b"x = asyncio.sleep(1)",
+    b"loop = asyncio.get_event_loop()\n%bawait asyncio.sleep(1, loop=loop)",
+    b"asyncio.get_event_loop().run_until_complete(asyncio.sleep(1))",
+    b"await asyncio.get_event_loop().run_in_executor(None, time.sleep(1))",
+    b"await asyncio.to_thread(time.sleep(1))", b"x = yield from asyncio.sleep(1)",
+    b"@asyncio.coroutine\n%bdef h():\n%b    yield from asyncio.sleep(1)",
 )  # fmt: skip
 
 
@@ -148,7 +159,8 @@ def indented(text: str, by: str = "    ") -> str:
 @st.composite
 def sleepers(draw: st.DrawFn) -> str:
     """Give a program with sleeps in, beside and around odd code."""
-    lines = ["import time", "from time import sleep as nap", ""]
+    lines = ["import asyncio, time", "from time import sleep as nap"]
+    lines += ["from asyncio import create_task, gather, to_thread", ""]
     statement = st.sampled_from(
         [
             "time.sleep(1)", "nap(0.5)", "x = time.sleep(n)", "[nap(1), nap(2)]",
@@ -163,6 +175,10 @@ def sleepers(draw: st.DrawFn) -> str:
             "print(time.sleep(1)); nap(2); x = nap", "time.sleep(1) # noqa", "(nap)(1)",
             "x = 'é'; nap(1)", "nap(1)or nap(2)", "x = 1if nap(1)else 2", "nap(a)(b)(c)",
             "to_thread(nap, 1)", "'''\n''' ; nap(1)", "x: nap(1) = time.sleep(1)",
+            "f(1, 2, 3)", "await f(1, nap(2), 3)", "a = f(1, 2, 3)", "await gather(f(x, y, n))",
+            "await gather([f(x, i, n) for i in y])", "create_task(f(x, y, n))",
+            "await create_task(f(x, y, n))", "asyncio.get_event_loop().create_task(f(x, 1, 2))",
+            "await asyncio.wait(f(x, y, n))", "await asyncio.to_thread(nap(1))",
         ]
     )  # fmt: skip
     around = st.sampled_from(
@@ -199,6 +215,7 @@ def test_odd_sleepers(tmp_path_factory: pytest.TempPathFactory, text: str) -> No
     check(folder(tmp_path_factory), text.encode())
 
 
+@pytest.mark.any_python
 @settings(BOUNDED, max_examples=25)
 @given(text=hypothesmith.from_node())
 def test_programs_from_the_grammar(
@@ -207,6 +224,7 @@ def test_programs_from_the_grammar(
     check(folder(tmp_path_factory), text.encode("utf-8", "surrogatepass"))
 
 
+@pytest.mark.any_python
 @settings(BOUNDED, max_examples=25)
 @given(text=hypothesmith.from_node(), first=st.booleans())
 def test_programs_from_the_grammar_round_a_sleep(

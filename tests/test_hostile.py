@@ -17,6 +17,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
+from asyncfix import gather
 from asyncfix.exclude import Excluded
 
 if TYPE_CHECKING:
@@ -281,6 +282,7 @@ _PATHS = st.lists(st.text("ab-]", min_size=1, max_size=3), min_size=1, max_size=
 )
 
 
+@pytest.mark.any_python
 @settings(
     deadline=None,
     derandomize=True,
@@ -316,6 +318,23 @@ def test_a_pattern_excludes_what_git_would_ignore(
     excluded = Excluded(patterns)
     for path in paths:
         assert excluded(path) == (path in ignored), path
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes have names here")
+def test_git_that_waits_for_ever_is_not_waited_for(
+    run: Run, made: Made, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subprocess.run(["git", "init", "-q", str(here)], check=True)
+    made({"a.py": CODE})
+    os.mkfifo(here / ".gitignore")
+    monkeypatch.setattr(gather, "_PATIENCE", 0.5)
+    assert run().text.count("blocking-sleep") == 1
+    before = (here / "a.py").read_bytes()
+    os.mkfifo(here / ".git" / "info" / "attributes")
+    ran = run("--apply")
+    assert ran.code == 2
+    assert "git cannot say" in ran.said
+    assert (here / "a.py").read_bytes() == before
 
 
 # -- no terminal does what it says -----------------------------------------------

@@ -18,7 +18,10 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+pytestmark = [
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork"),
+    pytest.mark.any_python,  # each runs the Pythons that it needs
+]
 
 FIXTURES = Path(__file__).parent / "fixtures"
 PROGRAMS = sorted(

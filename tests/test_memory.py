@@ -58,6 +58,7 @@ START = {
     "lib/away.py": "import time\ndef away():\n    time.sleep(1)\n",
 }
 
+CODEMODS = registry.installed()
 Files = dict[str, str]
 Edit = Callable[[Files], None]
 
@@ -194,7 +195,7 @@ class Project:
             "catalog": found.catalog,
             **changes,
         }
-        return engine.run(Settings(**wanted), registry.installed())
+        return engine.run(Settings(**wanted), CODEMODS)
 
 
 class Both(NamedTuple):

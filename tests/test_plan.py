@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from asyncfix import replaced
 
 if TYPE_CHECKING:
     from conftest import Contents, Git, Made, Run, Sample
@@ -68,30 +71,53 @@ def test_a_plan_says_all_that_it_does(planned: Path, contents: Contents) -> None
 
 
 def test_a_plan_holds_the_group_of_a_change(
-    run: Run, planned: Path, made: Made, contents: Contents
+    run: Run, planned: Path, contents: Contents, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said = json.loads(planned.read_bytes())
     for each in said["changes"]:
         each["group"] = "both"
     planned.write_text(json.dumps(said))
-    made({"c/b.py": "import time\n"})
     before = contents()
+    real = replaced.land
+
+    def land(seen: replaced.Seen, temporary: str) -> None:
+        if seen.path.endswith("b.py"):
+            raise OSError(errno.EIO, "of our own")
+        real(seen, temporary)
+
+    monkeypatch.setattr(replaced, "land", land)
     ran = run("apply", str(planned))
     assert ran.code == 2
-    assert "c/b.py:1: error: has changed since the plan was made" in ran.said
+    assert "c/b.py:1: error: cannot be written: of our own" in ran.said
     assert "a.py:1: error: is not written: it goes together" in ran.said
     assert contents() == before
 
 
-def test_a_changed_file_is_not_written(
+def test_nothing_is_written_if_a_file_it_would_write_has_changed(
     run: Run, planned: Path, made: Made, contents: Contents, sample: Sample
 ) -> None:
+    """What it has in mind for the others may be wrong now: they are read together."""
     made({"a.py": sample.bad + "# more\n"})
+    before = contents()
     ran = run("apply", str(planned))
     assert ran.code == 2
-    assert "a.py:1: error: has changed since the plan was made" in ran.said
-    assert ran.text == "c/b.py: changed\n"
-    assert contents()["a.py"] == (sample.bad + "# more\n").encode()
+    assert "a.py:1: error: has changed since the plan" in ran.said
+    assert "nothing was written" in ran.said
+    assert contents() == before
+
+
+def test_nothing_is_written_if_a_file_is_new(
+    run: Run, planned: Path, made: Made, contents: Contents, here: Path
+) -> None:
+    """It may call what the plan makes a coroutine, or put something else in its place."""
+    made({"c/new.py": "x = 1\n"})
+    before = contents()
+    ran = run("apply", str(planned))
+    assert ran.code == 2
+    assert "c/new.py:1: error: is newer than the plan" in ran.said
+    assert contents() == before
+    (here / "c" / "new.py").unlink()
+    assert run("apply", str(planned)).code == 0
 
 
 @pytest.mark.parametrize("fate", ["edited", "gone"])
@@ -105,7 +131,7 @@ def test_nothing_is_written_if_a_file_it_went_by_has_changed(
     before = contents()
     ran = run("apply", str(planned))
     assert ran.code == 2
-    assert "good.py:1: error: has changed since the plan was made by it" in ran.said
+    assert "good.py:1: error: has changed since the plan" in ran.said
     assert contents() == before
 
 
@@ -140,6 +166,20 @@ def test_a_plan_holds_no_file_of_another_project(
     assert ran.code == 2
     assert "is not below" in ran.said
     assert not (here / "p.json").exists()
+
+
+def test_a_plan_takes_no_other_files_place(
+    run: Run, made: Made, sample: Sample, contents: Contents
+) -> None:
+    made({"a.py": sample.bad, "b.py": "", "plan.json": '{"mine": 1}'})
+    before = contents()
+    for name in ("a.py", "b.py", "plan.json", "."):
+        ran = run("--diff", "--plan", name)
+        assert ran.code == 2
+        assert f"{name}: is there already and no plan" in ran.said
+    assert contents() == before
+    for _ in range(2):
+        assert run("--diff", "--plan", "p.json").code == 0
 
 
 @pytest.mark.parametrize(

@@ -12,14 +12,17 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
 from asyncfix import registry, replay
 from asyncfix.replay import Replay
+
+if TYPE_CHECKING:
+    from conftest import Forking, Forks
 
 LONG_AGO = 1_000_000_000
 BAD = "import time\nasync def f():\n    time.sleep(1)\n"
@@ -37,13 +40,9 @@ main()
 class Said:
     """What one run said, and whether it had to look."""
 
-    def __init__(self, done: subprocess.CompletedProcess[bytes]) -> None:
-        self.worked = done.stderr.endswith(b"\nWORKED")
-        self.answer = (
-            done.returncode,
-            done.stdout,
-            done.stderr.removesuffix(b"\nWORKED"),
-        )
+    def __init__(self, code: int, out: str, err: str) -> None:
+        self.worked = err.endswith("\nWORKED")
+        self.answer = code, out, err.removesuffix("\nWORKED")
 
 
 class Command(Protocol):
@@ -69,20 +68,22 @@ def project(here: Path) -> Path:
     return here
 
 
+@pytest.fixture(scope="module")
+def forks(forking: Forking) -> Iterator[Forks]:
+    """Give what runs code with everything at hand but asyncfix itself."""
+    with forking("black", "click", "importlib.metadata", "libcst", "pebble") as running:
+        yield running
+
+
 @pytest.fixture
-def command(project: Path, tmp_path: Path) -> Command:
+def command(project: Path, tmp_path: Path, forks: Forks) -> Command:
     home = tmp_path / "home"
     home.mkdir()
 
     def command(*arguments: str, **environment: str) -> Said:
-        known = {
-            **os.environ,
-            "ASYNCFIX_CACHE_DIR": str(tmp_path / "cache"),
-            "HOME": str(home),
-            **environment,
-        }
-        line = [sys.executable, "-c", DRIVER, *arguments]
-        return Said(subprocess.run(line, capture_output=True, check=False, env=known))
+        known = {"ASYNCFIX_CACHE_DIR": str(tmp_path / "cache"), "HOME": str(home)}
+        code = f"import sys\nsys.argv += {arguments!r}\n{DRIVER}"
+        return Said(*forks.run(Path.cwd(), code, **{**known, **environment}))
 
     return command
 
@@ -199,12 +200,12 @@ def test_what_git_knows_counts(project: Path, command: Command) -> None:
         age(project)
         after = command()
         assert after.worked
-        assert (b"made.py" in after.answer[1]) == (what[0] == "add")
+        assert ("made.py" in after.answer[1]) == (what[0] == "add")
         assert not command().worked
     write(".git/info/exclude", "a.py\n")(project)
     age(project)
     after = command()
-    assert after.worked and b"a.py" not in after.answer[1]
+    assert after.worked and "a.py" not in after.answer[1]
 
 
 def test_other_questions(project: Path, command: Command) -> None:

@@ -29,7 +29,15 @@ def script(name: str) -> Any:
 robustness = script("robustness")
 
 
-@pytest.mark.parametrize("row", robustness.ROWS)
+# What is large takes long, on any Python.
+LARGE = ("17", "18")
+EVERY = [
+    pytest.param(row, marks=[pytest.mark.any_python] if row in LARGE else [])
+    for row in robustness.ROWS
+]
+
+
+@pytest.mark.parametrize("row", EVERY)
 def test_a_row_of_the_matrix(row: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("NO_COLOR", "FORCE_COLOR"):
         monkeypatch.delenv(name, raising=False)

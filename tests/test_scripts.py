@@ -14,6 +14,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
+pytestmark = pytest.mark.any_python
+
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
@@ -143,7 +145,7 @@ def test_an_old_python_gets_as_far_as_the_message() -> None:
     assert "from __future__" not in source.partition("# ")[0]
 
 
-@pytest.mark.parametrize("job", ["example", "check"])
+@pytest.mark.parametrize("job", ["example", "check", "setup"])
 def test_a_folder_of_yours_is_not_made_an_environment(job: str, tmp_path: Path) -> None:
     mine = tmp_path / "thesis.txt"
     mine.write_text("three years", "utf-8")

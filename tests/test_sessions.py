@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ast
 import asyncio
-import os
 import re
 import shutil
 import subprocess
@@ -18,7 +17,7 @@ import textwrap
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 from asyncfix_codemods import _session_frameworks, _session_pools
@@ -30,7 +29,11 @@ from asyncfix.deliver import write
 from asyncfix.engine import run as run_asyncfix
 from asyncfix.registry import installed
 
+if TYPE_CHECKING:
+    from conftest import Forking, Forks
+
 ROOT = Path(__file__).resolve().parent.parent
+NEEDED = ("asyncio", "aiohttp.web", "httpx")
 FIXTURES = Path(__file__).parent / "fixtures" / "session-per-request"
 
 
@@ -127,6 +130,19 @@ class Server:
         return status, more, body
 
 
+@pytest.fixture(scope="module")
+def forks(forking: Forking) -> Iterator[Forks]:
+    with forking(*NEEDED) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def strict(forking: Forking) -> Iterator[Forks]:
+    """Give what runs code in the development mode of Python."""
+    with forking(*NEEDED, flags=("-X", "dev")) as running:
+        yield running
+
+
 class Seen(NamedTuple):
     """What a program did."""
 
@@ -140,21 +156,15 @@ def server() -> Iterator[Server]:
         yield running
 
 
-def run(server: Server, folder: Path, code: str) -> Seen:
+def run(strict: Forks, server: Server, folder: Path, code: str) -> Seen:
     """Run code in a folder, with `urls` bound; it must leave nothing on stderr."""
     before = server.connections
     base = f"http://127.0.0.1:{server.port}"
     head = f"import asyncio\nbase = {base!r}\nurls = [base + f'/{{n}}' for n in range(6)]\n"
-    done = subprocess.run(
-        [sys.executable, "-X", "dev", "-c", head + code],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.returncode == 0, done.stderr
-    assert "Unclosed" not in done.stderr and "never retrieved" not in done.stderr
-    return Seen(done.stdout, server.connections - before)
+    status, out, err = strict.run(folder, head + code)
+    assert status == 0, err
+    assert "Unclosed" not in err and "never retrieved" not in err
+    return Seen(out, server.connections - before)
 
 
 def program(name: str, kind: str, tmp_path: Path) -> Path:
@@ -208,19 +218,23 @@ RUNS = {
 
 @pytest.mark.parametrize("name", RUNS)
 def test_fewer_connections_same_answers(
-    name: str, tmp_path: Path, server: Server
+    name: str, tmp_path: Path, server: Server, strict: Forks
 ) -> None:
     code, many, few = RUNS[name]
-    before = run(server, program(name, "before", tmp_path), code)
-    after = run(server, program(name, "after", tmp_path), code)
+    before = run(strict, server, program(name, "before", tmp_path), code)
+    after = run(strict, server, program(name, "after", tmp_path), code)
     assert after.output == before.output and "age /" in before.output.replace("P", "p")
     assert (before.connections, after.connections) == (many, few)
 
 
-def test_a_retry_does_not_meet_a_closed_session(tmp_path: Path, server: Server) -> None:
+def test_a_retry_does_not_meet_a_closed_session(
+    tmp_path: Path, server: Server, strict: Forks
+) -> None:
     code = "import program; asyncio.run(program.lone(urls))"
-    before = run(server, program("retry_with_callers", "before", tmp_path), code)
-    after = run(server, program("retry_with_callers", "after", tmp_path), code)
+    before, after = (
+        run(strict, server, program("retry_with_callers", kind, tmp_path), code)
+        for kind in ("before", "after")
+    )
     assert after.output == before.output == "page /0\n"
 
 
@@ -234,10 +248,10 @@ def test_a_retry_does_not_meet_a_closed_session(tmp_path: Path, server: Server) 
     ],
 )
 def test_others_call_it_as_before(
-    name: str, call: str, tmp_path: Path, server: Server
+    name: str, call: str, tmp_path: Path, server: Server, strict: Forks
 ) -> None:
     code = f"from app.net import *; print(asyncio.run({call}))"
-    seen = run(server, program(name, "after", tmp_path), code)
+    seen = run(strict, server, program(name, "after", tmp_path), code)
     assert seen == Seen("page /0\n", 1)
 
 
@@ -272,6 +286,7 @@ TYPED = [
 ]
 
 
+@pytest.mark.any_python
 @pytest.mark.parametrize(("what", "names"), TYPED, ids=[names[0] for _, names in TYPED])
 @pytest.mark.parametrize("kind", ["before", "after"])
 def test_types_are_right(
@@ -312,7 +327,7 @@ def test_what_is_shown_for_a_framework_is_python(name: str, kind: Kind) -> None:
 
 
 def test_what_is_shown_for_aiohttp_web_shares_one_session(
-    tmp_path: Path, server: Server
+    tmp_path: Path, server: Server, strict: Forks
 ) -> None:
     made = ast.Call(ast.Name("ClientSession"), [], [])
     code = _session_frameworks.text(
@@ -343,7 +358,7 @@ async def main() -> None:
 
 asyncio.run(main())
 """
-    assert run(server, tmp_path, code + main) == Seen("page /page\n" * 3, 1)
+    assert run(strict, server, tmp_path, code + main) == Seen("page /page\n" * 3, 1)
 
 
 # -- what README says of examples/crawler ----------------------------------------
@@ -389,6 +404,7 @@ def test_the_example_crawler(tmp_path: Path, server: Server) -> None:
     assert seen == said
 
 
+@pytest.mark.any_python
 def test_the_benchmark_counts_the_same() -> None:
     done = subprocess.run(
         [sys.executable, "benchmarks/sessions.py", "--pages", "12", "--rounds", "1"],
@@ -438,30 +454,29 @@ def _cases() -> dict[str, tuple[str, str]]:
     }
 
 
-def _run_program(server: Server, folder: Path) -> tuple[str, int]:
+def _run_program(forks: Forks, server: Server, folder: Path) -> tuple[str, int]:
     before = server.connections
-    done = subprocess.run(
-        [sys.executable, "main.py"],
-        cwd=folder,
-        env={**os.environ, "BASE": f"http://127.0.0.1:{server.port}"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.returncode == 0 and done.stdout, done.stderr
-    assert not done.stderr, done.stderr
-    return done.stdout.replace(str(server.port), "PORT"), server.connections - before
+    code = (folder / "main.py").read_text("utf-8")
+    base = f"http://127.0.0.1:{server.port}"
+    status, out, err = forks.run(folder, code, BASE=base)
+    assert status == 0 and out, err
+    assert not err, err
+    return out.replace(str(server.port), "PORT"), server.connections - before
 
 
 @pytest.mark.parametrize("name", _cases())
 def test_program(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: Server
+    name: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    server: Server,
+    forks: Forks,
 ) -> None:
     said, program = _cases()[name]
     tmp_path.joinpath("main.py").write_text(program, "utf-8")
     monkeypatch.chdir(tmp_path)
     codemods = [each for each in installed() if each.name == "session-per-request"]
-    before = _run_program(server, tmp_path)
+    before = _run_program(forks, server, tmp_path)
     settings = Settings(unsafe=True, target=(3, 10))
     result = run_asyncfix(settings, codemods)
     assert not result.problems
@@ -469,6 +484,6 @@ def test_program(
         assert not result.changes, result.changes
         return
     assert write(result.changes, tmp_path, "test", result.read).problems == ()
-    after = _run_program(server, tmp_path)
+    after = _run_program(forks, server, tmp_path)
     assert after[0] == before[0]
     assert f"{before[1]} {after[1]}" == said

@@ -239,6 +239,7 @@ def test_other_systems(
 # -- damage -----------------------------------------------------------------
 
 
+@pytest.mark.any_python
 @pytest.mark.parametrize("mask", [0xFF, 0x01, 0x80])
 def test_a_flipped_bit_loses_something_and_changes_nothing(
     folder: Path, mask: int

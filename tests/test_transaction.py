@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from asyncfix import journal, replaced, state, transaction, undo
+from asyncfix import journal, lock, replaced, state, transaction, undo
 from asyncfix.model import AsyncfixError
 from asyncfix.transaction import Outcome, Write
 
@@ -69,8 +69,14 @@ def dying(at: int, half: bool = False) -> Iterator[Death]:
 @pytest.fixture(autouse=True)
 def own_journals(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("own")))
+) -> Callable[[], None]:
+    """Keep the journals of a test, and of each of its moments, by themselves."""
+
+    def own_journals() -> None:
+        monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("own")))
+
+    own_journals()
+    return own_journals
 
 
 def old(name: str) -> bytes:
@@ -129,9 +135,12 @@ def moments(tmp_path: Path) -> int:
 
 @pytest.mark.parametrize("back", [False, True], ids=["recover", "recover --back"])
 @pytest.mark.parametrize("half", [False, True], ids=["before", "half"])
-def test_killed_at_any_moment(tmp_path: Path, back: bool, half: bool) -> None:
+def test_killed_at_any_moment(
+    tmp_path: Path, back: bool, half: bool, own_journals: Callable[[], None]
+) -> None:
     ends = set()
     for at in itertools.count(1):
+        own_journals()
         folder = tmp_path / f"{at}"
         writes = make(folder)
         with dying(at, half) as death:
@@ -161,11 +170,14 @@ def test_killed_at_any_moment(tmp_path: Path, back: bool, half: bool) -> None:
 
 
 @pytest.mark.parametrize("back", [False, True], ids=["recover", "recover --back"])
-def test_killed_while_it_recovers(tmp_path: Path, back: bool) -> None:
+def test_killed_while_it_recovers(
+    tmp_path: Path, back: bool, own_journals: Callable[[], None]
+) -> None:
     """Killed in the middle of the renames, and again at any moment of recovery."""
     count = moments(tmp_path)
     for first in (count - 20, count - 14):
         for at in itertools.count(1):
+            own_journals()
             folder = tmp_path / f"{first}-{at}"
             with pytest.raises(Killed), dying(first):
                 apply(folder, make(folder))
@@ -178,8 +190,11 @@ def test_killed_while_it_recovers(tmp_path: Path, back: bool) -> None:
         assert at > 5
 
 
-def test_killed_while_it_undoes(tmp_path: Path) -> None:
+def test_killed_while_it_undoes(
+    tmp_path: Path, own_journals: Callable[[], None]
+) -> None:
     for at in range(1, moments(tmp_path) + 1, 2):
+        own_journals()
         folder = tmp_path / f"{at}"
         apply(folder, make(folder))
         with dying(at):
@@ -222,6 +237,26 @@ def test_nothing_is_written_before_an_interrupted_run_is_seen_to(
     undo.recover(folder, back=True)
     assert undo.notice(folder) == ""
     assert len(apply(folder, again(writes)).written) == 5
+
+
+def test_a_project_in_a_project_and_the_one_around_it_wait_for_each_other(
+    tmp_path: Path,
+) -> None:
+    """Each has journals of its own, and both may write the same files."""
+    inner = tmp_path / "outer" / "p"
+    inner.parent.mkdir()
+    writes = interrupted_at(inner, 2)
+    for root in (inner.parent, inner / "below"):
+        assert "asyncfix recover" in undo.notice(root)
+        with pytest.raises(AsyncfixError, match="asyncfix recover"):
+            transaction.apply(str(root), writes[2:], "test")
+    (tmp_path / "outer" / "p2").mkdir()
+    assert undo.notice(tmp_path / "outer" / "p2") == ""
+    said = pytest.raises(AsyncfixError, match="another asyncfix is writing")
+    with lock.locked(str(inner)), said:
+        transaction.apply(str(inner.parent), writes[2:], "test")
+    undo.recover(inner.parent, back=True)
+    assert undo.notice(inner.parent) == ""
 
 
 def test_a_file_that_was_edited_since_is_left_alone(tmp_path: Path) -> None:
@@ -390,8 +425,10 @@ def test_old_journals_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     journal.prune(now=20)
     kept = [run.name for run in journal.runs(str(folder))]
     assert 1 < len(kept) < 6 and kept == names[: len(kept)]
-    journal.prune(now=10**9)
+    journal.prune(now=10**7)
     assert [run.name for run in journal.runs(str(folder))] == names[:1]
+    journal.prune(now=10**9)
+    assert journal.runs(str(folder)) == [], "a year old, and no one has asked for it"
 
 
 def test_the_journal_of_an_interrupted_run_stays(tmp_path: Path) -> None:

@@ -176,24 +176,61 @@ def test_a_worker_that_raises_costs_its_file_only(
     assert isinstance(found[-1], Problem)
 
 
-def test_a_hostile_file_does_not_end_the_run(tmp_path: Path) -> None:
+HOSTILE = {
+    "nested": "x = " + "(" * 20_000 + ")" * 20_000,
+    # The joined name would take 5 GB.
+    "dots": TEXTS["a.py"].decode() + "import " + "a." * 100_000 + "a\n",
+    # CPython's compiler calls itself for each of them, and counts nothing.
+    "loops": TEXTS["a.py"].decode() + "y = [a" + " for a in b" * 110_000 + "]\n",
+}
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+def test_a_hostile_file_does_not_end_the_run(tmp_path: Path, text: str) -> None:
     """The texts that crash a parser crash it in this process, pool or not."""
     import subprocess
     import sys
 
+    resource = pytest.importorskip("resource")
     (tmp_path / "good.py").write_bytes(TEXTS["a.py"])
-    (tmp_path / "poison.py").write_text("x = " + "(" * 20_000 + ")" * 20_000)
+    (tmp_path / "poison.py").write_text(text)
+    most = 2_000_000_000
     done = subprocess.run(
-        [sys.executable, "-m", "asyncfix", "."],
+        [sys.executable, "-m", "asyncfix", "--apply", "."],
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=300,
         check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (most, 4 * most)),
     )
+    if "for a in b" in text and "0 failed" in done.stderr:
+        return  # this Python compiles it
     assert done.returncode == 2, (done.returncode, done.stderr[-300:])
-    assert "good.py:5:5: blocking-sleep" in done.stdout
-    assert "poison.py:1: error:" in done.stderr
+    assert "good.py:5:5: fixed blocking-sleep" in done.stdout
+    assert "poison.py:" in done.stderr and "Traceback" not in done.stderr
+    assert (tmp_path / "poison.py").read_text() == text
+
+
+def test_work_is_done_apart() -> None:
+    assert workers.apart(len, ["", "ab"], 60) == [0, 2]
+    for work, given, said in (
+        (os._exit, 3, "crashed its worker (exit code 3)"),
+        (time.sleep, 60, "took longer than 1 s"),
+        (int, "x", "crashed its worker (ValueError"),
+    ):
+        found = workers.apart(work, [given], 1 if work is time.sleep else 60)
+        assert isinstance(found, str) and said in found
+
+
+def test_a_large_text_is_not_compiled_in_this_process(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from asyncfix import prove
+
+    monkeypatch.setattr(workers, "apart", lambda work, given, seconds: "too long")
+    assert prove._compiled([b"x = 1", b""], 1) == [None, None]
+    assert prove._compiled([b"", b"#" * 200_001], 1) == "too long"
 
 
 # -- reading ----------------------------------------------------------------

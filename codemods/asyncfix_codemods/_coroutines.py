@@ -356,9 +356,7 @@ def _look_below(model: Model, place: Place) -> Iterator[tuple[str, str, int]]:
     project, classes = model.project, model.values.classes
     function = project.files[path].scopes[index]
     name, base = function.name, Value(value.CLASS, path=path, scope=function.parent)
-    for other in sorted(project.files):
-        if not project.files[other].holds(name):
-            continue
+    for other in sorted(project.files.holding((name,))):
         for number, scope in enumerate(project.files[other].scopes):
             if scope.kind != facts.CLASS or not scope.bases:
                 continue

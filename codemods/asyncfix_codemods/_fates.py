@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 from typing import NamedTuple
 
-from asyncfix import Context, Value, dotted, value
-from asyncfix_codemods import _shapes
+from asyncfix import Context, Value, value
+from asyncfix_codemods import _declared, _shapes
 
 # What a coroutine object has itself.
 # https://docs.python.org/3/reference/datamodel.html#coroutine-objects
@@ -35,17 +35,6 @@ _PRINT = frozenset(("ascii", "format", "print", "repr", "str", "sys.exit"))
 _LOG = frozenset(
     ("critical", "debug", "error", "exception", "fatal", "info", "log", "warning")
 )
-# Types whose values no coroutine is.
-_PLAIN = frozenset(
-    ("bool", "bytearray", "bytes", "complex", "dict", "float", "frozenset", "int",
-     "list", "set", "str", "tuple")
-)  # fmt: skip
-# Classes of libraries that are no coroutines, nor are those based on them.
-_OTHER_TYPES = (
-    "datetime.", "decimal.", "enum.", "pathlib.", "pydantic.BaseModel",
-    "pydantic.main.BaseModel", "typing.NamedTuple", "typing.TypedDict",
-    "typing_extensions.TypedDict", "uuid.",
-)  # fmt: skip
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _NAMED = (
     *_FUNCTIONS, ast.ClassDef, ast.ExceptHandler, ast.MatchAs, ast.MatchStar
@@ -230,11 +219,12 @@ def _taken(context: Context, call: ast.Call, below: ast.AST, name: str) -> Fate 
         made = found._replace(kind=value.OBJECT)
         found = context.model.values.attribute(made, "__init__")
         if found is not None and found.is_function:
-            return _declared(context, found, None, place, name)
+            return _of_declared(context, found, False, place, name)
     if found is None:
         return None
     if found.is_function:
-        return _declared(context, found, function, place, name)
+        by_class = _is_class(context, function)
+        return _of_declared(context, found, by_class, place, name)
     if not found.is_outside or name:
         return None
     full = found.name.removeprefix("builtins.")
@@ -292,46 +282,16 @@ def _collected(context: Context, call: ast.Call, name: str) -> Fate | None:
 def _is_plain_type(context: Context, node: ast.expr) -> bool:
     if isinstance(node, ast.Tuple):
         return all(_is_plain_type(context, each) for each in node.elts)
-    return (context.qualified_name(node) or "").removeprefix("builtins.") in _PLAIN
+    return (context.qualified_name(node) or "").removeprefix(
+        "builtins."
+    ) in _declared.PLAIN
 
 
-def _declared(
-    context: Context, found: Value, function: ast.expr | None, place: int, name: str
+def _of_declared(
+    context: Context, found: Value, by_class: bool, place: int, name: str
 ) -> Fate | None:
-    """Tell whether the parameter is declared to be what no coroutine is."""
-    read = context.model.reader.function(found.path, found.scope)
-    scopes = context.project.files[found.path].scopes
-    decorators = scopes[found.scope].decorators
-    if read is None or not isinstance(read[1], _FUNCTIONS):
-        return None
-    if not set(decorators) <= {"classmethod", "staticmethod"}:
-        return None
-    arguments = read[1].args
-    positional = [*arguments.posonlyargs, *arguments.args]
-    if not name:
-        bound = scopes[scopes[found.scope].parent].is_class
-        if bound and decorators != ("classmethod",):
-            by_class = function is not None and _is_class(context, function)
-            bound = not decorators and not by_class
-        place += bound
-        if place < bound or place >= len(positional):
-            return None
-        parameter = positional[place]
-    else:
-        fitting = [
-            each
-            for each in (*arguments.args, *arguments.kwonlyargs)
-            if each.arg == name
-        ]
-        if not fitting:
-            return None
-        (parameter,) = fitting
-    if parameter.annotation is None or not _holds_plain(
-        context, found, parameter.annotation
-    ):
-        return None
-    said = ast.unparse(parameter.annotation)
-    return Fate("declared", f"{parameter.arg} is to be {said}, which no coroutine is")
+    said = _declared.plain_parameter(context.model, found, by_class, place, name)
+    return Fate("declared", f"{said}, which no coroutine is") if said else None
 
 
 def _is_class(context: Context, function: ast.expr) -> bool:
@@ -340,57 +300,6 @@ def _is_class(context: Context, function: ast.expr) -> bool:
         return False
     owner = context.value(function.value)
     return owner is None or owner.kind == value.CLASS
-
-
-def _holds_plain(context: Context, found: Value, node: ast.expr) -> bool:
-    """Tell whether an annotation means built-in types only, or None."""
-    if isinstance(node, ast.Constant):
-        if isinstance(node.value, str):
-            try:
-                node = ast.parse(node.value, mode="eval").body
-            except (SyntaxError, ValueError):
-                return False
-            return _holds_plain(context, found, node)
-        return node.value is None
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
-        return _holds_plain(context, found, node.left) and _holds_plain(
-            context, found, node.right
-        )
-    name = dotted(node.value if isinstance(node, ast.Subscript) else node)
-    if not name:
-        return False
-    scope = context.project.files[found.path].scopes[found.scope].parent
-    meant = context.model.values.of(found.path, scope, name)
-    if meant is not None and meant.kind == value.CLASS:
-        return _cannot_be_awaited(context, meant)
-    full = context.project.qualified_name(found.path, scope, name)
-    if not full:
-        return False
-    if full == "typing.Optional" and isinstance(node, ast.Subscript):
-        return _holds_plain(context, found, node.slice)
-    if full.startswith(_OTHER_TYPES):
-        return True
-    if full.startswith("typing."):
-        return full.removeprefix("typing.") in ("Dict", "List", "Set", "Tuple")
-    return full.removeprefix("builtins.") in _PLAIN
-
-
-def _cannot_be_awaited(context: Context, klass: Value) -> bool:
-    """Tell whether objects of a class of the project are no coroutines, as is known."""
-    classes = context.model.values.classes
-    for each in classes.line(klass.path, klass.scope):
-        if each is None:
-            return False
-        if not each.path:
-            if each.name.startswith(_OTHER_TYPES):
-                continue
-            return False
-        scope = context.project.files[each.path].scopes[each.scope]
-        if any(base.rpartition(".")[2] == "Protocol" for base in scope.bases):
-            return False
-        if classes.sets(each, "__await__"):
-            return False
-    return True
 
 
 # -- names that hold it ----------------------------------------------------------

@@ -87,9 +87,8 @@ def _overridden(model: Model, path: str, index: int, function: facts.Scope) -> s
 
 
 def _methods(model: Model, name: str) -> Iterator[tuple[str, int]]:
-    for path, known in model.project.files.items():
-        if not known.holds(name):
-            continue
+    for path in model.project.files.holding((name,)):
+        known = model.project.files[path]
         for index, scope in enumerate(known.scopes):
             if scope.kind == facts.FUNCTION and scope.name == name:
                 if known.scopes[scope.parent].kind == facts.CLASS:

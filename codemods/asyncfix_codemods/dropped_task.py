@@ -379,7 +379,8 @@ def _handed_on(model: Model, path: str) -> Iterator[Site]:
         return
     for use in calls_named(model.project, path, _CALLBACKS):
         last = use.name.rpartition(".")[2]
-        if last in _CALLBACKS:
+        said = model.reader.text(path, use)
+        if last in _CALLBACKS and any(each.encode() in said for each in _LAST):
             wanted = f"asyncio.AbstractEventLoop.{last}"
             yield site_of(model.project, path, use, "call", wanted)
 

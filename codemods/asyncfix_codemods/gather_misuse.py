@@ -20,6 +20,7 @@ from asyncfix import (
     Site,
     Slice,
     calls_named,
+    calls_used,
     facts,
     site_of,
 )
@@ -39,8 +40,11 @@ _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.GeneratorExp)
 _MAKERS = frozenset(("builtins.list", "builtins.tuple", "builtins.map"))
 
 
-_LAST = frozenset(("gather", "wait", "create_task", "ensure_future", "run"))
-_RUN = "asyncio.run"
+_CALLS = frozenset(
+    ("asyncio.create_task", "asyncio.ensure_future", "asyncio.gather", "asyncio.run",
+     "asyncio.wait")
+)  # fmt: skip
+_LAST = frozenset(name.rpartition(".")[2] for name in _CALLS)
 _LISTED = "await"
 
 # What else `asyncio.gather(...)` raises than TypeError (tried on CPython 3.9 to 3.13).
@@ -74,35 +78,23 @@ class GatherMisuse(Codemod):
     """
 
     name = "gather-misuse"
-    calls = (
-        "asyncio.gather",
-        "asyncio.wait",
-        "asyncio.create_task",
-        "asyncio.ensure_future",
-    )
     guards = ("N1", "N2", "N3")
 
     def search(self, model: Model, path: str) -> Iterator[Site]:
-        """Give calls outside of coroutines, those in awaited lists, and `asyncio.run`."""
+        """Give the calls that may be wrong by their own text, and awaited lists."""
         project = model.project
         for use in calls_named(project, path, _LAST):
             meant = {each.name for each in project.answers(path, use.scope, use.name)}
-            wanted = meant & {*self.calls, _RUN}
-            if wanted:
-                site = site_of(project, path, use, "call", min(wanted))
-                scope = project.files[path].scopes[site.function]
-                if _RUN in wanted or not scope.is_async:
-                    yield site
+            wanted = min(meant & _CALLS, default="")
+            if wanted and _may_be_wrong(model, path, use, wanted):
+                yield site_of(project, path, use, "call", wanted)
         if not project.files[path].head.coroutines:
             return
-        for use in project.files[path].calls:
-            if use.role == facts.AWAITED_WITHIN:
-                yield site_of(project, path, use, "call", _LISTED)
+        for use in calls_used(project, path, None, (facts.AWAITED_WITHIN,)):
+            yield site_of(project, path, use, "call", _LISTED)
 
     def judge(self, context: Context) -> Plan | None:
         """Say what is wrong with one call; None for one that may be right."""
-        if context.site.kind != "call":
-            return None
         call = context.call
         kind = context.site.wanted.rpartition(".")[2]
         if context.site.wanted == _LISTED:
@@ -114,6 +106,32 @@ class GatherMisuse(Codemod):
         if kind == "wait":
             return waited(context, call)
         return scheduled(context, call)
+
+
+def _may_be_wrong(model: Model, path: str, use: facts.Use, wanted: str) -> bool:
+    """Tell by its own text whether a call may be wrong; most calls cannot be."""
+    call = model.reader.expression(path, use)
+    if not isinstance(call, ast.Call) or wanted == "asyncio.wait":
+        return True
+    given = call.args[0] if call.args else None
+    if wanted == "asyncio.gather":
+        if any(isinstance(each, ast.Await) for each in ast.walk(call)):
+            return True
+        if len(call.args) == 1 and isinstance(given, ast.Starred):
+            return isinstance(given.value, _SETS)
+        return any(map(_may_hold_many, call.args))
+    if given is None or not isinstance(given, ast.Call):
+        return given is not None and wanted != "asyncio.run"
+    # Only `gather` makes a difference there; a plain name may be another for it.
+    return (
+        isinstance(given.func, ast.Name) or getattr(given.func, "attr", "") == "gather"
+    )
+
+
+def _may_hold_many(node: ast.expr) -> bool:
+    if isinstance(node, ast.Call):
+        return isinstance(node.func, ast.Name)
+    return isinstance(node, (*_LISTS, *_SETS, ast.Name))
 
 
 def _plan(context: Context, message: str, by_hand: str, make: _Change) -> Plan:

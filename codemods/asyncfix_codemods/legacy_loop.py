@@ -71,7 +71,7 @@ class LegacyLoop(Codemod):
         for use in calls_named(project, path, _LAST):
             meant = {a.name for a in project.answers(path, use.scope, use.name)}
             for name in sorted(meant & _CALLS.keys()):
-                if name not in _ARGUMENTS or _says_loop(model, path):
+                if name not in _ARGUMENTS or b"loop" in model.reader.text(path, use):
                     yield site_of(project, path, use, "call", name)
                     break
             else:
@@ -82,7 +82,7 @@ class LegacyLoop(Codemod):
             if use.scope == 0:
                 wanted = _OF_LOOP + use.name.rpartition(".")[2]
                 yield site_of(project, path, use, "call", wanted)
-        if not any(map(known.holds, _loop_names.LAST)):
+        if known.read.isdisjoint(_loop_names.LAST):
             return
         for use in sorted(known.references, key=_place):
             meant = {a.name for a in project.answers(path, use.scope, use.name)}
@@ -100,13 +100,6 @@ class LegacyLoop(Codemod):
         if context.site.kind == "value":
             return _loop_names.VALUES[wanted](context)
         return _CALLS[wanted](context)
-
-
-def _says_loop(model: Model, path: str) -> bool:
-    """Tell whether a file speaks of loops; facts do not hold names of arguments."""
-    if model.project.files[path].holds("loop"):
-        return True
-    return b"loop" in model.reader.lines(path).text
 
 
 def _place(use: facts.Use) -> tuple[int, int]:

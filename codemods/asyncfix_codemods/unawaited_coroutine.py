@@ -20,9 +20,16 @@ from asyncfix import (
     calls_used,
     facts,
     site_of,
-    value,
 )
-from asyncfix_codemods import _ahead, _coroutines, _doomed, _fates, _shapes, _starts
+from asyncfix_codemods import (
+    _ahead,
+    _coroutines,
+    _doomed,
+    _fates,
+    _glance,
+    _shapes,
+    _starts,
+)
 
 if TYPE_CHECKING:
     import libcst as cst
@@ -101,7 +108,9 @@ class UnawaitedCoroutine(Codemod):
                 continue
             if use.role == facts.STATEMENT and found.wanted in _OTHERS:
                 continue
-            if use.role == facts.ARGUMENT and not _may_be_lost(model, path, use):
+            if use.role == facts.ARGUMENT and not _glance.may_be_lost(model, path, use):
+                continue
+            if use.role == facts.VALUE and _glance.is_kept(model, path, use):
                 continue
             answers = model.project.answers(path, use.scope, use.name)
             named = found.wanted in {each.name for each in answers}
@@ -150,27 +159,6 @@ def _names(model: Model) -> frozenset[str]:
     }
     own = {name for head in heads for name in head.lazy}
     return model.catalog.awaitables(sorted(roots)) | own
-
-
-def _may_be_lost(model: Model, path: str, use: facts.Use) -> bool:
-    """Tell by facts whether the call that gets a coroutine may not know what to do.
-
-    Most get it to run it: `create_task(f())`, `gather(f(), g())`.
-    """
-    taker: facts.Use | None = None
-    for each in model.project.files[path].calls_in((use.scope,)):
-        start, end = (each.line, each.col), (each.end_line, each.end_col)
-        inside = start <= (use.line, use.col) and (use.end_line, use.end_col) <= end
-        if inside and each != use and (taker is None or start >= taker[1:3]):
-            taker = each
-    if taker is None or taker.name.endswith((".add", ".append")):
-        return True
-    found = model.values.of(path, taker.scope, taker.name)
-    if found is None:
-        return taker.name in ("?.format", "?.join")
-    if found.is_outside:
-        return found.name.partition(".")[0] in ("builtins", "json", "logging", "sys")
-    return found.kind in (value.FUNCTION, value.CLASS)
 
 
 def _awaited(

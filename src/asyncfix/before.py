@@ -25,6 +25,7 @@ from asyncfix.conditions import (
     truth,
 )
 from asyncfix.held import assume, question
+from asyncfix.nodes import descend
 from asyncfix.says import (
     COMPREHENSIONS,
     bound,
@@ -67,7 +68,7 @@ class State(NamedTuple):
     def assume(self, test: ast.expr, holds: bool) -> None:
         """Note that a condition holds, or that it does not."""
         said = self.say(test)
-        for node in ast.walk(said):
+        for node in descend(said):
             if isinstance(node, ast.Call):
                 self.calls[text_of(node)] = node
         assume(said, holds, self.known)
@@ -162,7 +163,7 @@ class _Walk:
                 self._each(above, above, state)
         elif isinstance(above, ast.Lambda):
             names = [
-                each.arg for each in ast.walk(above.args) if isinstance(each, ast.arg)
+                each.arg for each in descend(above.args) if isinstance(each, ast.arg)
             ]
             self._forget(names, above, state)
         block = _block(above, below)
@@ -425,7 +426,7 @@ def _wild(function: Function) -> tuple[str, ...]:
     """Give the names that others may change at any time."""
     return tuple(
         name
-        for node in ast.walk(function)
+        for node in descend(function)
         if isinstance(node, (ast.Global, ast.Nonlocal))
         for name in node.names
     )

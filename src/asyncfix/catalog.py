@@ -86,7 +86,8 @@ class Catalog:
         """
         if root in self._loaded:
             return
-        tables = [(read(file), file_place(file)) for file in self._files.get(root, ())]
+        files = [Path(file) for file in self._files.get(root, ())]
+        tables = [(read(file), file_place(file)) for file in files]
         self._loaded.add(root)
         for each, _ in tables:
             self._add(each)
@@ -241,7 +242,8 @@ class Catalog:
             for root in sorted(self._files):
                 for file in self._files[root]:
                     try:
-                        data = file.read_bytes()
+                        with open(file, "rb", buffering=0) as opened:
+                            data = opened.read()
                     except OSError as error:
                         words = f"{file}: cannot be read: {error.strerror}"
                         raise AsyncfixError(words) from error

@@ -8,6 +8,7 @@ error that names file and key.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -119,21 +120,22 @@ class Tables(NamedTuple):
         return known
 
 
-def files_in(folders: Sequence[Path]) -> dict[str, list[Path]]:
+def files_in(folders: Sequence[Path]) -> dict[str, list[str]]:
     """Give the files of each top-level import name, in the order of the folders.
 
     Raises AsyncfixError where a folder cannot be listed.
     """
-    files: dict[str, list[Path]] = {}
+    files: dict[str, list[str]] = {}
     for folder in folders:
         try:
-            here = sorted(folder.iterdir())
+            here = sorted(os.listdir(folder))
         except OSError as error:
             words = f"{folder}: cannot be read: {error.strerror}"
             raise AsyncfixError(words) from error
-        for file in here:
-            if file.suffix == ".toml":
-                files.setdefault(file.stem, []).append(file)
+        for name in here:
+            root, ending = os.path.splitext(name)
+            if ending == ".toml":
+                files.setdefault(root, []).append(os.path.join(folder, name))
     return files
 
 

@@ -272,8 +272,8 @@ def rules(catalog: bool, library: str | None) -> None:
 def apply(file: str, **options: Any) -> None:
     """Write what a plan says; `--diff --plan FILE` makes one.
 
-    A file that has changed since is not written; nothing is, if one has changed
-    that the plan went by. Exit codes: 0 all written; 2 not all.
+    Nothing is written where a file has changed that the plan went by, or a new one
+    has come. Exit codes: 0 all written; 2 not all.
     """
     with _ends("; nothing was written"):
         from asyncfix import restore

@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from asyncfix import __version__, config, registry, state
+from asyncfix import __version__, config, registry
 from asyncfix.gather import MARKERS, find_root, gather, is_project, shown
 from asyncfix.model import AsyncfixError, Problem, Result, Settings
 from asyncfix.report import newer_syntax, one_line, problem
@@ -141,10 +141,10 @@ def check(
     from asyncfix import engine
 
     wanted = settings(paths, options)
-    if options["write"] and os.path.lexists(state.marker(wanted.root)):
-        from asyncfix import undo
+    if options["write"]:
+        from asyncfix import settle
 
-        if words := undo.notice(wanted.root):
+        if words := settle.notice(os.fspath(wanted.root)):
             raise AsyncfixError(f"{words}; nothing was written")
     return engine.run(wanted, registry.installed(), progress), wanted
 

@@ -13,6 +13,7 @@ import ast
 from collections.abc import Mapping, Sequence
 
 from asyncfix.held import ASKED, VALUE, question
+from asyncfix.nodes import descend
 from asyncfix.tree import Tree, dotted, text_of, walk_function
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -255,7 +256,7 @@ def truth(test: ast.expr, known: Known) -> bool | None:
     """Give whether a condition holds, None where that is not known."""
     for name, value in known.items():
         if isinstance(value, OneOf) and any(
-            isinstance(node, ast.Name) and node.id == name for node in ast.walk(test)
+            isinstance(node, ast.Name) and node.id == name for node in descend(test)
         ):
             answers = {truth(test, {**known, name: each}) for each in value}
             return answers.pop() if len(answers) == 1 else None
@@ -340,7 +341,7 @@ def _asks_the_thread(call: ast.expr, other: ast.expr) -> bool:
         return False
     names = (
         node.id if isinstance(node, ast.Name) else getattr(node, "attr", "")
-        for node in ast.walk(other)
+        for node in descend(other)
     )
     return any("loop" in name or "main_thread" in name for name in names)
 

@@ -23,7 +23,7 @@ from asyncfix.conditions import (
 from asyncfix.constants import Constants
 from asyncfix.held import VALUE, handed
 from asyncfix.kinds import Kinds
-from asyncfix.nodes import MAY_WAIT, NOT_WAITING
+from asyncfix.nodes import MAY_WAIT, NOT_WAITING, descend
 from asyncfix.objects import Objects, is_excluded
 from asyncfix.reach import Chain, Edge, Place, Reach, Step
 from asyncfix.reader import Reader
@@ -231,7 +231,7 @@ class Confirm:
         if read is None:
             return False
         calls = 0
-        for node in ast.walk(read[1]):
+        for node in descend(read[1]):
             if isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load):
                 return False  # `kwargs["a"] = 1`
             if isinstance(node, ast.Call) and (

@@ -35,12 +35,13 @@ def sites(
         return
     spelled = project.spellings(wanted) if wanted else frozenset()
     last = {name.rpartition(".")[2] for name in methods}
-    last = set(filter(facts.holds, last))
-    if spelled is not None and not last:
-        if not any(map(facts.holds, spelled)):
-            return
+    if spelled is None:
+        calls, values_ = facts.calls, facts.references
+    else:
+        calls = tuple(facts.calls_by(spelled | last))
+        values_ = () if facts.read.isdisjoint(spelled) else facts.references
     around: dict[int, int] = {}
-    for kind, uses in (("call", facts.calls), ("value", facts.references)):
+    for kind, uses in (("call", calls), ("value", values_)):
         for use in sorted(uses, key=_place):
             named = use.name.rpartition(".")[2]
             called = kind == "call" and named in last
@@ -88,40 +89,39 @@ def searched(
 
 
 def calls_named(
-    project: Project, path: str, names: frozenset[str], more: Collection[int] = ()
+    project: Project,
+    path: str,
+    names: frozenset[str],
+    more: Collection[int] | None = None,
 ) -> Iterator[f.Use]:
     """Give a file's calls whose last name is one of these, in its order.
 
     Names that the file itself gives them count, too. With `more`, only calls
     whose value is used in one of these ways are given.
     """
-    facts = project.files[path]
-    if not any(map(facts.holds, names)):
-        return
-    pairs = (each.partition(" ") for each in facts.head.renames)
-    spelled = names | {new for old, _, new in pairs if old in names}
-    for use in sorted(facts.calls, key=_place):
-        if use.name.rpartition(".")[2] in spelled and (not more or use.role in more):
-            yield use
+    yield from sorted(calls_used(project, path, names, more), key=_place)
 
 
 def calls_used(
-    project: Project, path: str, names: Collection[str] | None, roles: Collection[int]
-) -> Iterator[f.Use]:
+    project: Project,
+    path: str,
+    names: Collection[str] | None,
+    roles: Collection[int] | None,
+) -> list[f.Use]:
     """Give a file's calls by one of many last names that are used in these ways.
 
-    Without `names`, by whatever name.
+    None stands for all names, and for all ways.
     """
     facts = project.files[path]
-    spelled: set[str] = set()
-    if names is not None:
-        pairs = (each.partition(" ") for each in facts.head.renames)
-        spelled = {new for old, _, new in pairs if old in names}
-    for use in facts.calls:
-        if use.role in roles:
-            last = use.name.rpartition(".")[2]
-            if names is None or last in names or last in spelled:
-                yield use
+    if names is None:
+        return facts.calls_by(None, roles)
+    found = facts.calls_by(names, roles)
+    renamed = {
+        new
+        for old, _, new in (each.partition(" ") for each in facts.head.renames)
+        if old in names and new not in names
+    }
+    return found + facts.calls_by(renamed, roles) if renamed else found
 
 
 def site_of(project: Project, path: str, use: f.Use, kind: str, wanted: str) -> Site:

@@ -31,6 +31,7 @@ from asyncfix.touches import (
     Touch,
     either,
     handed,
+    in_order,
 )
 from asyncfix.tree import dotted
 from asyncfix.value import (
@@ -329,11 +330,11 @@ class Body(Code):
                 return  # its methods are followed
             line = getattr(node, "lineno", 0)
             what = f"going through {self.text(node)}"
-            for place in sorted(self.origins.of(node).places, key=Place.shown):
+            for place in in_order(self.origins.of(node).places):
                 gathered.add("unknown", Item(what, self.path, line, (), 0, place))
 
     def _touched(self, origin: Origin, how: int, node: ast.AST) -> None:
-        for place in origin.places:
+        for place in in_order(origin.places):
             if how != READ or place.steps or place.root in (GLOBAL, OUTER):
                 line = getattr(node, "lineno", 0)
                 self.gathered.touch(Touch(place, how, self.path, line))
@@ -356,7 +357,7 @@ class Body(Code):
     def used(self, kind: str, what: str, origin: Origin, node: ast.AST) -> None:
         """Note that an object is used which matters only if it was made elsewhere."""
         line = getattr(node, "lineno", 0)
-        for place in sorted(origin.places, key=Place.shown):
+        for place in in_order(origin.places):
             self.gathered.add(kind, Item(what, self.path, line, (), 0, inner(place)))
 
     def note(self, kind: str, what: str, node: ast.AST, up: int = 0) -> None:

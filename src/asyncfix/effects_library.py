@@ -27,6 +27,7 @@ from asyncfix.touches import (
     Touch,
     either,
     holding,
+    in_order,
 )
 from asyncfix.value import (
     OBJECT,
@@ -112,7 +113,7 @@ class LibraryCalls(ABC):
         if name in ("builtins.setattr", "builtins.delattr") and node.args:
             attribute = node.args[1] if len(node.args) > 1 else None
             step = f".{_text(attribute) or '*'}"
-            for place in origins[0].places:
+            for place in in_order(origins[0].places):
                 gathered.touch(Touch(place.then((step,)), WRITTEN, body.path, line))
             return gathered.summary(False, OWN), OWN
         if name == "builtins.getattr" and len(node.args) > 1:
@@ -258,7 +259,7 @@ class LibraryCalls(ABC):
         """
         if receiver is None or not receiver.places or not self.effects.awaits:
             return [item]
-        places = sorted(receiver.places, key=Place.shown)
+        places = in_order(receiver.places)
         return [item._replace(place=each) for each in places]
 
     def _use_receiver(
@@ -275,14 +276,14 @@ class LibraryCalls(ABC):
             self._mark(gathered, body, origin, WRITTEN, line)
             return
         kind = "drivers" if word == "driver" else "threads"
-        for place in sorted(origin.places, key=Place.shown):
+        for place in in_order(origin.places):
             held = place.then(("[*]",), place.field)
             gathered.add(kind, Item(name, body.path, line, (), 0, held))
 
     def _mark(
         self, gathered: Gathered, body: Body, origin: Origin, how: int, line: int
     ) -> None:
-        for place in origin.places:
+        for place in in_order(origin.places):
             held = place.then(("[*]",), place.field)
             gathered.touch(Touch(held, how, body.path, line))
 

@@ -146,16 +146,20 @@ class _Run:
             paths = [path for path in paths if not marks[path][0]]
         whole = len(paths) == len(project.files)
         model = Model(project, self.catalog, self.settings, whole=whole)
-        blocked: Mapping[str, Sequence[Site]] = {}
-        if any(codemod.blocking for codemod in self.chosen):
-            blocked = blocking_sites(model.reach, paths, self._ways(model))
+        blocking = any(codemod.blocking for codemod in self.chosen)
         with_sites = set()
         for path in paths:
+            if blocking:
+                # While the file is unpacked, and its names are looked up anyway.
+                model.reach.begin(path)
             if any(sites(project, path, self.chosen, model.values)) or any(
                 searched(model, path, self.chosen)
             ):
                 with_sites.add(path)
             project.rest(_MOST_AWAKE)
+        blocked: Mapping[str, Sequence[Site]] = {}
+        if blocking:
+            blocked = blocking_sites(model.reach, paths, self._ways(model))
         told = {}
         for path, mark in marks.items():
             found = tuple(plain(site) for site in blocked.get(path, ()))
@@ -178,7 +182,12 @@ class _Run:
 
     @cached_property
     def _question(self) -> str:
-        """Give all that the answers depend on besides the files."""
+        """Give all that the answers depend on besides the files.
+
+        That takes a look at every file of the catalog, so only where answers are kept.
+        """
+        if not self.memory.keeps:
+            return ""
         chosen = [(each.name, type(each).__module__) for each in self.chosen]
         said = repr(
             (
@@ -225,9 +234,7 @@ class _Run:
         library = self._prepared(library, with_sites)
         project = Project(library, str(self.settings.root))
         project.rest()  # else what is open already would not be noted again
-        library.trace.opened.clear()
-        library.trace.words.clear()
-        library.trace.stubs.clear()
+        library.trace.forget()
         blocked = {path: told[path].blocked for path in with_sites}
         passes = Passes(self.settings, self.chosen, project, self.catalog, named)
         passes.until_stable(with_sites, blocked, self.progress)

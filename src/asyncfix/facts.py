@@ -25,7 +25,7 @@ from __future__ import annotations
 import marshal
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Container, Iterable, Iterator
 from functools import partial
 from itertools import accumulate
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -243,8 +243,20 @@ class Trace:
         """Files whose parts or source were asked for; of others, head and words."""
         self.words: set[str] = set()
         """The words that `Facts.holds` was asked about."""
+        self.called: set[str] = set()
+        """The last names of calls that `Facts.calls_by` was asked for."""
         self.stubs: set[str] = set()
         """Stub files that were looked for, there or not."""
+
+    def forget(self) -> None:
+        """Note from now on only; what is awake stays so."""
+        for noted in (self.opened, self.words, self.called, self.stubs):
+            noted.clear()
+
+    def follow(self, other: Trace) -> None:
+        """Note in the same places as another trace."""
+        self.opened, self.words = other.opened, other.words
+        self.called, self.stubs = other.called, other.stubs
 
 
 class Facts:
@@ -294,8 +306,13 @@ class Facts:
 
     @property
     def head(self) -> Head:
-        """Give what is asked of every file; made anew, as it is asked for seldom."""
-        return Head(*marshal.loads(memoryview(self.packed)[_HEAD : self._start]))
+        """Give what is asked of every file; kept only while parts of it are."""
+        known: Head | None = self.memo.get("head")
+        if known is None:
+            known = Head(*marshal.loads(memoryview(self.packed)[_HEAD : self._start]))
+            if self._parts:
+                self.memo["head"] = known
+        return known
 
     def holds(self, name: str) -> bool:
         """Tell whether the file says a name at all; it is not unpacked for that.
@@ -307,11 +324,14 @@ class Facts:
 
     def part(self, place: int) -> Any:
         """Give one part as plain columns, unpacked when it is first asked for."""
+        self.trace.opened.add(self.path)
+        return self._part(place)
+
+    def _part(self, place: int) -> Any:
         if place in self._parts:
             return self._parts[place]
         if not self._parts:
             self.trace.awake.append(self)
-            self.trace.opened.add(self.path)
         if not self._places:
             self._places = self.head.places
         first, last = self._places[place : place + 2]
@@ -364,10 +384,64 @@ class Facts:
                 found += map(_use, rows)
         return found
 
+    def calls_by(
+        self, names: Collection[str] | None, roles: Container[int] | None = None
+    ) -> list[Use]:
+        """Give the calls by one of these last names that are used in one of these ways.
+
+        None stands for all. Only those calls are made, and most files, which call
+        nothing by these names, do not count as opened.
+        """
+        rows: Iterable[int]
+        if names is None:
+            columns = self._columns(2)
+            rows = range(len(columns[0])) if columns else ()
+        else:
+            self.trace.called.update(names)
+            by_name = self._last(2)
+            rows = sorted(
+                row for last in by_name if last in names for row in by_name[last]
+            )
+            columns = self._columns(2) if rows else []
+        if roles is not None and rows:
+            used = columns[6]
+            rows = [row for row in rows if used[row] in roles]
+        return [_use([column[row] for column in columns]) for row in rows]
+
+    @property
+    def called(self) -> frozenset[str]:
+        """Give the last names of all calls; who asks notes in the trace for which."""
+        return frozenset(self._last(2))
+
+    @property
+    def read(self) -> frozenset[str]:
+        """Give the last names of all references."""
+        self.trace.opened.add(self.path)
+        return frozenset(self._last(3))
+
+    def _last(self, place: int) -> dict[str, list[int]]:
+        """Give the rows of uses by their last names."""
+        key = "last", place
+        found: dict[str, list[int]] | None = self.memo.get(key)
+        if found is None:
+            columns = self._unpacked(place)
+            found = self.memo[key] = {}
+            for row, name in enumerate(columns[5] if columns else ()):
+                last = name.rpartition(".")[2]
+                if last in found:
+                    found[last].append(row)
+                else:
+                    found[last] = [row]
+        return found
+
     def _columns(self, place: int) -> list[Any]:
+        self.trace.opened.add(self.path)
+        return self._unpacked(place)
+
+    def _unpacked(self, place: int) -> list[Any]:
         found = self._made.get(place)
         if found is None:
-            found = self._made[place] = list(_columns(self.part(place)))
+            found = self._made[place] = list(_columns(self._part(place)))
         return found
 
 

@@ -25,6 +25,9 @@ _NEVER = frozenset(
 )  # fmt: skip
 # Usually products of a build; where git tracks them they are looked at.
 _USUALLY_NOT = frozenset(("build", "dist", "_build", "buck-out"))
+_BUT_NAMED = "{}: git ignores it, but it was named"
+_AT_ONCE = 200  # names in one command of git
+_PATIENCE = 30  # seconds for one answer of git
 
 
 @dataclass
@@ -61,6 +64,10 @@ def gather(settings: Settings) -> Gathered:
                 found.setdefault(name, _Found(entry, False))
         else:
             found[os.fspath(path)] = _Found(None, True)
+    named = [name for name, each in found.items() if each.explicit]
+    for first in range(0, len(named), _AT_ONCE):
+        for name in _ignored_files(settings.root, named[first : first + _AT_ONCE]):
+            gathered.notes.append(_BUT_NAMED.format(shown(name)))
     seen: set[tuple[int, int]] = set()
     # Files before links to them, so that a link to a listed file adds nothing.
     links = {name: each.is_link(name) for name, each in found.items()}
@@ -234,7 +241,7 @@ def _in_folder(
                 if _is_own(path, folder, folders):
                     yield os.path.join(path, *folder.split("/"), last), None
             return
-        gathered.notes.append(f"{path}: git ignores it, but it was named")
+        gathered.notes.append(_BUT_NAMED.format(path))
 
     def unlisted(error: OSError) -> None:
         reason = error.strerror or str(error)
@@ -281,7 +288,10 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def git(path: str | os.PathLike[str], *arguments: str) -> bytes | None:
-    """Ask git about a folder; None where it has no answer, or is not there."""
+    """Ask git about a folder; None where it has no answer, or is not there.
+
+    It has none, either, where it waits for ever: for a pipe called `.gitignore`.
+    """
     # No hook or monitor of the repository may run: it may be a hostile one.
     command = ["git", "-C", os.fspath(path), "-c", "core.fsmonitor=false", *arguments]
     # In a hook, git's own variables name the hook's repository.
@@ -295,8 +305,9 @@ def git(path: str | os.PathLike[str], *arguments: str) -> bytes | None:
             capture_output=True,
             check=False,
             env=known,
+            timeout=_PATIENCE,
         )
-    except OSError:
+    except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout if done.returncode == 0 else None
 
@@ -311,3 +322,11 @@ def _from_git(path: Path) -> list[str] | None:
 
 def _ignored(path: Path) -> bool:
     return bool(git(path, "check-ignore", os.path.abspath(path)))
+
+
+def _ignored_files(root: Path, names: Iterable[str]) -> list[str]:
+    """Give those of some files that git ignores."""
+    options = ("-z", "--others", "--ignored", "--exclude-standard", "--")
+    paths = map(os.path.abspath, names)
+    output = git(root, "--literal-pathspecs", "ls-files", *options, *paths) or b""
+    return [os.path.join(root, os.fsdecode(n)) for n in output.split(b"\0") if n]

@@ -14,6 +14,7 @@ import ast
 import re
 from collections.abc import Mapping, MutableMapping
 
+from asyncfix.nodes import descend
 from asyncfix.tree import dotted, text_of
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -54,7 +55,7 @@ def assume(test: ast.expr, holds: bool, known: MutableMapping[str, object]) -> N
             for value in test.values:
                 assume(value, holds, known)
             return
-    if any(isinstance(each, _OTHER_EVERY_TIME) for each in ast.walk(test)):
+    if any(isinstance(each, _OTHER_EVERY_TIME) for each in descend(test)):
         return
     name, positive = question(test)
     known[name] = holds is positive
@@ -158,4 +159,4 @@ def _names(
 
 
 def _parameters(function: Function) -> set[str]:
-    return {node.arg for node in ast.walk(function.args) if isinstance(node, ast.arg)}
+    return {node.arg for node in descend(function.args) if isinstance(node, ast.arg)}

@@ -37,10 +37,12 @@ UNDONE = "undone"
 _FORMAT = 1
 _DAY = 86_400
 _MOST_DAYS = 30
+_MOST_DAYS_OF_THE_LAST = 365
 _MOST_BYTES = 500_000_000
 _MANIFEST = "manifest.json"
 _STATE = "state.json"
 _BLOBS = "blobs"
+_OPEN = "open"
 _LARGEST_TEXT = 500_000_000
 
 
@@ -230,13 +232,32 @@ def runs(root: str) -> list[Run]:
 
 def opened(root: str) -> Run | None:
     """Give the run that is open in the project, by its marker."""
-    marker = state.marker(root)
+    return _marked(state.marker(root))
+
+
+def _marked(marker: str) -> Run | None:
     try:
         with open(marker, encoding="utf-8") as file:
             name = file.read(200)
     except OSError:
         return None
     return load(os.path.join(os.path.dirname(marker), os.path.basename(name)))
+
+
+def waiting(root: str) -> list[Run]:
+    """Give the runs, in folders that hold this one or lie in it, that did not end.
+
+    A folder in a project may be a project of its own, with its own journals.
+    """
+    here = os.path.realpath(root)
+    found = []
+    for above in _folders(state.folder()):
+        if os.path.lexists(os.path.join(above, _OPEN)):
+            run = _marked(os.path.join(above, _OPEN))
+            if run is not None and run.state in (STAGING, WRITING):
+                if _below(here, run.root) or _below(run.root, here):
+                    found.append(run)
+    return found
 
 
 def is_open(run: Run) -> bool:
@@ -264,7 +285,7 @@ def _read_json(path: str) -> Any:  # whatever the file says; `load` looks at it
 
 
 def _marker(folder: str) -> str:
-    return os.path.join(os.path.dirname(folder), "open")
+    return os.path.join(os.path.dirname(folder), _OPEN)
 
 
 # -- old ones --------------------------------------------------------------------
@@ -275,24 +296,26 @@ def prune(now: float | None = None) -> None:
 
     A file that a killed run has left half made beside them goes, too.
 
-    The newest of each project stays, and so does one that is open. Never
-    raises: what could not be removed is the next run's.
+    The newest of each project stays for a year, and for good does one that is
+    open. Never raises: what could not be removed is the next run's.
     """
     moment = time.time() if now is None else now
     room = _MOST_BYTES
-    found: list[tuple[float, str, bool]] = []
+    found: list[tuple[float, str, bool, bool]] = []
     for above in _folders(state.folder()):
         folders = _folders(above)
         ages = sorted(((_age(each), each) for each in folders), reverse=True)
-        marked = os.path.lexists(os.path.join(above, "open"))
+        marked = os.path.lexists(os.path.join(above, _OPEN))
         for path in [] if marked else _leftovers(above):
             with contextlib.suppress(OSError):
                 os.unlink(path)
         for position, (started, folder) in enumerate(ages):
-            found.append((started, folder, position == 0 or marked))
-    for started, folder, kept in sorted(found, reverse=True):
+            found.append((started, folder, position == 0, marked))
+    for started, folder, last, marked in sorted(found, reverse=True):
         room -= _size(folder)
-        if not kept and (room < 0 or started < moment - _MOST_DAYS * _DAY):
+        days = _MOST_DAYS_OF_THE_LAST if last else _MOST_DAYS
+        full = room < 0 and not last
+        if not marked and (full or started < moment - days * _DAY):
             shutil.rmtree(folder, ignore_errors=True)
 
 

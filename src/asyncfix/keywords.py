@@ -66,8 +66,8 @@ def _is_name(
 
 def lines_of(text: bytes) -> tuple[int, ...]:
     """Give the lines of mended text that hold a stand-in."""
-    if not _MENDED.search(text):
-        return ()
+    if ASYNC.encode() not in text and AWAIT.encode() not in text:
+        return ()  # a plain search is a hundred times quicker than a pattern's
     every = text.split(b"\n")
     return tuple(n for n, line in enumerate(every, 1) if _MENDED.search(line))
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from asyncfix.before import State
 from asyncfix.conditions import Function
 from asyncfix.held import question
+from asyncfix.nodes import descend
 from asyncfix.reach import Place
 from asyncfix.tree import Tree, dotted, text_of
 from asyncfix.value import CLASS, OUTSIDE, Value
@@ -131,7 +132,7 @@ class Kinds:
 def _asked(function: Function) -> _Asked:
     return tuple(
         (node.args[0].id, node)
-        for node in ast.walk(function)
+        for node in descend(function)
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Name)
         and node.func.id == "isinstance"

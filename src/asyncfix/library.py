@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import (
+    Callable,
+    Collection,
+    ItemsView,
+    Iterable,
+    Iterator,
+    KeysView,
+    ValuesView,
+)
+from typing import Any
 
 from asyncfix.facts import Facts, Trace
 
 
-class Library(Mapping[str, Facts]):
-    """Facts by path. A file that is not at hand yet comes from `load`."""
+class Library(dict[str, Facts]):
+    """Facts by path. A file that is not at hand yet comes from `load`.
+
+    What is at hand is the dictionary itself: it is looked up millions of times in a
+    run. All else sees the waiting files, too.
+    """
 
     def __init__(
         self,
@@ -17,23 +30,21 @@ class Library(Mapping[str, Facts]):
         load: Callable[[str], Facts] | None = None,
     ) -> None:
         """Hold `facts`, and promise those of the paths that are `waiting`."""
+        super().__init__()
         self.trace = Trace()
-        self._at_hand: dict[str, Facts] = {}
         self._load = load
         self._paths: dict[str, None] = dict.fromkeys(waiting)
         for each in facts:
             each.trace = self.trace
-            self._at_hand[each.path] = each
+            self[each.path] = each
             self._paths[each.path] = None
 
-    def __getitem__(self, path: str) -> Facts:
-        found = self._at_hand.get(path)
-        if found is None:
-            if path not in self._paths or self._load is None:
-                raise KeyError(path)
-            found = self._load(path)
-            found.trace = self.trace
-            self._at_hand[path] = found
+    def __missing__(self, path: str) -> Facts:
+        if path not in self._paths or self._load is None:
+            raise KeyError(path)
+        found = self._load(path)
+        found.trace = self.trace
+        self[path] = found
         return found
 
     def __iter__(self) -> Iterator[str]:
@@ -45,17 +56,47 @@ class Library(Mapping[str, Facts]):
     def __contains__(self, path: object) -> bool:
         return path in self._paths
 
+    def get(self, path: str, default: Any = None) -> Any:
+        """Give the facts of a file, or the default where it is none of these."""
+        return self[path] if path in self._paths else default
+
+    # The views of `dict` would leave out who waits.
+
+    def keys(self) -> KeysView[str]:  # type: ignore[override]  # of all paths
+        """Give the paths."""
+        return KeysView(self)
+
+    def values(self) -> ValuesView[Facts]:  # type: ignore[override]  # of all paths
+        """Give the facts."""
+        return ValuesView(self)
+
+    def items(self) -> ItemsView[str, Facts]:  # type: ignore[override]  # of all paths
+        """Give the paths with their facts."""
+        return ItemsView(self)
+
     def at_hand(self) -> frozenset[str]:
         """Give the paths whose facts are here, and need not be loaded."""
-        return frozenset(self._at_hand)
+        return frozenset(super().keys())
+
+    def holding(self, words: Collection[str]) -> list[str]:
+        """Give the files that hold one of these words, as `Facts.holds` tells it."""
+        self.trace.words.update(words)
+        wanted = [word.encode() for word in words]
+        found = []
+        for path in self._paths:
+            packed = self[path].packed
+            for word in wanted:
+                if word in packed:
+                    found.append(path)
+                    break
+        return found
 
     def changed(self, facts: Iterable[Facts]) -> Library:
         """Give a library with some files exchanged, or added."""
         other = Library((), self._paths, self._load)
-        other.trace.opened, other.trace.words = self.trace.opened, self.trace.words
-        other.trace.stubs = self.trace.stubs
-        for each in (*self._at_hand.values(), *facts):
+        other.trace.follow(self.trace)
+        for each in (*super().values(), *facts):
             each.trace = other.trace
-            other._at_hand[each.path] = each
+            other[each.path] = each
             other._paths[each.path] = None
         return other

@@ -299,10 +299,8 @@ class Project(Modules):
         if known is None:
             known = self._calls[last] = [
                 (path, use)
-                for path, facts in self.files.items()
-                if facts.holds(last)
-                for use in facts.calls
-                if use.name.rpartition(".")[2] == last
+                for path in self.files.holding((last,))
+                for use in self.files[path].calls_by((last,))
             ]
         return known
 

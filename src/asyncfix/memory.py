@@ -57,6 +57,11 @@ class Memory:
         self.notes: list[str] = []
         """What should be known of files that could not be read on the way."""
 
+    @property
+    def keeps(self) -> bool:
+        """Tell whether there is a place to keep anything."""
+        return bool(self._store.folder)
+
     # -- facts --------------------------------------------------------------
 
     def scan(
@@ -141,7 +146,7 @@ class Memory:
 
     def keep(self, name: str, value: Any) -> None:
         """Keep plain data under a name, in place of what was there."""
-        if self._store.folder:
+        if self.keeps:
             self._store.set_section(name, value)
 
     # -- what was told ------------------------------------------------------
@@ -187,7 +192,7 @@ class Memory:
         renames: Iterable[str] | None,
     ) -> None:
         """Remember what was told, which files each imports, and all renames."""
-        if not self._store.folder:
+        if not self.keeps:
             return
         kept = dict(self._old)
         here = project.files.at_hand()

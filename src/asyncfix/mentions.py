@@ -224,10 +224,8 @@ class Mentions:
             each.rpartition(".")[2] for each in self.project.module_names(path)
         } - {""}
         spelled = self.project.spellings(names) or frozenset(names)
-        for other, facts in self.project.files.items():
-            if not any(map(facts.holds, spelled)):
-                continue
-            for use in facts.references:
+        for other in self.project.files.holding(spelled):
+            for use in self.project.files[other].references:
                 if use.name.rpartition(".")[2] in spelled:
                     value = self.values.of(other, use.scope, use.name)
                     if value is not None and value.kind == MODULE:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from asyncfix.before import State
 from asyncfix.conditions import Function, arguments
 from asyncfix.held import ASKED, VALUE
+from asyncfix.nodes import descend
 from asyncfix.reach import Place, Reach
 from asyncfix.reader import Reader
 from asyncfix.tree import Tree, dotted, text_of
@@ -163,7 +164,7 @@ class Objects:
             node = meant
         return {
             each.value
-            for each in ast.walk(node)
+            for each in descend(node)
             if isinstance(each, ast.Constant)
             and isinstance(each.value, str)
             and len(each.value) >= _SHORTEST
@@ -180,21 +181,21 @@ def is_excluded(known: Mapping[str, object]) -> bool:
 
 def _deciding(function: Function) -> Iterator[ast.AST]:
     """Give what a small function's answer is made of, and what decides which it is."""
-    statements = [node for node in ast.walk(function) if isinstance(node, ast.stmt)]
+    statements = [node for node in descend(function) if isinstance(node, ast.stmt)]
     if len(statements) > _MOST_STATEMENTS:
         return
     for node in statements:
         if isinstance(node, ast.Return) and node.value is not None:
-            yield from ast.walk(node.value)
+            yield from descend(node.value)
         elif isinstance(node, ast.If) and isinstance(node.body[-1], ast.Return):
-            yield from ast.walk(node.test)
+            yield from descend(node.test)
 
 
 def _assigned(function: Function) -> Iterator[tuple[str, ast.expr]]:
     """Give what a constructor assigns in any case, parameters as they were given."""
     changed = {
         node.id
-        for node in ast.walk(function)
+        for node in descend(function)
         if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)
     }
     for statement in function.body:

@@ -104,7 +104,8 @@ def _plan(result: Result, settings: Settings, options: dict[str, Any]) -> None:
     from asyncfix import plan
 
     file = options["plan"]
-    count = plan.write(file, settings.root, result.changes, result.read)
+    whole = result.looked_around
+    count = plan.write(file, settings.root, result.changes, result.read, whole)
     if not options["quiet"]:
         said = (
             f"the plan for {report.number(count, 'file')} is in {report.one_line(file)}"

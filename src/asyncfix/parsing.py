@@ -29,6 +29,9 @@ _TYPE_PARAMETERS = re.compile(
     re.MULTILINE,
 )
 _TYPE_STATEMENT = re.compile(rb"^([ \t]*)type\s+(?=\w+\s*=)", re.MULTILINE)
+# CPython joins the parts of an imported name one by one: 100 000 take 10 GB.
+_IMPORT = re.compile(rb"\b(?:import|from)\b[\w\x80-\xff\s\\.,]{1000}")
+_MANY_PARTS = re.compile(rb"(?:\.[\s\\]*[\w\x80-\xff]+[\s\\]*){200}")
 _PYTHON_2 = re.compile(rb"""^\s*(?:print\s+["'\w]|exec\s+["']|raise\s+\w+\s*,)""")
 
 
@@ -41,6 +44,9 @@ def parse(
     in question, LibCST can parse it. Where `async` or `await` is a name, the text
     given has a stand-in for it. Never raises, never warns.
     """
+    if _IMPORT.search(text) and (many := _MANY_PARTS.search(text)):
+        line = text.count(b"\n", 0, many.start()) + 1
+        return _refused(shown, text, line, "a name has more than 200 parts")
     opaque: list[Opaque] = []
     mended = False
     while True:

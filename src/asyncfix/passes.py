@@ -291,7 +291,8 @@ class Passes:
                 line if (line == 0) == (position == 0) else None
                 for position, line in enumerate(moved)
             ]
-        proven = prove(source, text, edits, moved)
+        seconds = self.settings.max_file_time
+        proven = prove(source, text, edits, moved, seconds)
         if isinstance(proven, Problem):
             self._fail(path, proven.line, proven.message, proven.hint)
             return None

@@ -3,14 +3,15 @@
 It is JSON. Paths are from the project's root, with `/`; offsets are of bytes.
 
     {"asyncfix plan": 1, "version": "0.1.0",
-     "read": {"app/api.py": SHA-256, ...},
+     "read": {"app/api.py": SHA-256, ...}, "whole": true if that is the whole project,
      "changes": [{"path": "app/api.py", "group": NAME,
                   "sha256": SHA-256, "becomes": SHA-256,
                   "edits": [[START, END, "new text"], ...],
                   "fixes": [{"codemod", "level", "line", "message"}, ...]}]}
 
 A plan may come from anywhere. It can change nothing but Python files that are
-below the root, no links out of it, and have exactly the bytes that it names.
+below the root, no links out of it, and have exactly the bytes that it names. It was
+decided by all of what was read: once any of that has changed, it is of no use any more.
 """
 
 from __future__ import annotations
@@ -25,11 +26,12 @@ from typing import Any
 
 from asyncfix import __version__, disk, replaced
 from asyncfix.edits import Edit, apply, line_edits
-from asyncfix.gather import MARKERS, is_project
-from asyncfix.model import AsyncfixError, Change, Problem
+from asyncfix.gather import MARKERS, gather, is_project
+from asyncfix.model import AsyncfixError, Change, Problem, Settings
 from asyncfix.transaction import Write
 
 _FORMAT = 1
+_START = "asyncfix plan"
 _LARGEST = 200_000_000
 _SUFFIXES = (".py", ".pyw")
 # What was read besides: how the project is built.
@@ -42,11 +44,15 @@ def base(root: Path) -> Path:
     return root if is_project(root) else Path.cwd()
 
 
-def write(file: str, root: Path, changes: Iterable[Change], read: Iterable[str]) -> int:
+def write(
+    file: str, root: Path, changes: Iterable[Change], read: Iterable[str], whole: bool
+) -> int:
     """Write the plan of these changes; give the number of files in it.
 
-    `read` are the files that the changes were decided by. Raises AsyncfixError
-    where the plan cannot be written, or a file is not below the root.
+    `read` are the files that the changes were decided by, `whole` tells whether these
+    are all Python files of the project. Raises AsyncfixError
+    where the plan cannot be written or would take the place of another file, or
+    a file is not below the root.
     """
     above = base(root)
     made = [_change(each, above) for each in changes]
@@ -60,16 +66,26 @@ def write(file: str, root: Path, changes: Iterable[Change], read: Iterable[str])
         if digests.get(each["path"], each["sha256"]) != each["sha256"]:
             raise AsyncfixError(f"{each['path']}: has changed since it was read")
     said = {
-        "asyncfix plan": _FORMAT,
+        _START: _FORMAT,
         "version": __version__,
         "read": dict(sorted(digests.items())),
+        "whole": whole,
         "changes": made,
     }
+    if os.path.lexists(file) and not _is_plan(file):
+        raise AsyncfixError(f"{file}: is there already and no plan: name another file")
     try:
         disk.put(os.path.abspath(file), (json.dumps(said, indent=1) + "\n").encode())
     except OSError as error:
         raise AsyncfixError(f"{file}: cannot be written: {error.strerror}") from error
     return len(made)
+
+
+def _is_plan(file: str) -> bool:
+    try:
+        return _START.encode() in replaced.look(file, 100).data
+    except OSError:
+        return False
 
 
 def _change(change: Change, above: Path) -> dict[str, Any]:
@@ -129,41 +145,40 @@ class Planned:
 def read(file: str, root: Path) -> Planned:
     """Read a plan, and hold it against the files that it is about.
 
-    Where a file that it was decided by has changed, nothing of it can be
-    written; a changed file that it would write costs its group. Raises
+    Where a file that it was decided by has changed, or a new one has come, nothing of
+    it can be written: what it says of the others may be wrong by now. Raises
     AsyncfixError for a file that is no plan.
     """
     said = _document(file)
     above = base(root)
-    targets = {each["path"] for each in said["changes"]}
-    problems = [
-        Problem(name, 1, "has changed since the plan was made by it", _NOTHING)
-        for name, digest in said["read"].items()
-        if name not in targets and _digest(_place(name, above, file, _READ)) != digest
-    ]
+    changes = {each["path"]: each for each in said["changes"]}
+    digests = {**said["read"], **{name: it["sha256"] for name, it in changes.items()}}
+    problems = []
+    found = {}
+    for name, digest in digests.items():
+        endings = _SUFFIXES if name in changes else _READ
+        found[name] = data = _bytes_of(_place(name, above, file, endings))
+        if data is None or hashlib.sha256(data).hexdigest() != digest:
+            problems.append(Problem(name, 1, "has changed since the plan", _NOTHING))
+        elif name not in changes:
+            del found[name]
+    if said.get("whole") is True:
+        for name in sorted(_python_files(root, above) - digests.keys()):
+            problems.append(Problem(name, 1, "is newer than the plan", _NOTHING))
     if problems:
         return Planned((), tuple(problems))
     writes = []
-    dropped = set()
-    for each in said["changes"]:
-        path = _place(each["path"], above, file)
-        data = _bytes_of(path)
-        if data is None or hashlib.sha256(data).hexdigest() != each["sha256"]:
-            dropped.add(each["group"])
-            words = "has changed since the plan was made"
-            hint = "it is not written; make the plan anew"
-            problems.append(Problem(each["path"], 1, words, hint))
-            continue
-        new = _applied(each, data, file)
-        writes.append(Write(path, each["path"], data, new, each["group"]))
-    for write_ in writes:
-        if write_.group in dropped:
-            words = "is not written: it goes together with a file that has changed"
-            problems.append(Problem(write_.shown, 1, words, "make the plan anew"))
-    return Planned(
-        tuple(each for each in writes if each.group not in dropped),
-        tuple(problems),
-    )
+    for name, each in changes.items():
+        old = found[name]
+        assert old is not None
+        new = _applied(each, old, file)
+        writes.append(Write(_place(name, above, file), name, old, new, each["group"]))
+    return Planned(tuple(writes), ())
+
+
+def _python_files(root: Path, above: Path) -> set[str]:
+    every = gather(Settings(paths=(root,), root=root)).files
+    return {name for each in every if (name := _name(each, above)) is not None}
 
 
 def _applied(said: Mapping[str, Any], data: bytes, file: str) -> bytes:
@@ -207,11 +222,6 @@ def _place(
     return path
 
 
-def _digest(path: str) -> str | None:
-    data = _bytes_of(path)
-    return None if data is None else hashlib.sha256(data).hexdigest()
-
-
 def _document(file: str) -> Mapping[str, Any]:
     """Read the JSON, and see that it has the form of a plan."""
     try:
@@ -224,7 +234,7 @@ def _document(file: str) -> Mapping[str, Any]:
         said = json.loads(data)
     except (ValueError, RecursionError) as error:
         raise _broken(file, f"it is no JSON: {error}") from error
-    if not isinstance(said, dict) or said.get("asyncfix plan") != _FORMAT:
+    if not isinstance(said, dict) or said.get(_START) != _FORMAT:
         raise _broken(file, f"it is no plan of format {_FORMAT}")
     digests, changes = said.get("read"), said.get("changes")
     if not _is_digests(digests) or not isinstance(changes, list):

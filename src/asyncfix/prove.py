@@ -12,7 +12,7 @@ import warnings
 from bisect import bisect_right
 from collections.abc import Sequence
 
-from asyncfix import keywords
+from asyncfix import keywords, workers
 from asyncfix.edits import Edit, apply, spans_after, split_lines
 from asyncfix.model import Problem
 from asyncfix.parsing import parse
@@ -20,15 +20,23 @@ from asyncfix.source import Source
 from asyncfix.tree import Tree
 
 _HINT = "nothing was written to this file; please report a bug with it"
+# A larger text is compiled in a process of its own: Python's compiler takes the square
+# of the keywords of a call, and crashes at a comprehension of many loops.
+_ALONE = 200_000
 
 
 def prove(
-    old: Source, new_text: bytes, edits: Sequence[Edit], origin: Sequence[int | None]
+    old: Source,
+    new_text: bytes,
+    edits: Sequence[Edit],
+    origin: Sequence[int | None],
+    seconds: int = workers.USUAL.seconds,
 ) -> bytes | Problem:
     """Give the new bytes of a file if they are proven, else a Problem.
 
     Where a statement is newer than the running Python, it is left out of the
-    compilation on both sides, byte for byte the same.
+    compilation on both sides, byte for byte the same. A compilation that may take
+    long has so many seconds.
     """
     before, after = parse(old.shown, old.text), parse(old.shown, new_text)
     if isinstance(before, Problem):
@@ -40,14 +48,17 @@ def prove(
     if _stand_ins(new_text, new_blanked) > _stand_ins(old.text, old_blanked):
         message = "the fix does not parse: a keyword stands where a name does"
         return Problem(old.shown, 1, message, _HINT)
-    refusal = _compiles(old.shown, old_blanked)
+    compiled = _compiled([old_blanked, new_blanked], seconds)
+    if isinstance(compiled, str):
+        hint = "its fixes are dropped; exclude it, or raise max-file-time"
+        return Problem(old.shown, 1, f"cannot be proven: {compiled}", hint)
+    refusal, refused_fix = compiled
     if refusal is not None:
         hint = "Python itself refuses this file; mend it first"
         return Problem(old.shown, refusal[0], f"does not compile: {refusal[1]}", hint)
-    refusal = _compiles(old.shown, new_blanked)
-    if refusal is not None:
-        message = f"the fix would break this file: {refusal[1]}"
-        return Problem(old.shown, refusal[0], message, _HINT)
+    if refused_fix is not None:
+        message = f"the fix would break this file: {refused_fix[1]}"
+        return Problem(old.shown, refused_fix[0], message, _HINT)
     if [each.words for each in old_opaque] != [each.words for each in new_opaque]:
         return Problem(old.shown, 1, "the fix touches newer syntax", _HINT)
     try:
@@ -94,12 +105,22 @@ def _bytes(
     return data
 
 
-def _compiles(shown: str, text: bytes) -> tuple[int, str] | None:
+def _compiled(
+    texts: Sequence[bytes], seconds: int
+) -> Sequence[tuple[int, str] | None] | str:
+    """Compile texts; gives for each why it does not, or what held it all up."""
+    if max(map(len, texts)) <= _ALONE:
+        return [compiles(each) for each in texts]
+    return workers.apart(compiles, texts, seconds)
+
+
+def compiles(text: bytes) -> tuple[int, str] | None:
+    """Compile a text; gives line and reason where Python does not take it."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             source = text.decode("utf-8", "surrogatepass")
-            compile(source, shown, "exec", dont_inherit=True)
+            compile(source, "text", "exec", dont_inherit=True)
         except SyntaxError as error:
             return error.lineno or 1, error.msg
         except (RecursionError, MemoryError, ValueError, OverflowError) as error:

@@ -95,6 +95,7 @@ class Reach:
         self._entries: dict[str, Entry | None] = {}
         self._made: dict[tuple[str, int], tuple[Value, ...]] = {}
         self._edges: dict[Place, tuple[Edge, ...]] = {}
+        self._waiting: dict[str, set[Place]] = {}
         self._next: dict[Place, Edge] = {}
         self._far: dict[Place, int] = {}
 
@@ -243,27 +244,39 @@ class Reach:
 
     def explore(self, places: Iterable[Place]) -> None:
         """Look up all that some functions lead to, and how far it is."""
-        waiting: dict[str, set[Place]] = {}
-        for place in places:
-            waiting.setdefault(place[0], set()).add(place)
-        while waiting:
+        self._wait_for(places)
+        while self._waiting:
             # File by file, so that facts are unpacked as seldom as can be.
-            for path in sorted(waiting):
-                todo = list(waiting.pop(path))
-                while todo:
-                    place = todo.pop()
-                    if place in self._edges:
-                        continue
-                    for edge in self.edges(place):
-                        target = edge.target
-                        if target is None or (edge.awaited and not self.awaited):
-                            continue
-                        if target[0] == path:
-                            todo.append(target)
-                        elif target not in self._edges:
-                            waiting.setdefault(target[0], set()).add(target)
+            for path in sorted(self._waiting):
+                self._follow(path)
                 self.project.rest(_MOST_AWAKE)
         self._measure()
+
+    def begin(self, path: str) -> None:
+        """Look up what the coroutines of one file do in it, ahead of `blocking`."""
+        self._wait_for((path, scope) for scope in self.coroutines(path))
+        self._follow(path)
+
+    def _wait_for(self, places: Iterable[Place]) -> None:
+        for place in places:
+            if place not in self._edges:
+                self._waiting.setdefault(place[0], set()).add(place)
+
+    def _follow(self, path: str) -> None:
+        """Look up the functions of a file that wait for it, and those they lead to."""
+        todo = list(self._waiting.pop(path, ()))
+        while todo:
+            place = todo.pop()
+            if place in self._edges:
+                continue
+            for edge in self.edges(place):
+                target = edge.target
+                if target is None or (edge.awaited and not self.awaited):
+                    continue
+                if target[0] == path:
+                    todo.append(target)
+                else:
+                    self._wait_for((target,))
 
     def _measure(self) -> None:
         """Walk back from what blocks: the first step of each shortest chain."""
@@ -332,6 +345,8 @@ class Reach:
 
     def coroutines(self, path: str) -> list[int]:
         """Give the scopes of a file's `async def`s."""
+        if not self.project.files[path].head.coroutines:
+            return []
         return [
             index
             for index, scope in enumerate(self.project.files[path].scopes)
@@ -345,12 +360,7 @@ class Reach:
         coroutines are left out: what blocks in them is told there.
         """
         found: dict[str, list[tuple[int, Edge]]] = {}
-        places = [
-            (path, scope)
-            for path in paths
-            if self.project.files[path].head.coroutines
-            for scope in self.coroutines(path)
-        ]
+        places = [(path, scope) for path in paths for scope in self.coroutines(path)]
         self.explore(places)
         for place in places:
             path, scope = place

@@ -9,6 +9,7 @@ from functools import partial
 
 from asyncfix import workers
 from asyncfix.conditions import Function
+from asyncfix.facts import Use
 from asyncfix.link import Project
 from asyncfix.model import Problem
 from asyncfix.parsing import parse
@@ -87,6 +88,23 @@ class Reader:
     def _text(self, name: str) -> str:
         data = workers.read(name, workers.Limits(megabytes=_LARGEST))
         return "" if isinstance(data, Problem) else data.decode("utf-8", "replace")
+
+    def text(self, path: str, use: Use) -> bytes:
+        """Give the source of a use; raises LookupError as `lines` does."""
+        lines = self.lines(path)
+        start = lines.offset(use.line, use.col)
+        return lines.text[start : lines.offset(use.end_line, use.end_col)]
+
+    def expression(self, path: str, use: Use) -> ast.expr | None:
+        """Give the syntax of a use alone, a glance for a small part of a tree's price.
+
+        Its positions are its own: line 1 begins at column 1. None where its text
+        says nothing by itself; raises LookupError as `lines` does.
+        """
+        try:
+            return ast.parse(b"(" + self.text(path, use) + b"\n)", mode="eval").body
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return None
 
     def script_starts(self, path: str) -> int:
         """Give the line of `if __name__ == "__main__":`, else one behind the last."""

@@ -2,9 +2,10 @@
 
 A judgement may ask the whole project: who patches a name, who imports a module,
 who calls a function. So what it asked is noted (`facts.Trace`): the files that were
-opened, and the words that all others were searched for. After a change it still
-holds if no opened file has changed, and if those that have say the same in their
-heads (imports, other names of things, ...) and hold the same of these words.
+opened, the words that all others were searched for, and the names by which they were
+searched for calls. After a change it still holds if no opened file has changed, and if
+those that have say the same in their heads (imports, other names of things, ...), hold
+the same of these words, and call by the same of these names.
 """
 
 from __future__ import annotations
@@ -60,7 +61,8 @@ class Recall:
         """Give what was judged, if it still holds."""
         kept = self._memory.kept(_SECTION)
         try:
-            key, state, opened, words, stubs, judged = kept
+            key, state, asked, judged = kept
+            opened, words, called, stubs = asked
             if key != self._key or state.keys() != dict.fromkeys(self._library).keys():
                 return None
             digest = self._memory.digest
@@ -70,9 +72,12 @@ class Recall:
             if any(_changed_at(name) != stamp for name, stamp in stubs):
                 return None
             self._library.trace.stubs.update(name for name, _ in stubs)
-            if all(self._says_the_same(path, state[path], words) for path in changed):
+            if all(
+                self._says_the_same(path, state[path], words, called)
+                for path in changed
+            ):
                 found = _unpacked(judged)
-                self._keep(judged, opened, words, stubs)
+                self._keep(judged, asked)
                 return found
         except (KeyError, AttributeError, TypeError, ValueError):
             pass  # there is none, or it is forged, or of another time
@@ -83,29 +88,29 @@ class Recall:
         trace = self._library.trace
         size = sum(len(each.old) + len(each.new) for each in judged.changes)
         if not judged.problems and size <= _LARGEST:
-            stubs = [(name, _changed_at(name)) for name in sorted(trace.stubs)]
-            self._keep(_packed(judged), trace.opened, trace.words, stubs)
+            asked = (
+                frozenset(trace.opened),
+                frozenset(trace.words),
+                frozenset(trace.called),
+                tuple((name, _changed_at(name)) for name in sorted(trace.stubs)),
+            )
+            self._keep(_packed(judged), asked)
 
-    def _keep(
-        self,
-        judged: Any,
-        opened: Iterable[str],
-        words: Iterable[str],
-        stubs: Sequence[tuple[str, int]],
-    ) -> None:
+    def _keep(self, judged: Any, asked: tuple[Any, ...]) -> None:
         state = {path: self._memory.digest(path) for path in self._library}
         if None not in state.values():
-            value = (
-                self._key, state, frozenset(opened), frozenset(words), tuple(stubs), judged
-            )  # fmt: skip
-            self._memory.keep(_SECTION, value)
+            self._memory.keep(_SECTION, (self._key, state, asked, judged))
 
-    def _says_the_same(self, path: str, digest: bytes, words: frozenset[str]) -> bool:
+    def _says_the_same(
+        self, path: str, digest: bytes, words: frozenset[str], called: frozenset[str]
+    ) -> bool:
         new = self._library[path]  # before the old one: that notes what it was
         old = self._memory.former(path)
         if old is None or old.digest != digest:
             return False
         if _head(old, words) != _head(new, words):
+            return False
+        if old.called & called != new.called & called:
             return False
         return all(old.holds(word) == new.holds(word) for word in words)
 

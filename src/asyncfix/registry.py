@@ -6,7 +6,9 @@ name starts with an underscore are shared help and are not looked at.
 
 from __future__ import annotations
 
+import os
 import pkgutil
+from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
@@ -65,8 +67,10 @@ def catalog(settings: Settings) -> Catalog:
     return Catalog(folders, settings.catalog, str(settings.root / "pyproject.toml"))
 
 
-def _packs() -> list[EntryPoint]:
-    return sorted(entry_points(group=GROUP), key=lambda each: each.name)
+@cache
+def _packs() -> tuple[EntryPoint, ...]:
+    # Once in a process: every package that is installed is looked into for that.
+    return tuple(sorted(entry_points(group=GROUP), key=lambda each: each.name))
 
 
 def code() -> tuple[str, ...]:
@@ -78,13 +82,18 @@ def code() -> tuple[str, ...]:
 @cache
 def _code(packages: frozenset[str]) -> tuple[str, ...]:
     folders = [place for name in packages for place in import_module(name).__path__]
-    files = (
-        str(file)
-        for folder in folders
-        for pattern in ("*.py", "*/*.py", "*/*.toml")
-        for file in Path(folder).glob(pattern)
-    )
-    return tuple(sorted(files))
+    return tuple(sorted(file for folder in folders for file in _code_in(folder)))
+
+
+def _code_in(folder: str) -> Iterator[str]:
+    for name in os.listdir(folder):
+        path = os.path.join(folder, name)
+        if name.endswith(".py"):
+            yield path
+        elif name != "__pycache__" and os.path.isdir(path):
+            for inner in os.listdir(path):
+                if inner.endswith((".py", ".toml")):
+                    yield os.path.join(path, inner)
 
 
 def in_pack(package: str) -> list[Codemod]:

@@ -2,7 +2,7 @@
 
 A file is replaced by a temporary one beside it, with its mode, owner and
 extended attributes, fsync and rename. Where a rename would cut off other hard
-links, or give the file another owner, the bytes are written in place instead;
+links, or give the file another owner or group, the bytes are written in place instead;
 that is safe only while a journal holds the old ones.
 """
 
@@ -33,8 +33,12 @@ class Seen(NamedTuple):
     @property
     def in_place(self) -> bool:
         """Tell whether a rename would take something from the file."""
-        me = os.geteuid() if hasattr(os, "geteuid") else 0
-        return self.status.st_nlink > 1 or (me != 0 and self.status.st_uid != me)
+        if self.status.st_nlink > 1:
+            return True
+        if not hasattr(os, "geteuid") or os.geteuid() == 0:
+            return False
+        groups = (os.getegid(), *os.getgroups())
+        return self.status.st_uid != os.geteuid() or self.status.st_gid not in groups
 
 
 def look(path: str | os.PathLike[str], most: int = -1) -> Seen:

@@ -21,6 +21,19 @@ def interrupted() -> str:
     )
 
 
+def notice(root: str, mine: bool = False) -> str:
+    """Say what should be known of a run that has not ended; "" where there is none.
+
+    `mine` tells that this process is the one that may write in `root`.
+    """
+    for run in journal.waiting(root):
+        if not (mine and run.root == os.path.realpath(root)):
+            if lock.is_locked(run.root):
+                return "another asyncfix is writing in this project right now"
+        return interrupted()
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Settled:
     """What became of an interrupted run."""

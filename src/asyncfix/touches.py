@@ -102,6 +102,15 @@ TEXT = Origin(plain=PLAIN)
 SOMETHING = Origin(frozenset((Place(RESULT, "what a call gives"),)))
 
 
+def in_order(places: Places) -> Iterable[Place]:
+    """Give places in the same order in every run, as sets of texts do not."""
+    return sorted(places, key=_order) if len(places) > 1 else places
+
+
+def _order(place: Place) -> tuple[str, int, str, str]:
+    return place.shown(), place.root, place.name, repr(place.field)
+
+
 def _few(places: Iterable[Place]) -> Places:
     """Keep the number of places small: of too many, their roots stand for them."""
     found = frozenset(places)
@@ -216,13 +225,13 @@ def handed(place: Place, given: Mapping[str, Origin] | None) -> Iterator[Place]:
     if origin is None:
         yield Place(RESULT, place.name, place.steps, place.field)
         return
-    for each in origin.places:
+    for each in in_order(origin.places):
         # Elements only: whose attribute it is, the caller's place says.
         deeper = any(step[:1] == "." for step in place.steps)
         yield each.then(place.steps, place.field if deeper else each.field)
     if len(place.steps) > 1:
         field = place.field if len(place.steps) > 2 else None
-        for each in origin.inside:
+        for each in in_order(origin.inside):
             yield each.then(place.steps[1:], field or place.field)
 
 

@@ -52,9 +52,8 @@ def apply(
     for a journal, another is writing, or an interrupted run comes first.
     """
     with lock.locked(root), lock.held() as asked:
-        found = journal.opened(root)
-        if found is not None and found.state in (journal.STAGING, journal.WRITING):
-            raise AsyncfixError(settle.interrupted())
+        if words := settle.notice(root, mine=True):
+            raise AsyncfixError(f"{words}; nothing was written")
         try:
             return _Transaction(asked).apply(root, writes, command, undoes)
         except OSError as error:

@@ -175,10 +175,7 @@ def recover(root: Path, back: bool) -> list[Settled]:
 
 
 def notice(root: Path) -> str:
-    """Say what should be known where the marker of a writing run is there."""
+    """Say what should be known of another run that writes, or was interrupted."""
     if lock.is_locked(os.fspath(root)):
         return "another asyncfix is writing in this project right now"
-    found = journal.opened(os.fspath(root))
-    if found is None or found.state not in (journal.STAGING, journal.WRITING):
-        return ""
-    return settle.interrupted()
+    return settle.notice(os.fspath(root))

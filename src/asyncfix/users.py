@@ -77,19 +77,16 @@ class Users:
     def _find(self, place: Place) -> Iterator[Call]:
         spelled = self._spelled(self.scope(place).name)
         for path in self._reach(place):
-            for use in self.project.files[path].calls:
-                if use.name.rpartition(".")[2] in spelled:
-                    if self.meant(path, use.scope, use.name) == place:
-                        around = self.project.coroutine_around(path, use.scope)
-                        yield Call(path, use, around)
+            for use in self.project.files[path].calls_by(spelled):
+                if self.meant(path, use.scope, use.name) == place:
+                    around = self.project.coroutine_around(path, use.scope)
+                    yield Call(path, use, around)
 
     def _spelled(self, name: str) -> frozenset[str]:
         return self.project.spellings([name]) or frozenset((name,))
 
     def _files(self, name: str) -> list[str]:
-        spelled = sorted(self._spelled(name))
-        files = self.project.files
-        return [path for path in files if any(map(files[path].holds, spelled))]
+        return self.project.files.holding(self._spelled(name))
 
     def _reach(self, place: Place) -> list[str]:
         """Give the files that may use a function: one inside another, its own."""

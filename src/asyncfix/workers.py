@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from asyncfix.facts import Facts
 from asyncfix.model import Problem
@@ -25,12 +25,15 @@ if TYPE_CHECKING:
 WORTH_A_POOL = 8_000_000
 _CHUNK = 500_000
 # A file above this size has a worker of its own: no other one could hold a parser
-# for more than some seconds (measured: every way of nesting, CPython 3.10 to 3.13).
-_ALONE = 1_500_000
+# for more than half a minute (measured: every way of nesting and of repeating, CPython
+# 3.10 to 3.13; the slowest are the parts of an f-string before 3.12).
+_ALONE = 500_000
 _MOST_MEMORY = 4_000_000_000
 
 Scanned = Facts | Problem
 _Packed = tuple[bytes, bytes]
+_Given = TypeVar("_Given")
+_Answer = TypeVar("_Answer")
 
 
 class Limits(NamedTuple):
@@ -167,19 +170,7 @@ def _chunks(paths: Sequence[str], sizes: dict[str, int]) -> list[list[str]]:
 def _in_pool(
     chunks: list[list[str]], jobs: int, limits: Limits
 ) -> Iterable[tuple[list[str], list[Scanned]]]:
-    from multiprocessing import get_context
-
-    from pebble import ProcessPool
-
-    with (
-        _import_nothing_from_here(),
-        ProcessPool(
-            max_workers=min(jobs, len(chunks)),
-            context=get_context("spawn"),
-            initializer=confine,
-            initargs=[_MOST_MEMORY],
-        ) as pool,
-    ):
+    with _pool(min(jobs, len(chunks))) as pool:
         futures = [(chunk, _schedule(pool, chunk, limits)) for chunk in chunks]
         for chunk, future in futures:
             answers = _answer(chunk, future, limits)
@@ -190,6 +181,42 @@ def _in_pool(
                     answer = _answer([path], single, limits)
                     answers += _lost([path], answer)
             yield chunk, _lost(chunk, answers)
+
+
+def apart(
+    work: Callable[[_Given], _Answer], given: Sequence[_Given], seconds: int
+) -> list[_Answer] | str:
+    """Do work of a module's own, one piece after the other, in another process.
+
+    Gives the answers, or what the process died of; never raises.
+    """
+    with _pool(1) as pool:
+        try:
+            futures = [
+                pool.schedule(work, args=[each], timeout=seconds) for each in given
+            ]
+        except RuntimeError as error:
+            return _unstarted(error)
+        return _settled(lambda: [each.result() for each in futures], f"{seconds} s")
+
+
+@contextmanager
+def _pool(most: int) -> Iterator[ProcessPool]:
+    """Give a pool of processes that cannot harm this one, nor take all memory."""
+    from multiprocessing import get_context
+
+    from pebble import ProcessPool
+
+    with (
+        _import_nothing_from_here(),
+        ProcessPool(
+            max_workers=most,
+            context=get_context("spawn"),
+            initializer=confine,
+            initargs=[_MOST_MEMORY],
+        ) as pool,
+    ):
+        yield pool
 
 
 @contextmanager
@@ -225,7 +252,11 @@ def _schedule(
     try:
         return pool.schedule(scan_packed, args=[chunk, limits], timeout=limits.seconds)
     except RuntimeError as error:  # no worker starts any more
-        return f"could not be given to a worker ({error})"
+        return _unstarted(error)
+
+
+def _unstarted(error: RuntimeError) -> str:
+    return f"could not be given to a worker ({error})"
 
 
 def _answer(
@@ -234,14 +265,25 @@ def _answer(
     limits: Limits,
 ) -> list[Scanned] | str:
     """Give a worker's answers, or what it died of."""
-    from concurrent.futures import TimeoutError  # another class before Python 3.11
-
     if isinstance(future, str):
         return future
+    answers = _settled(future.result, f"{limits.seconds} s to scan")
+    if isinstance(answers, str):
+        return answers
+    return [
+        each if isinstance(each, Problem) else Facts(path, *each)
+        for path, each in zip(chunk, answers, strict=True)
+    ]
+
+
+def _settled(result: Callable[[], _Answer], longest: str) -> _Answer | str:
+    """Give a worker's result, or what it died of."""
+    from concurrent.futures import TimeoutError  # another class before Python 3.11
+
     try:
-        answers = future.result()
+        return result()
     except TimeoutError:
-        return f"took longer than {limits.seconds} s to scan"
+        return f"took longer than {longest}"
     except MemoryError:
         return f"needed more than {_MOST_MEMORY // 10**9} GB of memory"
     except Exception as error:
@@ -250,10 +292,6 @@ def _answer(
         code = getattr(error, "exitcode", None)
         why = f"exit code {code}" if code else f"{type(error).__name__}: {error}"
         return f"crashed its worker ({why})"
-    return [
-        each if isinstance(each, Problem) else Facts(path, *each)
-        for path, each in zip(chunk, answers, strict=True)
-    ]
 
 
 def _lost(chunk: list[str], answers: list[Scanned] | str) -> list[Scanned]:

@@ -13,7 +13,7 @@ from asyncfix.guards.flow import torn_update
 from asyncfix.guards.locks import is_lock
 from asyncfix.guards.places import Places
 from asyncfix.model import Doubt, Level
-from asyncfix.tree import dotted, walk_function
+from asyncfix.tree import Tree, dotted, walk_function
 
 # Context managers that keep nothing other tasks could see or trip over.
 _PRIVATE = frozenset(
@@ -255,7 +255,7 @@ def nothing_read_before(context: Context) -> Doubt | None:
         return None
     function = context.function
     places = context.tree.once(("places", function), partial(Places, function))
-    rebound = context.tree.once(("globals",), partial(_rebound, context.tree.module))
+    rebound = context.tree.once(("globals",), partial(_rebound, context.tree))
     for above, below in context.within():
         if isinstance(above, ast.stmt):
             if isinstance(above, ast.AugAssign) and places.place(above.target):
@@ -269,11 +269,13 @@ def nothing_read_before(context: Context) -> Doubt | None:
     return None
 
 
-def _rebound(module: ast.Module) -> frozenset[str]:
+def _rebound(tree: Tree) -> frozenset[str]:
     """Give the module's names that some function declares global."""
+    if b"global" not in tree.lines.text:
+        return frozenset()
     return frozenset(
         name
-        for node in ast.walk(module)
+        for node in ast.walk(tree.module)
         if isinstance(node, ast.Global)
         for name in node.names
     )
