@@ -146,8 +146,21 @@ def _own(function: ast.AST) -> Iterator[ast.AST]:
 
 def _ruled_by(nodes: Iterable[ast.AST], check: _Step, act: _Step) -> bool:
     """Tell whether an `if` asks the check, and the act is done by its answer."""
+    nodes = list(nodes)
+    answers = {
+        target.id
+        for node in nodes
+        if isinstance(node, ast.Assign) and check.node in set(ast.walk(node.value))
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
     for node in nodes:
-        if not isinstance(node, ast.If) or check.node not in set(ast.walk(node.test)):
+        if not isinstance(node, ast.If):
+            continue
+        asked = list(ast.walk(node.test))
+        if check.node not in asked and not any(
+            getattr(each, "id", "") in answers for each in asked
+        ):
             continue
         below = {each for part in (*node.body, *node.orelse) for each in ast.walk(part)}
         leaves = isinstance(node.body[-1], (ast.Return, ast.Raise, ast.Continue))
