@@ -145,11 +145,19 @@ def _awaiting(
         tight = _binds_tighter(change)
         twin = slice_.find(change.node)
         if change.make is not None:
+            view = copy.copy(slice_)
             if isinstance(change.node, ast.stmt):
                 twin = _line_of(nodes, twin)
-            view = copy.copy(slice_)
-            view.nodes = (twin,)
-            made[twin] = _instead(change.make(view, names), tight)
+                # What stands above it stays above all that it becomes.
+                above = getattr(twin, "leading_lines", ())
+                view.nodes = (twin.with_changes(leading_lines=()),)
+                first, *rest = change.make(view, names)
+                made[twin] = _instead(
+                    [first.with_changes(leading_lines=above), *rest], tight
+                )
+            else:
+                view.nodes = (twin,)
+                made[twin] = _instead(change.make(view, names), tight)
         else:
             made[twin] = _awaited(tight, renamed)
     if coroutines:

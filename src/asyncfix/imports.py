@@ -75,6 +75,9 @@ def addition(tree: Tree, module: str, local: str, near: str | None) -> Edit:
     words = f"import {module}" if local == module else f"import {module} as {local}"
     blocks = _blocks(tree)
     block = _choose(blocks, module, near)
+    # A single import may be one that goes away with the fix.
+    if block is None and blocks and len(blocks[0]) > 1 and not _is_standard(module):
+        return _next_block(tree, words, blocks[0])
     if block is None:
         return _first_import(tree, words, blocks)
     before = _before(block, module)
@@ -186,6 +189,24 @@ def _before(
         elif not plain:
             return statement
     return None
+
+
+def _is_standard(module: str) -> bool:
+    return module.partition(".")[0] in sys.stdlib_module_names
+
+
+def _next_block(
+    tree: Tree, words: str, block: list[ast.Import | ast.ImportFrom]
+) -> Edit:
+    """Add an import of another kind below the block of the standard library."""
+    last = block[-1].end_lineno or block[-1].lineno
+    newline = tree.lines.newline(last)
+    below = last < len(tree.lines.starts) and tree.lines.line(last + 1).strip()
+    start = tree.lines.span(last, last)[1]
+    if tree.lines.text[start - 1 : start] not in (b"\n", b"\r"):
+        return Edit(start, start, newline * 2 + words.encode())
+    gap = newline if below else b""
+    return Edit(start, start, newline + words.encode() + newline + gap)
 
 
 def _first_import(
