@@ -116,7 +116,7 @@ def test_the_example_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
             }
     assert handlers.pop("ping") == set()
     assert handlers.pop("orders") == {"driver"}
-    assert handlers.pop("parse") == {"report"}
+    assert handlers.pop("parse") == {"thread-gil"}
     assert list(handlers.values()) == [{None}] * 8
     assert write(result.changes, tmp_path, "test", result.read).problems == ()
     again = run(settings, CODEMODS.values())
