@@ -127,7 +127,7 @@ def run(
         "GIT_CEILING_DIRECTORIES": str(folder.parent),
         "PYTHONUTF8": "1",
     }
-    seconds = int(limit)
+    seconds = int(limit), int(limit) + 2  # the second one is a kill
     process = subprocess.Popen(
         command,
         cwd=folder,
@@ -136,7 +136,7 @@ def run(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds)),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, seconds),
     )
     try:
         out, err = process.communicate(timeout=5 * limit)
@@ -194,7 +194,7 @@ def cell(
 ) -> Cell:
     """Judge what a peer did with a row."""
     worse: list[str] = []
-    if done.code is None or done.code == -signal.SIGXCPU:
+    if done.code is None or done.code in (-signal.SIGXCPU, -signal.SIGKILL):
         worse.append("does not end")
     elif done.code < 0 or done.code in (134, 139):
         number = -done.code if done.code < 0 else done.code - 128

@@ -168,6 +168,19 @@ def test_a_plan_holds_no_file_of_another_project(
     assert not (here / "p.json").exists()
 
 
+def test_a_file_that_is_known_by_another_name_is_not_new(
+    run: Run, made: Made, sample: Sample, here: Path
+) -> None:
+    made({"a.py": sample.bad, "pyproject.toml": ""})
+    os.link(here / "a.py", here / "b.py")
+    (here / "c.py").symlink_to("b.py")
+    assert run("--diff", "--plan", "p.json", "c.py").code == 0
+    ran = run("apply", "p.json")
+    assert (ran.code, ran.text) == (0, "c.py: changed\n")
+    assert (here / "a.py").read_bytes() == sample.fixed.encode()
+    assert (here / "c.py").is_symlink()
+
+
 def test_a_plan_takes_no_other_files_place(
     run: Run, made: Made, sample: Sample, contents: Contents
 ) -> None:

@@ -264,7 +264,9 @@ def _moved(
     job = cst.Call(cst.Name(name))
     run = _offload.offloaded(context, names, job)
     function = cst.FunctionDef(
-        cst.Name(name), cst.Parameters(), cst.IndentedBlock(body)
+        cst.Name(name),
+        cst.Parameters(),
+        cst.IndentedBlock(body, indent=slice_.indent),
     )
     last: cst.BaseSmallStatement
     if outputs.returns:

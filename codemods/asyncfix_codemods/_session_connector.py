@@ -47,7 +47,7 @@ def in_function(block: Block, given: Given, again: Mapping[ast.Call, str]) -> Pa
         more = passing_again(slice_, given, again)
         if given.ahead:
             more |= write.in_place(
-                slice_.nodes,
+                slice_,
                 write.twins(slice_, [block.context.call])[0],
                 block.region,
                 lambda with_, _: write.behind(given.ahead, with_),

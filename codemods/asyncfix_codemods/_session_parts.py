@@ -46,7 +46,7 @@ def above_loop(block: Block, args: Split, loop: ast.stmt) -> Part:
                 return [with_.with_changes(items=items)]
             return write.opened(with_)
 
-        changes = write.in_place(slice_.nodes, call, block.region, open_up)
+        changes = write.in_place(slice_, call, block.region, open_up)
         changes |= _requests(slice_, block, args, call)
         new = write.changed(slice_.nodes, changes)
         made = write.without_arguments(call, _named(args.moved))
@@ -123,7 +123,7 @@ def in_function(
                 with_ = _stacked(block, said, names, stack, slice_.indent, with_, place)
             return write.behind(given.ahead, with_)
 
-        changes |= write.in_place(slice_.nodes, call, block.region, held)
+        changes |= write.in_place(slice_, call, block.region, held)
         new = write.changed(slice_.nodes, changes)
         if given.parameter is None:
             return new

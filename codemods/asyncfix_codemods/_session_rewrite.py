@@ -274,7 +274,7 @@ def behind(ahead: str, with_: cst.With) -> list[cst.BaseStatement]:
 
 
 def in_place(
-    nodes: Sequence[cst.CSTNode], call: cst.CSTNode, region: Region, make: Make
+    slice_: Slice, call: cst.CSTNode, region: Region, make: Make
 ) -> dict[cst.CSTNode, Change]:
     """Give the change that puts statements in the place of a session's region.
 
@@ -284,7 +284,7 @@ def in_place(
     import libcst as cst
 
     if region.shape == "with":
-        held = holder(nodes, call)
+        held = holder(slice_.nodes, call)
         if has_footer(held):
             raise ValueError("a comment stands at the end of the session's block")
         place = next(i for i, each in enumerate(held.items) if each.item is call)
@@ -293,13 +293,13 @@ def in_place(
                 make(cst.ensure_type(node, cst.With), place)
             )
         }
-    block, first = _block_of(nodes, call)
+    block, first = _block_of(slice_.nodes, call)
     end = first + len(region.statements)
 
     def put(node: cst.CSTNode) -> cst.CSTNode:
         updated = cst.ensure_type(node, cst.IndentedBlock)
         body = [*updated.body]
-        body[first:end] = make(_as_with(body[first:end], region), 0)
+        body[first:end] = make(_as_with(body[first:end], region, slice_.indent), 0)
         return updated.with_changes(body=body)
 
     return {block: put}
@@ -323,7 +323,9 @@ def _block_of(
     raise LookupError("the session's assignment is not in this code")
 
 
-def _as_with(lines: Sequence[cst.BaseStatement], region: Region) -> cst.With:
+def _as_with(
+    lines: Sequence[cst.BaseStatement], region: Region, indent: str
+) -> cst.With:
     """Give the statements of a session closed by hand as an `async with`."""
     import libcst as cst
 
@@ -343,7 +345,7 @@ def _as_with(lines: Sequence[cst.BaseStatement], region: Region) -> cst.With:
     item = cst.WithItem(assign.value, cst.AsName(name, space, space))
     return cst.With(
         [item],
-        block if block is not None else cst.IndentedBlock(inner),
+        block if block is not None else cst.IndentedBlock(inner, indent=indent),
         cst.Asynchronous(),
         first.leading_lines,
     )

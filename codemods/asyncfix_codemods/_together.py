@@ -314,12 +314,14 @@ def _ordered(form: Form, slice_: Slice, names: Names) -> Sequence[cst.CSTNode]:
         )
     else:
         inner = _of_comprehension(form, slice_, head)
+    cancel = _call(_of(form.task, "cancel"))
     cleanup = [
-        template(
-            "for {task} in {tasks}:\n    {task}.cancel()\n",
-            config=cst.PartialParserConfig(default_newline=slice_.newline),
-            task=cst.Name(form.task),
-            tasks=cst.Name(form.tasks),
+        cst.For(
+            cst.Name(form.task),
+            cst.Name(form.tasks),
+            cst.IndentedBlock(
+                [cst.SimpleStatementLine([cst.Expr(cancel)])], indent=slice_.indent
+            ),
         ),
         template(
             "await {gather}(*{tasks}, return_exceptions=True)\n",
@@ -329,8 +331,8 @@ def _ordered(form: Form, slice_: Slice, names: Names) -> Sequence[cst.CSTNode]:
         ),
     ]
     attempt = cst.Try(
-        body=cst.IndentedBlock([inner]),
-        finalbody=cst.Finally(body=cst.IndentedBlock(cleanup)),
+        body=cst.IndentedBlock([inner], indent=slice_.indent),
+        finalbody=cst.Finally(body=cst.IndentedBlock(cleanup, indent=slice_.indent)),
     )
     new = [*_semaphore(form, names), tasks, attempt]
     return [_under(new[0], lines), *new[1:]]
@@ -404,12 +406,16 @@ def _grouped(form: Form, slice_: Slice, names: Names) -> Sequence[cst.CSTNode]:
         inner: cst.BaseStatement = cst.For(
             head.target,
             head.items,
-            cst.IndentedBlock([cst.SimpleStatementLine([cst.Expr(start)])]),
+            cst.IndentedBlock(
+                [cst.SimpleStatementLine([cst.Expr(start)])], indent=slice_.indent
+            ),
         )
     else:
         inner = _assign(form.tasks, head.list(start))
     block = cst.With(
-        [group], cst.IndentedBlock([inner]), asynchronous=cst.Asynchronous()
+        [group],
+        cst.IndentedBlock([inner], indent=slice_.indent),
+        asynchronous=cst.Asynchronous(),
     )
     new: list[cst.BaseStatement] = [*_semaphore(form, names), block]
     if rounds.collects != "drop":

@@ -162,8 +162,8 @@ def read(file: str, root: Path) -> Planned:
             problems.append(Problem(name, 1, "has changed since the plan", _NOTHING))
         elif name not in changes:
             del found[name]
-    if said.get("whole") is True:
-        for name in sorted(_python_files(root, above) - digests.keys()):
+    if said.get("whole") is True and not problems:
+        for name in _new(digests, root, above):
             problems.append(Problem(name, 1, "is newer than the plan", _NOTHING))
     if problems:
         return Planned((), tuple(problems))
@@ -176,9 +176,25 @@ def read(file: str, root: Path) -> Planned:
     return Planned(tuple(writes), ())
 
 
-def _python_files(root: Path, above: Path) -> set[str]:
-    every = gather(Settings(paths=(root,), root=root)).files
-    return {name for each in every if (name := _name(each, above)) is not None}
+def _new(known: Mapping[str, str], root: Path, above: Path) -> list[str]:
+    """Give the Python files of the project that are none of the known ones.
+
+    A file may be known by another of its names: a link's.
+    """
+    identities = set()
+    for name in known:
+        status = os.stat(os.path.join(above, *name.split("/")))
+        identities.add((status.st_dev, status.st_ino))
+    found = []
+    every = gather(Settings(paths=(root,), root=root))
+    for path in every.files:
+        status = every.statuses[path]
+        new = _name(path, above)
+        if new is None or new in known:
+            continue
+        if not status.st_ino or (status.st_dev, status.st_ino) not in identities:
+            found.append(new)
+    return found
 
 
 def _applied(said: Mapping[str, Any], data: bytes, file: str) -> bytes:

@@ -131,7 +131,7 @@ def _laid_out(tree: Tree, parts: Sequence[Made], line_length: int) -> list[Edit]
         start, end = tree.span(statement)
         lines = tree.lines
         indent = start - lines.span(statement.lineno, statement.lineno)[0]
-        alone = not lines.text[start - indent : start].strip()
+        alone = not lines.text[start - indent : start].strip(b" ")  # black has no tabs
         tail = b""
         if hasattr(statement, "body"):
             # Of a statement with a block only the head can have grown.
@@ -180,13 +180,15 @@ def _block(tree: Tree, edit: Edit, line_length: int) -> Edit:
     newline = lines.newline(lines.line_of(edit.start))
     indent = len(old) - len(old.lstrip(b" \t"))
     end = len(old) - len(old.rstrip(b"\r\n"))
-    new = style.laid_out(
-        _with_lf(old.rstrip(b"\r\n"), newline).lstrip(),
-        _with_lf(edit.new.rstrip(b"\r\n"), newline).lstrip(),
-        indent,
-        line_length,
-        always=True,
-    )
+    new = None
+    if b"\t" not in old[:indent]:  # black has no tabs
+        new = style.laid_out(
+            _with_lf(old.rstrip(b"\r\n"), newline).lstrip(),
+            _with_lf(edit.new.rstrip(b"\r\n"), newline).lstrip(),
+            indent,
+            line_length,
+            always=True,
+        )
     text = edit.new
     if new is not None:
         text = old[:indent] + new.lstrip(" \n").encode("utf-8").replace(b"\n", newline)

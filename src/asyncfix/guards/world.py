@@ -83,11 +83,22 @@ def runs_on_asyncio(context: Context) -> Doubt | None:
                 )
     context.framework = _framework(context, importers)
     deferred = context.model.once("deferred", partial(_deferred, project))
-    if deferred and not _says_asyncio(context):
-        around = project.reached_by(path)
-        for other, line in deferred:
-            if other in around or path in project.reached_by(other):
-                return _other_loop("twisted", other, line)
+    stepped = context.model.once("stepped", partial(_stepped, project))
+    if not (deferred or stepped) or _says_asyncio(context):
+        return None
+    around = project.reached_by(path)
+    for other, line in deferred:
+        if other in around or path in project.reached_by(other):
+            return _other_loop("twisted", other, line)
+    for other, line in stepped:
+        if other in around or path in project.reached_by(other):
+            return Doubt(
+                "E1",
+                Level.MANUAL,
+                f"{other}:{line} runs coroutines itself, and nothing here says that "
+                f"asyncio runs {function.name}",
+                "leave it, or import asyncio in this file if asyncio does",
+            )
     return None
 
 
@@ -99,6 +110,26 @@ def _deferred(project: Project) -> list[tuple[str, int]]:
         for path, use in project.called_as(last)
         if (project.qualified_name(path, use.scope, use.name) or "")[:8] == "twisted."
     ]
+
+
+def _stepped(project: Project) -> list[tuple[str, int]]:
+    """Give where the project steps coroutines itself: a scheduler of its own.
+
+    `gen = coro().__await__()`, in nothing that is awaited or iterated over in turn.
+    https://docs.python.org/3/reference/datamodel.html#object.__await__
+    """
+    found = []
+    for path, use in project.called_as("__await__"):
+        if is_test(path) or use.role in (f.FOR, f.HANDED_BACK):
+            continue
+        scopes = project.files[path].scopes
+        inside, above = scopes[use.scope], scopes[max(scopes[use.scope].parent, 0)]
+        if inside.name[:2] == "__" or inside.yields:
+            continue
+        names = project.names(path, max(inside.parent, 0)) if above.is_class else ()
+        if not any(each in names for each in ("__await__", "__next__", "send")):
+            found.append((path, use.line))
+    return found
 
 
 def _says_asyncio(context: Context) -> bool:
