@@ -28,7 +28,7 @@ BLOCKED_FOR = {
     "blocking-call/run_native_process": 0.3,
     "blocking-call/run_processes": 0.2,
     "blocking-call/run_releases_the_gil": 0.05,
-    "blocking-call/run_shapes": 0.05,
+    "blocking-call/run_shapes": 0.02,
     "blocking-call/run_value_first": 0.1,
     "blocking-sleep/plain": 0.2,
     "blocking-sleep/aliased_import": 0.2,

@@ -44,9 +44,9 @@ def plan(context: Context, message: str) -> Plan | None:
             "make them coroutine functions by hand",
         )
         return Plan(message, "", doubts=(doubt,), without=_ASKED)
-    key = min(
-        f"{path}:{users.scope((path, scope)).line}" for path, scope in colour.helpers
-    )
+    # The same helpers are the same fix; some of them are another one.
+    places = sorted(colour.helpers)
+    key = " ".join(f"{place[0]}:{users.scope(place).line}" for place in places)
     change = (
         f"{names}: a coroutine function now, and {awaited} awaited; other tasks run"
     )

@@ -313,15 +313,23 @@ class Passes:
         waiting = [
             each for each in self.findings if each.path == path and each not in kept
         ]
+        fresh = []
         for finding in fixed:
-            same = next((w for w in waiting if w.codemod == finding.codemod), None)
+            line = origin[finding.line - 1] if finding.line <= len(origin) else None
+            now = replace(finding, line=finding.line if line is None else line + 1)
+            same = next((w for w in waiting if _where(w) == _where(now)), None)
             if same is None:
-                line = origin[finding.line - 1] if finding.line <= len(origin) else None
-                same = replace(finding, line=finding.line if line is None else line + 1)
-                self.findings.append(same)
+                fresh.append(now)
             else:
                 waiting.remove(same)
-            kept.append(same)
+                kept.append(same)
+        for now in fresh:  # where its line was changed, it is any that waits
+            same = next((w for w in waiting if w.codemod == now.codemod), None)
+            if same is None:
+                self.findings.append(now)
+            else:
+                waiting.remove(same)
+            kept.append(same or now)
 
     def _relink(self, changed: Sequence[str]) -> None:
         fresh = []
@@ -374,6 +382,10 @@ class Passes:
             found |= more
             todo += more
         return found
+
+
+def _where(finding: Finding) -> tuple[str, int]:
+    return finding.codemod, finding.line
 
 
 def _first_span(judgement: Judgement) -> tuple[str, tuple[int, int]]:
