@@ -16,6 +16,9 @@ from asyncfix_codemods import _steps_on_files
 # Names of what takes something that must be given back: a lock file, a lease.
 _TAKES = re.compile(r"(?i)(?:^|_)(?:acquire|lock|claim|lease)(?:_|$)")
 
+# What is read from a pipe or a terminal cannot be read again.
+_CONSUMES = frozenset(("os.read", "os.readv"))
+
 
 def doubts(context: Context, moved: ast.AST | None = None) -> Iterator[Doubt]:
     """Doubt what the guards do not know of; `moved` goes to the thread, or the call."""
@@ -79,6 +82,9 @@ def _leaves_behind(context: Context) -> Iterator[Doubt]:
     if chain.entry.name == "subprocess.Popen":
         what = "the process would run on, and nobody could end it"
         advice = "use asyncio.create_subprocess_exec"
+    elif chain.entry.name in _CONSUMES:
+        what = "what it reads would be gone"
+        advice = "use loop.add_reader, or loop.connect_read_pipe"
     elif any(map(_TAKES.search, names)):
         what = "what it takes would stay taken"
         advice = "take it before the event loop starts, or shield the wait and undo it"
