@@ -17,6 +17,7 @@ from asyncfix import facts as f
 from asyncfix.codemod import Context
 from asyncfix.edits import Edit
 from asyncfix.link import Project
+from asyncfix.nodes import descend
 from asyncfix.tree import Tree
 
 _LOOK_UP = frozenset(("eval", "exec", "globals", "locals", "vars"))
@@ -305,7 +306,7 @@ def _import_of(
         binding.scope == 0 and _seen_outside(project, path, name)
     ):
         return None
-    for node in ast.walk(tree.module):
+    for node in descend(tree.module):
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             for alias in node.names:
                 bound = alias.asname or alias.name.partition(".")[0]
@@ -317,9 +318,9 @@ def _import_of(
 def _used(tree: Tree, name: str, fixed: frozenset[ast.AST]) -> bool:
     gone: set[ast.AST] = set()
     for node in fixed:
-        gone.update(ast.walk(node))
+        gone.update(descend(node))
     word = re.compile(rf"(?<![\w.]){re.escape(name)}(?!\w)")
-    for node in ast.walk(tree.module):
+    for node in descend(tree.module):
         if isinstance(node, ast.Name) and node.id == name and node not in gone:
             return True
         if isinstance(node, (ast.Global, ast.Nonlocal)) and name in node.names:
@@ -334,7 +335,7 @@ def _used(tree: Tree, name: str, fixed: frozenset[ast.AST]) -> bool:
             return True  # `import x as x`: meant for others
         annotation = getattr(node, "annotation", None) or getattr(node, "returns", None)
         if annotation is not None:
-            for each in ast.walk(annotation):
+            for each in descend(annotation):
                 if isinstance(each, ast.Constant) and isinstance(each.value, str):
                     if word.search(each.value):
                         return True
@@ -405,7 +406,7 @@ def _drop(tree: Tree, node: ast.Import | ast.ImportFrom, added: set[int]) -> lis
 
 def _block_of(tree: Tree, node: ast.stmt) -> list[ast.stmt]:
     """Give the list of statements that a statement stands in."""
-    for parent in ast.walk(tree.module):
+    for parent in descend(tree.module):
         for _, value in ast.iter_fields(parent):
             if isinstance(value, list) and any(each is node for each in value):
                 return value

@@ -17,6 +17,7 @@ from typing import NamedTuple
 from asyncfix import facts as f
 from asyncfix.expressions import describe
 from asyncfix.gather import MARKERS
+from asyncfix.nodes import descend
 from asyncfix.reach import Place
 from asyncfix.reader import Reader, stub_of
 from asyncfix.tree import Tree, dotted
@@ -78,7 +79,7 @@ class Mentions:
         self, path: str, place: Place, spelled: frozenset[str]
     ) -> Mention | None:
         tree = self.trees(path)
-        for node in ast.walk(tree.module):
+        for node in descend(tree.module):
             if isinstance(node, ast.Attribute) and node.attr in spelled:
                 how = self._attribute(path, tree, node, place)
             elif isinstance(node, ast.Name) and node.id in spelled:
@@ -204,7 +205,7 @@ class Mentions:
             if b"getattr" not in self.reader.lines(path).text:
                 continue
             tree = self.trees(path)
-            for node in ast.walk(tree.module):
+            for node in descend(tree.module):
                 if (
                     isinstance(node, ast.Call)
                     and dotted(node.func) == "getattr"

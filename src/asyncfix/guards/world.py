@@ -6,6 +6,7 @@ import ast
 import os
 from collections.abc import Iterable
 from functools import partial
+from typing import NamedTuple
 
 from asyncfix import facts as f
 from asyncfix.codemod import Context, is_test
@@ -46,60 +47,99 @@ _STARTS = {
 _DEFERS = ("ensureDeferred", "fromCoroutine")
 
 
+class _File(NamedTuple):
+    """What E1 finds out about one file, whatever the coroutine."""
+
+    importers: list[str]
+    foreign: Doubt | None
+    started: Doubt | None
+    """Whoever imports those that import it starts another scheduler."""
+    driven: list[tuple[str, int, str]]
+    """Where coroutines are stepped with `.send(None)`: of this name, "" for any."""
+    around: Doubt | None
+    """The project has a scheduler of its own, or Twisted's, that may run it."""
+
+
 def runs_on_asyncio(context: Context) -> Doubt | None:
     """E1: the coroutine is run by asyncio, or by anyio, which is told apart.
 
     Asks the module, the modules that import it, and whoever above them starts
     another scheduler. Sets `context.framework`.
     """
-    project, path = context.project, context.site.path
-    importers = sorted(project.importers(path))
-    for other in (path, *importers):
-        found = _foreign(context, other)
-        if found is not None:
-            return found
+    path = context.site.path
+    file = context.model.once(("E1", path), partial(_of_file, context))
+    if file.foreign is not None:
+        return file.foreign
     function = context.facts.scopes[context.site.function]
     if any(mark.endswith("mark.trio") for mark in _marks(context)):
         return _other_loop("trio", path, function.line)
-    for other in sorted(project.reached_by(path) - set(importers)):
-        for use in project.files[other].calls:
-            start = use.name.rpartition(".")[2]
-            if start in ("run", "patch_all", "monkey_patch"):
-                name = project.qualified_name(other, use.scope, use.name) or ""
-                if name in _STARTS:
-                    return _other_loop(_STARTS[name], other, use.line)
-    for other in (path, *importers):
-        for use in project.files[other].driven:
-            unknown = not any(
-                a.name for a in project.answers(other, use.scope, use.name)
+    if file.started is not None:
+        return file.started
+    for other, line, name in file.driven:
+        if name in (function.name, ""):
+            return Doubt(
+                "E1",
+                Level.MANUAL,
+                f"{function.name} may be stepped by hand with .send(None) "
+                f"at {other}:{line}, where no event loop runs it",
+                "leave it, or run it with asyncio.run",
             )
-            if use.name.rpartition(".")[2] == function.name or unknown:
-                return Doubt(
-                    "E1",
-                    Level.MANUAL,
-                    f"{function.name} may be stepped by hand with .send(None) "
-                    f"at {other}:{use.line}, where no event loop runs it",
-                    "leave it, or run it with asyncio.run",
-                )
-    context.framework = _framework(context, importers)
+    context.framework = _framework(context, file.importers)
+    return file.around
+
+
+def _of_file(context: Context) -> _File:
+    model, project, path = context.model, context.project, context.site.path
+    importers = sorted(project.importers(path))
+    near = (path, *importers)
+    found = (_foreign(context, other) for other in near)
+    foreign = next((each for each in found if each is not None), None)
+    above = project.reached_by(path)
+    started = None
+    for other, line, library in model.once("starts", partial(_starts, project)):
+        if started is None and other in above and other not in importers:
+            started = _other_loop(library, other, line)
+    driven = []
+    for other in near:
+        for use in project.files[other].driven:
+            answers = project.answers(other, use.scope, use.name)
+            known = any(answer.name for answer in answers)
+            driven.append(
+                (other, use.line, use.name.rpartition(".")[2] if known else "")
+            )
+    return _File(importers, foreign, started, driven, _run_around(context, above))
+
+
+def _run_around(context: Context, above: frozenset[str]) -> Doubt | None:
+    """Doubt a file that has to do with what runs coroutines, and names no asyncio."""
+    project, path = context.project, context.site.path
     deferred = context.model.once("deferred", partial(_deferred, project))
     stepped = context.model.once("stepped", partial(_stepped, project))
     if not (deferred or stepped) or _says_asyncio(context):
         return None
-    around = project.reached_by(path)
     for other, line in deferred:
-        if other in around or path in project.reached_by(other):
+        if other in above or path in project.reached_by(other):
             return _other_loop("twisted", other, line)
     for other, line in stepped:
-        if other in around or path in project.reached_by(other):
+        if other in above or path in project.reached_by(other):
             return Doubt(
                 "E1",
                 Level.MANUAL,
                 f"{other}:{line} runs coroutines itself, and nothing here says that "
-                f"asyncio runs {function.name}",
+                "asyncio runs this one",
                 "leave it, or import asyncio in this file if asyncio does",
             )
     return None
+
+
+def _starts(project: Project) -> list[tuple[str, int, str]]:
+    """Give where the project starts another scheduler: file, line, whose."""
+    return sorted(
+        (path, use.line, _STARTS[name])
+        for last in {each.rpartition(".")[2] for each in _STARTS}
+        for path, use in project.called_as(last)
+        if (name := project.qualified_name(path, use.scope, use.name) or "") in _STARTS
+    )
 
 
 def _deferred(project: Project) -> list[tuple[str, int]]:
@@ -225,6 +265,10 @@ def nobody_replaces_it(context: Context) -> Doubt | None:
     return _patched(context, "E3")
 
 
+def _holding(project: Project, words: frozenset[str]) -> frozenset[str]:
+    return frozenset(project.files.holding(words))
+
+
 def _patched(context: Context, guard: str) -> Doubt | None:
     project, site = context.project, context.site
     callee, wanted = site.use.name, site.wanted
@@ -237,11 +281,12 @@ def _patched(context: Context, guard: str) -> Doubt | None:
     around = _around(context)
     last = project.spellings((wanted, root, callee))
     by_string = set(project.replacing())
-    for path in sorted({*around, *by_string}):
+    asked = {*around, *by_string}
+    if last is not None:
+        key = "holding", last
+        asked &= by_string | context.model.once(key, lambda: _holding(project, last))
+    for path in sorted(asked):
         facts = project.files[path]
-        if path not in by_string and last is not None:
-            if not any(map(facts.holds, last)):
-                continue
         for patch in facts.patches:
             if patch.scope < 0:
                 if path in around:
