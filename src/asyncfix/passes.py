@@ -23,6 +23,8 @@ from asyncfix.scan import scan
 from asyncfix.source import Source
 
 _MOST_PASSES = 10
+# Facts of more files than this are not kept unpacked.
+_MOST_AWAKE = 250
 Given = TypeVar("Given")
 
 
@@ -183,6 +185,7 @@ class Passes:
             for placed in each.parts:
                 self.model.keep(placed.context.site.path)
         self.model.release()
+        self.project.rest(_MOST_AWAKE)
         return chosen
 
     def _rewritten(self, chosen: Sequence[Judgement], number: int) -> list[str]:

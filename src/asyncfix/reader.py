@@ -16,8 +16,10 @@ from asyncfix.parsing import parse
 from asyncfix.source import Lines, Source, decode
 from asyncfix.tree import Tree, dotted
 
-# A tree takes about fifty times the bytes of its file.
+# A tree takes about fifty times the bytes of its file: no more trees than of so many
+# bytes, but of large files one at least.
 _MOST_TREES = 24
+_MOST_BYTES = 2_000_000
 # A constant that is longer is not read.
 _MOST_LINES = 20
 # In MB: what was scanned was within the limit of the run.
@@ -170,8 +172,12 @@ class Reader:
         tree = self._trees.pop(path, None)
         if tree is None:
             tree = read_tree(path, self._source(path))
-            if len(self._trees) >= _MOST_TREES:
-                del self._trees[next(iter(self._trees))]
+            size = sum(len(each.lines.text) for each in self._trees.values())
+            size += len(tree.lines.text)
+            while self._trees and (
+                len(self._trees) >= _MOST_TREES or size > _MOST_BYTES
+            ):
+                size -= len(self._trees.pop(next(iter(self._trees))).lines.text)
         self._trees[path] = tree
         return tree
 
