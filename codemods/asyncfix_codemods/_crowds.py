@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 
-from asyncfix import Call, Context, Place, Tree, facts
+from asyncfix import Context, Tree
+from asyncfix_codemods import _callers
 
 # Calls that let what they are given run beside each other.
 _STARTERS = frozenset(("create_task", "ensure_future", "gather", "start_soon", "spawn"))
@@ -26,7 +27,7 @@ def note(context: Context) -> str:
     """
     if context.settings.executor or context.framework != "asyncio":
         return ""
-    where = _found(context)
+    where = _callers.first(context, _crowded, _FARTHEST, _MOST_CALLS)
     if not where:
         return ""
     return (
@@ -35,47 +36,19 @@ def note(context: Context) -> str:
     )
 
 
-def _found(context: Context) -> str:
-    users = context.model.users
-    here: list[Place] = [(context.site.path, context.site.function)]
-    seen, asked = set(here), 0
-    for _ in range(_FARTHEST):
-        further: list[Place] = []
-        for place in here:
-            for call in users.calls(place):
-                asked += 1
-                if asked > _MOST_CALLS:
-                    return ""
-                if _is_one_of_many(*_node(context, call)):
-                    return f"{call.path}:{call.use.line}"
-                kinds = (facts.FUNCTION,)
-                scope = context.project.enclosing(call.path, call.use.scope, kinds)
-                if scope >= 0 and (call.path, scope) not in seen:
-                    seen.add((call.path, scope))
-                    further.append((call.path, scope))
-        here = further
-    return ""
-
-
-def _node(context: Context, call: Call) -> tuple[Tree, ast.AST]:
-    use, tree = call.use, context.model.tree(call.path)
-    start, end = (use.line, use.col), (use.end_line, use.end_col)
-    return tree, tree.find(ast.Call, start, end)
-
-
-def _is_one_of_many(tree: Tree, node: ast.AST) -> bool:
-    """Tell whether a call is started, not awaited, once for each round of a loop."""
+def _crowded(tree: Tree, node: ast.Call) -> int:
+    """Give the line of a call that is started, not awaited, in each round of a loop."""
     started = looped = False
     for above, below in tree.ancestors(node):
         if isinstance(above, ast.Await) and not started:
-            return False
+            return 0
         if isinstance(above, ast.Call) and below is not above.func:
             last = getattr(above.func, "attr", getattr(above.func, "id", ""))
             started = started or last in _STARTERS
         looped = looped or (isinstance(above, _LOOPS) and _is_round(above, below))
         if isinstance(above, _FUNCTIONS) and below in above.body:
             break
-    return started and looped
+    return node.lineno if started and looped else 0
 
 
 def _is_round(loop: ast.AST, inner: ast.AST) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from asyncfix import Context, Doubt, Level
 from asyncfix_codemods import _steps_on_files
+from asyncfix_codemods._rounds import own
 
 # Names of what takes something that must be given back: a lock file, a lease.
 _TAKES = re.compile(r"(?i)(?:^|_)(?:acquire|lock|claim|lease)(?:_|$)")
@@ -25,16 +26,6 @@ def doubts(context: Context, moved: ast.AST | None = None) -> Iterator[Doubt]:
     yield from _meant_to_run_here(context)
     yield from _leaves_behind(context)
     yield from _steps_on_files.doubts(context, moved or context.node)
-
-
-def _no_nested(function: ast.AsyncFunctionDef) -> Iterator[ast.AST]:
-    """Walk the statements of a function, without the functions inside it."""
-    todo: list[ast.AST] = [*function.body]
-    while todo:
-        node = todo.pop()
-        yield node
-        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
-            todo += ast.iter_child_nodes(node)
 
 
 # -- meant to run here ---------------------------------------------------------
@@ -51,7 +42,7 @@ def _meant_to_run_here(context: Context) -> Iterator[Doubt]:
         return
     what, given = ast.unparse(call.func), ast.unparse(call.args[0])
     last = what.rpartition(".")[2]
-    for node in _no_nested(context.function):
+    for node in own(context.function.body):
         if not isinstance(node, ast.Await) or not isinstance(node.value, ast.Call):
             continue
         if node.value is call:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 import re
 
-from asyncfix import Call, Context, Place, Tree, facts
+from asyncfix import Context, Tree
+from asyncfix_codemods import _callers
 
 # What gives up waiting, or tries again.
 _LIMITS = re.compile(r"(?i)wait_for|timeout|move_on_after|fail_after|retry|backoff")
@@ -20,7 +21,7 @@ def found(context: Context) -> str:
     line = _around(context.tree, context.node) or _named(context)
     if line:
         return f"line {line}"
-    return _of_callers(context)
+    return _callers.first(context, _around, _FARTHEST, _MOST_CALLS)
 
 
 def _around(tree: Tree, node: ast.AST) -> int:
@@ -57,35 +58,3 @@ def _named(context: Context) -> int:
         if re.search(rf"\b{re.escape(name)}\(", text):
             return use.line
     return 0
-
-
-def _of_callers(context: Context) -> str:
-    """Follow the callers of the coroutine, near and far, to one with a limit."""
-    users = context.model.users
-    here = [(context.site.path, context.site.function)]
-    seen: set[Place] = set(here)
-    asked = 0
-    for _ in range(_FARTHEST):
-        further: list[Place] = []
-        for place in here:
-            for call in users.calls(place):
-                asked += 1
-                if asked > _MOST_CALLS:
-                    return ""
-                line = _at(context, call)
-                if line:
-                    return f"{call.path}:{line}"
-                kinds = (facts.FUNCTION,)
-                scope = context.project.enclosing(call.path, call.use.scope, kinds)
-                if scope >= 0 and (call.path, scope) not in seen:
-                    seen.add((call.path, scope))
-                    further.append((call.path, scope))
-        here = further
-    return ""
-
-
-def _at(context: Context, call: Call) -> int:
-    use = call.use
-    tree = context.model.tree(call.path)
-    node = tree.find(ast.Call, (use.line, use.col), (use.end_line, use.end_col))
-    return _around(tree, node)

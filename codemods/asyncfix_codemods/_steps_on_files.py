@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from asyncfix import Context, Doubt, Level, value
 from asyncfix_codemods import _stops
+from asyncfix_codemods._rounds import own
 
 _KINDS = frozenset(("file", "fs-meta", "archive", "serialize"))
 # Calls about a file by their last name: what looks at its content, what changes it.
@@ -62,7 +63,7 @@ def doubts(context: Context, moved: ast.AST) -> Iterator[Doubt]:
 
 def _in_coroutine(context: Context, moved: ast.AST) -> Iterator[Doubt]:
     inside = set(ast.walk(moved))
-    nodes = list(_own(context.function))
+    nodes = list(own(context.function.body))
     pauses = [node.lineno for node in nodes if isinstance(node, ast.Await)]
     steps = list(_steps(nodes))
     for mine in steps:
@@ -110,7 +111,7 @@ def _in_helpers(context: Context) -> Iterator[Doubt]:
         read = model.reader.function(path, scope)
         if read is None or isinstance(read[1], ast.AsyncFunctionDef):
             continue
-        nodes = list(_own(read[1]))
+        nodes = list(own(read[1].body))
         steps = sorted(_steps(nodes), key=lambda each: each.line)
         for number, first in enumerate(steps):
             for second in steps[number:]:
@@ -132,16 +133,6 @@ def _in_helpers(context: Context) -> Iterator[Doubt]:
                     "hold an asyncio.Lock around it, or a threading.Lock in it",
                 )
                 return
-
-
-def _own(function: ast.AST) -> Iterator[ast.AST]:
-    """Walk the statements of a function, without the functions inside it."""
-    todo: list[ast.AST] = [*getattr(function, "body", ())]
-    while todo:
-        node = todo.pop()
-        yield node
-        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
-            todo += ast.iter_child_nodes(node)
 
 
 def _ruled_by(nodes: Iterable[ast.AST], check: _Step, act: _Step) -> bool:

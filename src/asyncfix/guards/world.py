@@ -9,10 +9,11 @@ from functools import partial
 from typing import NamedTuple
 
 from asyncfix import facts as f
-from asyncfix.codemod import Context, is_test
+from asyncfix.codemod import Context, Model, is_test
 from asyncfix.link import Project
 from asyncfix.model import Doubt, Level
 from asyncfix.nodes import decorator
+from asyncfix.value import OBJECT, OUTSIDE_OBJECT
 
 # Top-level modules of other schedulers. Under them asyncio has no running loop.
 _FOREIGN = {
@@ -114,7 +115,7 @@ def _run_around(context: Context, above: frozenset[str]) -> Doubt | None:
     """Doubt a file that has to do with what runs coroutines, and names no asyncio."""
     project, path = context.project, context.site.path
     deferred = context.model.once("deferred", partial(_deferred, project))
-    stepped = context.model.once("stepped", partial(_stepped, project))
+    stepped = context.model.once("stepped", partial(_stepped, context.model))
     if not (deferred or stepped) or _says_asyncio(context):
         return None
     for other, line in deferred:
@@ -152,28 +153,49 @@ def _deferred(project: Project) -> list[tuple[str, int]]:
     ]
 
 
-def _stepped(project: Project) -> list[tuple[str, int]]:
+def _stepped(model: Model) -> list[tuple[str, int]]:
     """Give where the project steps coroutines itself: a scheduler of its own.
 
-    `gen = coro().__await__()`, in nothing that is awaited or iterated over in turn.
+    `gen = coro().__await__()` and `coro.send(None)`, in nothing that is awaited or
+    iterated over in turn. The second may be a generator's or a pipe's: what is known to
+    be no coroutine does not count, nor does a file that names asyncio.
     https://docs.python.org/3/reference/datamodel.html#object.__await__
     """
-    found = []
+    project, found = model.project, []
     for path, use in project.called_as("__await__"):
-        if is_test(path) or use.role in (f.FOR, f.HANDED_BACK):
+        if not is_test(path) and use.role not in (f.FOR, f.HANDED_BACK):
+            if not _is_awaitable(project, path, use.scope):
+                found.append((path, use.line))
+    for path in dict.fromkeys(path for path, _ in project.called_as("send")):
+        if is_test(path) or _names_asyncio(project, path):
             continue
-        scopes = project.files[path].scopes
-        inside, above = scopes[use.scope], scopes[max(scopes[use.scope].parent, 0)]
-        if inside.name[:2] == "__" or inside.yields:
-            continue
-        names = project.names(path, max(inside.parent, 0)) if above.is_class else ()
-        if not any(each in names for each in ("__await__", "__next__", "send")):
-            found.append((path, use.line))
+        for use in project.files[path].driven:
+            meant = model.values.of(path, use.scope, use.name)
+            if meant is not None and meant.kind in (OBJECT, OUTSIDE_OBJECT):
+                continue
+            if not _is_awaitable(project, path, use.scope):
+                found.append((path, use.line))
     return found
 
 
+def _is_awaitable(project: Project, path: str, scope: int) -> bool:
+    """Tell whether a scope is code of something that is awaited or stepped itself."""
+    scopes = project.files[path].scopes
+    inside = scopes[scope]
+    if inside.name in ("__await__", "__iter__") or inside.yields:
+        return True
+    if inside.parent < 0 or not scopes[inside.parent].is_class:
+        return False
+    names = project.names(path, inside.parent)
+    return any(each in names for each in ("__await__", "__next__", "send"))
+
+
 def _says_asyncio(context: Context) -> bool:
-    libraries = context.project.libraries(context.site.path)
+    return _names_asyncio(context.project, context.site.path)
+
+
+def _names_asyncio(project: Project, path: str) -> bool:
+    libraries = project.libraries(path)
     return any(name.partition(".")[0] in ("asyncio", "anyio") for name in libraries)
 
 
