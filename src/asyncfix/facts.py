@@ -171,6 +171,7 @@ Kind = TypeVar("Kind")
 
 
 _HEAD = 4  # bytes of the number that says where the parts begin
+_MANY = 100  # names, asked for at once
 _KEPT = ("path", "digest", "packed", "trace", "_start", "woken")
 
 
@@ -247,16 +248,29 @@ class Trace:
         """The last names of calls that `Facts.calls_by` was asked for."""
         self.stubs: set[str] = set()
         """Stub files that were looked for, there or not."""
+        self.last: tuple[bytes, Head] | None = None
+        """The packed facts whose head was asked for last, and that head."""
+        self._noted: dict[int, Collection[str]] = {}
+
+    def note_called(self, names: Collection[str]) -> None:
+        """Note who is asked for; many names, asked of each file, are noted once."""
+        if len(names) < _MANY:
+            self.called.update(names)
+        elif id(names) not in self._noted:
+            self._noted[id(names)] = names  # kept, so that no other has its id
+            self.called.update(names)
 
     def forget(self) -> None:
         """Note from now on only; what is awake stays so."""
         for noted in (self.opened, self.words, self.called, self.stubs):
             noted.clear()
+        self._noted.clear()
 
     def follow(self, other: Trace) -> None:
         """Note in the same places as another trace."""
         self.opened, self.words = other.opened, other.words
         self.called, self.stubs = other.called, other.stubs
+        self._noted = other._noted
 
 
 class Facts:
@@ -309,7 +323,11 @@ class Facts:
         """Give what is asked of every file; kept only while parts of it are."""
         known: Head | None = self.memo.get("head")
         if known is None:
+            last = self.trace.last
+            if last is not None and last[0] is self.packed:
+                return last[1]  # several ask of one file, before its parts are made
             known = Head(*marshal.loads(memoryview(self.packed)[_HEAD : self._start]))
+            self.trace.last = self.packed, known
             if self._parts:
                 self.memo["head"] = known
         return known
@@ -397,7 +415,7 @@ class Facts:
             columns = self._columns(2)
             rows = range(len(columns[0])) if columns else ()
         else:
-            self.trace.called.update(names)
+            self.trace.note_called(names)
             by_name = self._last(2)
             rows = sorted(
                 row for last in by_name if last in names for row in by_name[last]
@@ -407,6 +425,17 @@ class Facts:
             used = columns[6]
             rows = [row for row in rows if used[row] in roles]
         return [_use([column[row] for column in columns]) for row in rows]
+
+    def loops(self) -> dict[int, int]:
+        """Give for each scope the first line of a `for` in it, comprehensions too."""
+        columns = self._columns(10)
+        found: dict[int, int] = {}
+        if columns:
+            for row, target in enumerate(columns[4]):
+                if "*" in target:
+                    scope, line = columns[0][row], columns[2][row]
+                    found[scope] = min(found.get(scope, line), line)
+        return found
 
     @property
     def called(self) -> frozenset[str]:
