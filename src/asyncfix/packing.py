@@ -16,9 +16,13 @@ from typing import Any
 _BETWEEN = "\n"
 
 
-def packed(rows: Sequence[tuple[Any, ...]]) -> bytes:
-    """Give rows as bytes, for `columns` after `marshal.loads`."""
-    return packed_columns(zip(*rows, strict=True)) if rows else _NO_ROWS
+def packed(rows: Sequence[tuple[Any, ...]], in_order: bool = False) -> bytes:
+    """Give rows, or these in order, as bytes; `columns` takes them as unmarshalled."""
+    if not rows:
+        return _NO_ROWS
+    if in_order:
+        rows = sorted(rows)
+    return packed_columns(zip(*rows, strict=True))
 
 
 def packed_columns(columns: Iterable[tuple[Any, ...]]) -> bytes:

@@ -25,9 +25,9 @@ class Record:
         self.imports: dict[str, None] = {}
         self.renames: dict[str, None] = {}
         self.calls: list[tuple[int, int, int, int, int, str, int]] = []
-        # The names that are read, by piece of a scope, in the order of the walk.
-        self.names: list[tuple[int, list[Any]]] = []
-        self.attributes: list[tuple[int, str, Any]] = []
+        # What is read, by piece of a scope, in the order of the walk: names, and
+        # attributes with the names that they begin with.
+        self.reads: list[tuple[int, list[Any], list[tuple[str, Any]]]] = []
         self.patches: list[tuple[int, int, str]] = []
         self.frozen: list[int] = []
         # `patch(NAME)`, and the strings that names of the module stand for.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import marshal
 import re
+from bisect import bisect_left
 from typing import Any
 
 from asyncfix import facts as f
@@ -16,6 +17,7 @@ from asyncfix.record import use
 from asyncfix.source import Source, decode
 from asyncfix.walk import Walk
 
+_Binding = tuple[int, str, int, int, str, int]
 _GENERATED = re.compile(rb"(?m)^\s*#.*(?:@generated\b|\bDO NOT (?:EDIT|MODIFY)\b)")
 
 
@@ -61,23 +63,21 @@ def _pack(
         lazy,
         old,
     )
-    settled = _settled(walk)
-    # Other files ask for what modules and classes bind, hardly ever for the rest.
-    outer = {i for i, s in enumerate(scopes) if s[0] in (f.MODULE, f.CLASS)}
+    outer, inner = _parted(walk)
     return f.pack(
         head,
         (
             _scopes(walk),
-            packed([each for each in settled if each[0] in outer]),
-            packed(sorted(walk.calls)),
-            packed(_references(walk)),
-            packed(sorted(walk.patches)),
+            packed(outer),
+            packed(walk.calls, in_order=True),
+            packed(_references(walk), in_order=True),
+            packed(walk.patches, in_order=True),
             marshal.dumps(tuple(sorted(walk.frozen))),
-            packed(sorted(walk.driven)),
+            packed(walk.driven, in_order=True),
             marshal.dumps(tuple(sorted(set(walk.exported)))),
             packed(opaque),
-            packed(sorted(walk.members)),
-            packed([each for each in settled if each[0] not in outer]),
+            packed(walk.members, in_order=True),
+            packed(inner),
         ),
     )
 
@@ -129,32 +129,38 @@ def _owner(annotation: str) -> str:
 def _references(walk: Walk) -> list[tuple[int, int, int, int, int, str, int]]:
     """Give the reads that can lead out of their scope: imports, definitions, self."""
     known = {each[1] for each in walk.bindings if each[3] in _LEADING}
-    # Outside of coroutines it is enough to know that a name is read in a scope,
-    # and constants are no functions.
+    roots = known | {"self"}
+    # What is assigned to `self` in this file is no method.
+    data = {each[1] for each in walk.members}
     inside = _in_coroutines(walk)
     found = []
-    once = set()
-    for scope, nodes in walk.names:
-        all_count = scope in inside
-        for node in nodes:
+    seen: dict[int, set[str]] = {}
+    for scope, reads, chains in walk.reads:
+        if scope in inside:
+            found += [use(scope, each.id, each) for each in reads if each.id in known]
+            found += [
+                use(scope, chain(each, []), each)
+                for root, each in chains
+                if root in roots
+            ]
+            continue
+        # Outside of coroutines it is enough to know that a name is read in a scope,
+        # and constants are no functions.
+        here = seen.get(scope)
+        if here is None:
+            here = seen[scope] = set()
+        for node in reads:
             name = node.id
-            if name not in known:
-                continue
-            if not all_count:
-                if name.isupper() or (scope, name) in once:
-                    continue
-                once.add((scope, name))
-            found.append(use(scope, name, node))
-    data = {each[1] for each in walk.members}
-    for scope, root, node in walk.attributes:
-        if root in known or root == "self":
-            name = chain(node, [])
-            if scope not in inside:
-                # What is assigned to `self` in this file is no method.
-                if name in data or (scope, name) in once:
-                    continue
-                once.add((scope, name))
-            found.append(use(scope, name, node))
+            if name in known and name not in here:
+                here.add(name)
+                if not name.isupper():
+                    found.append(use(scope, name, node))
+        for root, node in chains:
+            if root in roots:
+                name = chain(node, [])
+                if name not in here and name not in data:
+                    here.add(name)
+                    found.append(use(scope, name, node))
     found.sort()
     return found
 
@@ -171,7 +177,25 @@ def _in_coroutines(walk: Walk) -> set[int]:
     return inside
 
 
-def _settled(walk: Walk) -> list[tuple[int, str, int, int, str, int]]:
+def _parted(walk: Walk) -> tuple[list[_Binding], list[_Binding]]:
+    """Give what modules and classes bind, and what all other scopes do, by scope.
+
+    Other files ask for the former, hardly ever for the latter.
+    """
+    settled = _settled(walk)
+    outer: list[_Binding] = []
+    inner: list[_Binding] = []
+    end = 0
+    for index, scope in enumerate(walk.scopes):
+        if scope[0] in (f.MODULE, f.CLASS):
+            start = bisect_left(settled, (index,), end)
+            inner += settled[end:start]
+            end = bisect_left(settled, (index + 1,), start)
+            outer += settled[start:end]
+    return outer, inner + settled[end:]
+
+
+def _settled(walk: Walk) -> list[_Binding]:
     """Give each binding its owner, now that every declaration is known.
 
     A `global` may stand after the walk of a block that binds the name.

@@ -44,7 +44,6 @@ class Walk(Naming):
         self.open(f.MODULE, "", -1, tree)
         self.work.append((0, 0, tree.body))
         handlers, children = _HANDLERS, CHILDREN
-        attributes = self.attributes
         name_, load, constant, attribute = (
             ast.Name,
             ast.Load,
@@ -54,11 +53,12 @@ class Walk(Naming):
         while self.blocks or self.work:
             # The blocks of a scope first, then the scopes inside it.
             todo = self.blocks or self.work
-            self.scope, self.flags, nodes = todo.pop()
+            scope, self.flags, nodes = todo.pop()
+            self.scope = scope
             self.stack = stack = nodes[::-1]
-            scope = self.scope
             reads: list[Any] = []
-            self.names.append((scope, reads))
+            chains: list[tuple[str, Any]] = []
+            self.reads.append((scope, reads, chains))
             while stack:
                 node = stack.pop()
                 kind = type(node)
@@ -75,7 +75,7 @@ class Walk(Naming):
                     while type(root) is attribute:
                         root = root.value
                     if type(root) is name_:
-                        attributes.append((scope, root.id, node))
+                        chains.append((root.id, node))
                     else:
                         stack.append(root)
                     continue
@@ -183,6 +183,14 @@ class Walk(Naming):
         self.stack += [each for each in node.keys if each is not None]
         self.stack += node.values
 
+    def subscript(self, node: ast.Subscript) -> None:
+        self.stack.append(node.value)
+        if type(node.slice) is not ast.Constant:
+            self.stack.append(node.slice)
+
+    def several(self, node: ast.Tuple | ast.List | ast.Set) -> None:
+        self.stack += node.elts
+
     # -- definitions --------------------------------------------------------
 
     def function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
@@ -194,20 +202,29 @@ class Walk(Naming):
             stack += node.decorator_list
             decorators = tuple([decorator(each) for each in node.decorator_list])
         self._signature(arguments)
-        returns = node.returns
-        if returns is not None and type(returns) not in _PLAIN:
-            stack.append(returns)
+        returns, said = node.returns, ""
+        if returns is not None:
+            said = annotation(returns)
+            if type(returns) not in _PLAIN:
+                stack.append(returns)
         positional = arguments.posonlyargs or arguments.args
-        inner = self.open(
-            f.FUNCTION,
-            name,
-            self._type_parameters(node),
-            node,
-            type(node) is ast.AsyncFunctionDef,
-            decorators,
-            (),
-            annotation(returns) if returns is not None else "",
-            positional[0].arg if positional else "",
+        parent = self._type_parameters(node)
+        inner = len(self.scopes)
+        self.scopes.append(
+            (
+                f.FUNCTION,
+                name,
+                parent,
+                line,
+                type(node) is ast.AsyncFunctionDef,
+                decorators,
+                (),
+                False,
+                False,
+                said,
+                positional[0].arg if positional else "",
+                node.end_lineno,
+            )
         )
         self._parameters(arguments, inner)
         if name.startswith("test"):
@@ -253,26 +270,29 @@ class Walk(Naming):
         """Walk what belongs to the scope around: defaults and annotations."""
         if arguments.defaults:
             self.stack += arguments.defaults
-        if arguments.kw_defaults:
+        if arguments.kwonlyargs:
             self.stack += [each for each in arguments.kw_defaults if each is not None]
 
     def _parameters(self, arguments: ast.arguments, scope: int) -> None:
         """Bind the parameters in their function, and walk their annotations."""
         bindings, stack = self.bindings, self.stack
-        for group in (arguments.posonlyargs, arguments.args, arguments.kwonlyargs):
-            for argument in group:
-                note, said = argument.annotation, ""
-                if note is not None:
-                    # A plain name as an annotation is neither a call nor a value.
-                    if type(note) is ast.Name:
-                        said = f":{note.id}"
-                    else:
-                        said = annotation(note)
-                        if type(note) is not ast.Constant:
-                            stack.append(note)
-                bindings.append(
-                    (scope, argument.arg, argument.lineno, f.PARAMETER, said, 0)
-                )
+        every = arguments.args
+        if arguments.kwonlyargs or arguments.posonlyargs:
+            every = [*arguments.posonlyargs, *every, *arguments.kwonlyargs]
+        for argument in every:
+            note, said = argument.annotation, ""
+            if note is not None:
+                kind = type(note)
+                # A plain name as an annotation is neither a call nor a value.
+                if kind is ast.Name:
+                    said = f":{note.id}"  # type: ignore[attr-defined]
+                else:
+                    said = annotation(note)
+                    if kind is not ast.Constant:
+                        stack.append(note)
+            bindings.append(
+                (scope, argument.arg, argument.lineno, f.PARAMETER, said, 0)
+            )
         for rest in (arguments.vararg, arguments.kwarg):
             if rest is not None:
                 self.bind(scope, rest.arg, f.PARAMETER, "", rest.lineno, 0)
@@ -389,6 +409,10 @@ _HANDLERS: dict[type[ast.AST], Callable[..., None]] = {
     ast.Expr: Walk.statement,
     ast.Return: Walk.returned,
     ast.Dict: Walk.dictionary,
+    ast.Subscript: Walk.subscript,
+    ast.Tuple: Walk.several,
+    ast.List: Walk.several,
+    ast.Set: Walk.several,
     ast.Assign: Walk.assign,
     ast.AnnAssign: Walk.annotated,
     ast.AugAssign: Walk.augmented,
