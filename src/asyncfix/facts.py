@@ -23,12 +23,14 @@ left to right, in `Use.name` and in `Binding.target` alike:
 from __future__ import annotations
 
 import marshal
-from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Container, Iterable, Iterator
+from collections.abc import Collection, Container, Iterable
 from functools import partial
 from itertools import accumulate
 from typing import Any, Generic, NamedTuple, TypeVar
+
+from asyncfix import packing
+from asyncfix.trace import Trace
 
 # Kinds of scope. TYPE is the scope of PEP 695 type parameters.
 MODULE, CLASS, FUNCTION, LAMBDA, COMPREHENSION, GENERATOR, TYPE = range(7)
@@ -171,7 +173,6 @@ Kind = TypeVar("Kind")
 
 
 _HEAD = 4  # bytes of the number that says where the parts begin
-_MANY = 100  # names, asked for at once
 _KEPT = ("path", "digest", "packed", "trace", "_start", "woken")
 
 
@@ -224,7 +225,7 @@ class _Part(Generic[Kind]):
         raw = facts.part(self.place)
         made: Any = raw
         if self.make:
-            made = tuple(map(self.make, zip(*_columns(raw), strict=True)))
+            made = tuple(map(self.make, zip(*packing.columns(raw), strict=True)))
         # Kept in the instance, where it is found before this descriptor.
         facts.__dict__[self.name] = made
         return made  # type: ignore[no-any-return]  # what the part was declared to be
@@ -232,45 +233,6 @@ class _Part(Generic[Kind]):
 
 _use = partial(tuple.__new__, Use)
 _binding = partial(tuple.__new__, Binding)
-
-
-class Trace:
-    """What the facts of a project were asked for; shared by all of them."""
-
-    def __init__(self) -> None:
-        self.awake: list[Facts] = []
-        """Files of which parts are made at present."""
-        self.opened: set[str] = set()
-        """Files whose parts or source were asked for; of others, head and words."""
-        self.words: set[str] = set()
-        """The words that `Facts.holds` was asked about."""
-        self.called: set[str] = set()
-        """The last names of calls that `Facts.calls_by` was asked for."""
-        self.stubs: set[str] = set()
-        """Stub files that were looked for, there or not."""
-        self.last: tuple[bytes, Head] | None = None
-        """The packed facts whose head was asked for last, and that head."""
-        self._noted: dict[int, Collection[str]] = {}
-
-    def note_called(self, names: Collection[str]) -> None:
-        """Note who is asked for; many names, asked of each file, are noted once."""
-        if len(names) < _MANY:
-            self.called.update(names)
-        elif id(names) not in self._noted:
-            self._noted[id(names)] = names  # kept, so that no other has its id
-            self.called.update(names)
-
-    def forget(self) -> None:
-        """Note from now on only; what is awake stays so."""
-        for noted in (self.opened, self.words, self.called, self.stubs):
-            noted.clear()
-        self._noted.clear()
-
-    def follow(self, other: Trace) -> None:
-        """Note in the same places as another trace."""
-        self.opened, self.words = other.opened, other.words
-        self.called, self.stubs = other.called, other.stubs
-        self._noted = other._noted
 
 
 class Facts:
@@ -285,7 +247,7 @@ class Facts:
         self.digest = digest
         """SHA-256 of the file's bytes."""
         self.packed = packed
-        self._start = int.from_bytes(packed[:_HEAD], "little")
+        self._start = _HEAD + int.from_bytes(packed[:_HEAD], "little")
         self.trace = Trace()
         self.woken = 0
         self.memo: dict[Any, Any] = {}
@@ -470,51 +432,13 @@ class Facts:
     def _unpacked(self, place: int) -> list[Any]:
         found = self._made.get(place)
         if found is None:
-            found = self._made[place] = list(_columns(self._part(place)))
+            found = self._made[place] = packing.columns(self._part(place))
         return found
 
 
-def pack(head: Head, parts: tuple[Any, ...]) -> bytes:
-    """Give the parts of `Facts`, in its order, as bytes of plain data.
-
-    A part that is a list of rows is turned into columns, numbers as arrays of
-    the least width: half the bytes, and no slower to read.
-    """
-    same: dict[str, str] = {}
-    body = [
-        marshal.dumps(
-            [_packed(column, same) for column in zip(*part, strict=True)]
-            if type(part) is list
-            else part
-        )
-        for part in parts
-    ]
+def pack(head: Head, parts: Iterable[bytes]) -> bytes:
+    """Give the head and the parts of `Facts`, these in its order and packed, as bytes."""
+    body = tuple(parts)
     places = tuple(accumulate(map(len, body), initial=0))
-    first = marshal.dumps(tuple(head._replace(places=places)))
-    start = (_HEAD + len(first)).to_bytes(_HEAD, "little")
-    return b"".join((start, first, *body))
-
-
-def _packed(column: tuple[Any, ...], same: dict[str, str]) -> Any:
-    kind = type(column[0])
-    if kind is str:
-        # One object for equal texts: the later ones are stored as references.
-        return tuple(map(same.setdefault, column, column))
-    if kind is not int:
-        return column
-    try:
-        return b"B" + bytes(column)
-    except ValueError:
-        pass  # a number is above 255, or below 0
-    code = "i" if min(column) < 0 else "H" if max(column) < 65536 else "I"
-    return code.encode() + array(code, column).tobytes()
-
-
-def _columns(packed: list[Any]) -> Iterator[Iterable[Any]]:
-    for column in packed:
-        if type(column) is bytes:
-            numbers = array(chr(column[0]))
-            numbers.frombytes(column[1:])
-            yield numbers
-        else:
-            yield column
+    first = marshal.dumps((*head[:-1], places))
+    return b"".join((len(first).to_bytes(_HEAD, "little"), first, *body))
