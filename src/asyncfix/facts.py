@@ -27,6 +27,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Container, Iterable
 from functools import partial
 from itertools import accumulate
+from struct import Struct
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from asyncfix import packing
@@ -165,15 +166,16 @@ class Head(NamedTuple):
     """Names of the `async def`s, and of what is declared to give a coroutine."""
     old_names: tuple[int, ...] = ()
     """Lines where `async` or `await` is a name, as it could be until Python 3.6."""
-    places: tuple[int, ...] = ()
-    """Where the parts begin, counted from the end of the head."""
 
 
 Kind = TypeVar("Kind")
 
 
-_HEAD = 4  # bytes of the number that says where the parts begin
-_KEPT = ("path", "digest", "packed", "trace", "_start", "woken")
+_PARTS = 12
+# Packed facts begin with where the head and the parts begin, and the last one ends.
+_PLACES = Struct(f"<{_PARTS + 2}I")
+_SPAN = Struct("<2I")
+_KEPT = ("path", "digest", "packed", "trace", "woken")
 
 
 class Names:
@@ -247,13 +249,11 @@ class Facts:
         self.digest = digest
         """SHA-256 of the file's bytes."""
         self.packed = packed
-        self._start = _HEAD + int.from_bytes(packed[:_HEAD], "little")
         self.trace = Trace()
         self.woken = 0
         self.memo: dict[Any, Any] = {}
         self._parts: dict[int, Any] = {}
-        self._places: tuple[int, ...] = ()
-        self._made: dict[int, list[Any]] = {}
+        self._made: dict[int, Any] = {}
         self._names: dict[int, Names] = {}
 
     def __eq__(self, other: object) -> bool:
@@ -263,9 +263,8 @@ class Facts:
 
     def _content(self) -> tuple[Any, ...]:
         # Not the bytes: marshal writes equal values in more than one way.
-        count = len(self.head.places) - 1
-        parts = [self.part(place) for place in range(count)]
-        return self.path, self.digest, self.head[:-1], parts
+        parts = [self.part(place) for place in range(_PARTS)]
+        return self.path, self.digest, self.head, parts
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -276,7 +275,6 @@ class Facts:
         self.__dict__.update(kept)
         self.memo = {}
         self._parts = {}
-        self._places = ()
         self._made = {}
         self._names = {}
 
@@ -288,7 +286,7 @@ class Facts:
             last = self.trace.last
             if last is not None and last[0] is self.packed:
                 return last[1]  # several ask of one file, before its parts are made
-            known = Head(*marshal.loads(memoryview(self.packed)[_HEAD : self._start]))
+            known = Head(*self._loaded(0))
             self.trace.last = self.packed, known
             if self._parts:
                 self.memo["head"] = known
@@ -312,13 +310,12 @@ class Facts:
             return self._parts[place]
         if not self._parts:
             self.trace.awake.append(self)
-        if not self._places:
-            self._places = self.head.places
-        first, last = self._places[place : place + 2]
-        start = self._start
-        raw = marshal.loads(memoryview(self.packed)[start + first : start + last])
-        self._parts[place] = raw
+        raw = self._parts[place] = self._loaded(place + 1)
         return raw
+
+    def _loaded(self, number: int) -> Any:
+        start, end = _SPAN.unpack_from(self.packed, number * 4)
+        return marshal.loads(memoryview(self.packed)[start:end])
 
     scopes = _Part[tuple[Scope, ...]](0, Scope)
     outer = _Part[tuple[Binding, ...]](1, Binding)
@@ -378,11 +375,13 @@ class Facts:
             rows = range(len(columns[0])) if columns else ()
         else:
             self.trace.note_called(names)
-            by_name = self._last(2)
+            if self.called.isdisjoint(names):
+                return []
+            by_name = self._last
             rows = sorted(
                 row for last in by_name if last in names for row in by_name[last]
             )
-            columns = self._columns(2) if rows else []
+            columns = self._columns(2)
         if roles is not None and rows:
             used = columns[6]
             rows = [row for row in rows if used[row] in roles]
@@ -402,27 +401,31 @@ class Facts:
     @property
     def called(self) -> frozenset[str]:
         """Give the last names of all calls; who asks notes in the trace for which."""
-        return frozenset(self._last(2))
+        found: frozenset[str] | None = self._made.get(11)
+        if found is None:
+            found = self._made[11] = frozenset(self._part(11))
+        return found
+
+    def reads(self, names: Collection[str]) -> bool:
+        """Tell whether one of these is the last name of a reference."""
+        self.trace.opened.add(self.path)
+        parts: set[str] | None = self.memo.get("read")
+        if parts is None:
+            parts = self.memo["read"] = packing.parts(self._part(3), 5)
+        if parts.isdisjoint(names):
+            return False
+        said = self._unpacked(3)[5]
+        return any(name.rpartition(".")[2] in names for name in said)
 
     @property
-    def read(self) -> frozenset[str]:
-        """Give the last names of all references."""
-        self.trace.opened.add(self.path)
-        return frozenset(self._last(3))
-
-    def _last(self, place: int) -> dict[str, list[int]]:
-        """Give the rows of uses by their last names."""
-        key = "last", place
-        found: dict[str, list[int]] | None = self.memo.get(key)
+    def _last(self) -> dict[str, list[int]]:
+        """Give the rows of calls by their last names."""
+        found: dict[str, list[int]] | None = self.memo.get("last")
         if found is None:
-            columns = self._unpacked(place)
-            found = self.memo[key] = {}
+            columns = self._unpacked(2)
+            found = self.memo["last"] = {}
             for row, name in enumerate(columns[5] if columns else ()):
-                last = name.rpartition(".")[2]
-                if last in found:
-                    found[last].append(row)
-                else:
-                    found[last] = [row]
+                found.setdefault(name.rpartition(".")[2], []).append(row)
         return found
 
     def _columns(self, place: int) -> list[Any]:
@@ -430,7 +433,7 @@ class Facts:
         return self._unpacked(place)
 
     def _unpacked(self, place: int) -> list[Any]:
-        found = self._made.get(place)
+        found: list[Any] | None = self._made.get(place)
         if found is None:
             found = self._made[place] = packing.columns(self._part(place))
         return found
@@ -438,7 +441,6 @@ class Facts:
 
 def pack(head: Head, parts: Iterable[bytes]) -> bytes:
     """Give the head and the parts of `Facts`, these in its order and packed, as bytes."""
-    body = tuple(parts)
-    places = tuple(accumulate(map(len, body), initial=0))
-    first = marshal.dumps((*head[:-1], places))
-    return b"".join((len(first).to_bytes(_HEAD, "little"), first, *body))
+    body = (marshal.dumps(tuple(head)), *parts)
+    places = accumulate(map(len, body), initial=_PLACES.size)
+    return b"".join((_PLACES.pack(*places), *body))

@@ -49,6 +49,15 @@ def columns(raw: Iterable[Any]) -> list[Any]:
     return found
 
 
+def parts(raw: Sequence[Any], column: int) -> set[str]:
+    """Give what stands between dots in one column of texts, not made for each row."""
+    if not raw:
+        return set()
+    texts = raw[column]
+    text = texts if type(texts) is str else _BETWEEN.join(texts)
+    return set(text.replace(".", _BETWEEN).split(_BETWEEN))
+
+
 def _column(column: tuple[Any, ...]) -> Any:
     kind = type(column[0])
     if kind is str:

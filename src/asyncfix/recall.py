@@ -119,7 +119,7 @@ def _head(facts: Facts, words: frozenset[str]) -> tuple[Any, ...]:
     """Give what a head says to others; names of functions are asked for by word."""
     head = facts.head
     plain = tuple(sorted(words.intersection(head.plain)))
-    return head._replace(lines=0, places=(), plain=plain)
+    return head._replace(lines=0, plain=plain)
 
 
 def _changed_at(folder: str) -> int:

@@ -78,6 +78,7 @@ def _pack(
             packed(opaque),
             packed(walk.members, in_order=True),
             packed(inner),
+            marshal.dumps(tuple(sorted(walk.called))),
         ),
     )
 
@@ -161,7 +162,6 @@ def _references(walk: Walk) -> list[tuple[int, int, int, int, int, str, int]]:
                 if name not in here and name not in data:
                     here.add(name)
                     found.append(use(scope, name, node))
-    found.sort()
     return found
 
 
