@@ -203,11 +203,8 @@ def _calls_of_decorator(model: Model, path: str) -> Iterator[Site]:
 def _waiting(model: Model, path: str) -> set[int]:
     """Give the generators that wait for something of asyncio's or of the project's."""
     known = model.project.files[path]
-    found = set()
-    for use in known.calls:
-        if use.role == facts.FOR and known.scopes[use.scope].yields:
-            found.add(use.scope)
-    return found
+    waited_for = known.calls_by(None, (facts.FOR,))
+    return {use.scope for use in waited_for if known.scopes[use.scope].yields}
 
 
 def _site(model: Model, tree: Tree, place: Place) -> Site | None:

@@ -133,27 +133,6 @@ def site_of(project: Project, path: str, use: f.Use, kind: str, wanted: str) -> 
     return Site(path, use, kind, wanted, use.scope if around < 0 else around)
 
 
-def _in_loops(project: Project, path: str) -> Iterator[Site]:
-    """Give the awaited calls of coroutines that may stand in a `for` or comprehension.
-
-    Only the tree can tell for sure; the facts know where the head of a loop is.
-    """
-    facts = project.files[path]
-    heads: dict[int, int] = {}
-    for binding in facts.inner:
-        if "*" in binding.target:
-            first = heads.get(binding.scope, binding.line)
-            heads[binding.scope] = min(first, binding.line)
-    for use in facts.calls:
-        if use.role != f.AWAITED or use.scope not in heads:
-            continue
-        if use.line < heads[use.scope] and facts.scopes[use.scope].kind == f.FUNCTION:
-            continue
-        coroutine = _coroutine(project, path, use.scope)
-        if coroutine >= 0:
-            yield Site(path, use, "call", use.name, coroutine)
-
-
 def _place(use: f.Use) -> tuple[int, int]:
     return use.line, use.col
 

@@ -23,12 +23,14 @@ left to right, in `Use.name` and in `Binding.target` alike:
 from __future__ import annotations
 
 import marshal
-from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Container, Iterable, Iterator
+from collections.abc import Collection, Container, Iterable
 from functools import partial
 from itertools import accumulate
 from typing import Any, Generic, NamedTuple, TypeVar
+
+from asyncfix import packing
+from asyncfix.trace import Trace
 
 # Kinds of scope. TYPE is the scope of PEP 695 type parameters.
 MODULE, CLASS, FUNCTION, LAMBDA, COMPREHENSION, GENERATOR, TYPE = range(7)
@@ -223,7 +225,7 @@ class _Part(Generic[Kind]):
         raw = facts.part(self.place)
         made: Any = raw
         if self.make:
-            made = tuple(map(self.make, zip(*_columns(raw), strict=True)))
+            made = tuple(map(self.make, zip(*packing.columns(raw), strict=True)))
         # Kept in the instance, where it is found before this descriptor.
         facts.__dict__[self.name] = made
         return made  # type: ignore[no-any-return]  # what the part was declared to be
@@ -231,32 +233,6 @@ class _Part(Generic[Kind]):
 
 _use = partial(tuple.__new__, Use)
 _binding = partial(tuple.__new__, Binding)
-
-
-class Trace:
-    """What the facts of a project were asked for; shared by all of them."""
-
-    def __init__(self) -> None:
-        self.awake: list[Facts] = []
-        """Files of which parts are made at present."""
-        self.opened: set[str] = set()
-        """Files whose parts or source were asked for; of others, head and words."""
-        self.words: set[str] = set()
-        """The words that `Facts.holds` was asked about."""
-        self.called: set[str] = set()
-        """The last names of calls that `Facts.calls_by` was asked for."""
-        self.stubs: set[str] = set()
-        """Stub files that were looked for, there or not."""
-
-    def forget(self) -> None:
-        """Note from now on only; what is awake stays so."""
-        for noted in (self.opened, self.words, self.called, self.stubs):
-            noted.clear()
-
-    def follow(self, other: Trace) -> None:
-        """Note in the same places as another trace."""
-        self.opened, self.words = other.opened, other.words
-        self.called, self.stubs = other.called, other.stubs
 
 
 class Facts:
@@ -271,7 +247,7 @@ class Facts:
         self.digest = digest
         """SHA-256 of the file's bytes."""
         self.packed = packed
-        self._start = int.from_bytes(packed[:_HEAD], "little")
+        self._start = _HEAD + int.from_bytes(packed[:_HEAD], "little")
         self.trace = Trace()
         self.woken = 0
         self.memo: dict[Any, Any] = {}
@@ -309,7 +285,11 @@ class Facts:
         """Give what is asked of every file; kept only while parts of it are."""
         known: Head | None = self.memo.get("head")
         if known is None:
+            last = self.trace.last
+            if last is not None and last[0] is self.packed:
+                return last[1]  # several ask of one file, before its parts are made
             known = Head(*marshal.loads(memoryview(self.packed)[_HEAD : self._start]))
+            self.trace.last = self.packed, known
             if self._parts:
                 self.memo["head"] = known
         return known
@@ -397,7 +377,7 @@ class Facts:
             columns = self._columns(2)
             rows = range(len(columns[0])) if columns else ()
         else:
-            self.trace.called.update(names)
+            self.trace.note_called(names)
             by_name = self._last(2)
             rows = sorted(
                 row for last in by_name if last in names for row in by_name[last]
@@ -407,6 +387,17 @@ class Facts:
             used = columns[6]
             rows = [row for row in rows if used[row] in roles]
         return [_use([column[row] for column in columns]) for row in rows]
+
+    def loops(self) -> dict[int, int]:
+        """Give for each scope the first line of a `for` in it, comprehensions too."""
+        columns = self._columns(10)
+        found: dict[int, int] = {}
+        if columns:
+            for row, target in enumerate(columns[4]):
+                if "*" in target:
+                    scope, line = columns[0][row], columns[2][row]
+                    found[scope] = min(found.get(scope, line), line)
+        return found
 
     @property
     def called(self) -> frozenset[str]:
@@ -441,51 +432,13 @@ class Facts:
     def _unpacked(self, place: int) -> list[Any]:
         found = self._made.get(place)
         if found is None:
-            found = self._made[place] = list(_columns(self._part(place)))
+            found = self._made[place] = packing.columns(self._part(place))
         return found
 
 
-def pack(head: Head, parts: tuple[Any, ...]) -> bytes:
-    """Give the parts of `Facts`, in its order, as bytes of plain data.
-
-    A part that is a list of rows is turned into columns, numbers as arrays of
-    the least width: half the bytes, and no slower to read.
-    """
-    same: dict[str, str] = {}
-    body = [
-        marshal.dumps(
-            [_packed(column, same) for column in zip(*part, strict=True)]
-            if type(part) is list
-            else part
-        )
-        for part in parts
-    ]
+def pack(head: Head, parts: Iterable[bytes]) -> bytes:
+    """Give the head and the parts of `Facts`, these in its order and packed, as bytes."""
+    body = tuple(parts)
     places = tuple(accumulate(map(len, body), initial=0))
-    first = marshal.dumps(tuple(head._replace(places=places)))
-    start = (_HEAD + len(first)).to_bytes(_HEAD, "little")
-    return b"".join((start, first, *body))
-
-
-def _packed(column: tuple[Any, ...], same: dict[str, str]) -> Any:
-    kind = type(column[0])
-    if kind is str:
-        # One object for equal texts: the later ones are stored as references.
-        return tuple(map(same.setdefault, column, column))
-    if kind is not int:
-        return column
-    try:
-        return b"B" + bytes(column)
-    except ValueError:
-        pass  # a number is above 255, or below 0
-    code = "i" if min(column) < 0 else "H" if max(column) < 65536 else "I"
-    return code.encode() + array(code, column).tobytes()
-
-
-def _columns(packed: list[Any]) -> Iterator[Iterable[Any]]:
-    for column in packed:
-        if type(column) is bytes:
-            numbers = array(chr(column[0]))
-            numbers.frombytes(column[1:])
-            yield numbers
-        else:
-            yield column
+    first = marshal.dumps((*head[:-1], places))
+    return b"".join((len(first).to_bytes(_HEAD, "little"), first, *body))
