@@ -173,7 +173,7 @@ Kind = TypeVar("Kind")
 
 
 _HEAD = 4  # bytes of the number that says where the parts begin
-_KEPT = ("path", "digest", "packed", "trace", "_start", "woken")
+_NOTHING: dict[int, Any] = {}
 
 
 class Names:
@@ -242,19 +242,38 @@ class Facts:
     worked out from these facts, and is dropped with them.
     """
 
+    # Of most files of a large project no part is made at any time: they do without
+    # the dictionary in which parts are kept.
+    __slots__ = (
+        "path", "digest", "packed", "trace", "woken", "_start", "_places", "_head",
+        "_parts", "__dict__",
+    )  # fmt: skip
+    trace: Trace
+    memo: dict[Any, Any]
+    _made: dict[int, list[Any]]
+    _names: dict[int, Names]
+
     def __init__(self, path: str, digest: bytes, packed: bytes) -> None:
         self.path = path
         self.digest = digest
         """SHA-256 of the file's bytes."""
         self.packed = packed
         self._start = _HEAD + int.from_bytes(packed[:_HEAD], "little")
-        self.trace = Trace()
         self.woken = 0
-        self.memo: dict[Any, Any] = {}
-        self._parts: dict[int, Any] = {}
+        self._head: Head | None = None
+        self._parts = _NOTHING
         self._places: tuple[int, ...] = ()
-        self._made: dict[int, list[Any]] = {}
-        self._names: dict[int, Names] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        made: Any
+        if name in ("memo", "_made", "_names"):
+            made = {}
+        elif name == "trace":
+            made = Trace()
+        else:
+            raise AttributeError(name)
+        setattr(self, name, made)
+        return made
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Facts):
@@ -271,19 +290,15 @@ class Facts:
 
     def rest(self) -> None:
         """Drop everything that can be made again from the packed bytes."""
-        kept = {name: self.__dict__[name] for name in _KEPT}
-        self.__dict__.clear()
-        self.__dict__.update(kept)
-        self.memo = {}
-        self._parts = {}
+        del self.__dict__
+        self._head = None
+        self._parts = _NOTHING
         self._places = ()
-        self._made = {}
-        self._names = {}
 
     @property
     def head(self) -> Head:
         """Give what is asked of every file; kept only while parts of it are."""
-        known: Head | None = self.memo.get("head")
+        known = self._head
         if known is None:
             last = self.trace.last
             if last is not None and last[0] is self.packed:
@@ -291,7 +306,7 @@ class Facts:
             known = Head(*marshal.loads(memoryview(self.packed)[_HEAD : self._start]))
             self.trace.last = self.packed, known
             if self._parts:
-                self.memo["head"] = known
+                self._head = known
         return known
 
     def holds(self, name: str) -> bool:
@@ -312,6 +327,7 @@ class Facts:
             return self._parts[place]
         if not self._parts:
             self.trace.awake.append(self)
+            self._parts = {}
         if not self._places:
             self._places = self.head.places
         first, last = self._places[place : place + 2]
