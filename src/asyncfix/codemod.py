@@ -35,6 +35,11 @@ if TYPE_CHECKING:
     from asyncfix.slices import Slice
     from asyncfix.users import Users
 
+# What a model makes for itself.
+_PARTS = (
+    "awaited_effects", "confirm", "effects", "mentions", "reach", "reader", "users",
+    "values",
+)  # fmt: skip
 Result = TypeVar("Result")
 
 
@@ -208,6 +213,17 @@ class Model:
     def keep(self, path: str) -> None:
         """Keep a file's tree: a fix holds nodes of it."""
         self._kept.add(path)
+
+    def close(self) -> None:
+        """Let go of all that was worked out; nothing may be asked any more.
+
+        Its parts know each other, and a run collects no garbage.
+        """
+        for name in _PARTS:
+            part = vars(self).get(name)
+            if part is not None:
+                vars(part).clear()
+        vars(self).clear()
 
     @cached_property
     def values(self) -> Values:

@@ -13,6 +13,9 @@ from asyncfix.reach import SEVERITIES, Chain, Edge, Place, Reach, Step
 from asyncfix.value import OUTSIDE
 from asyncfix.values import Values
 
+# Facts of more files than this are not kept unpacked.
+_MOST_AWAKE = 100
+
 
 def sites(
     project: Project, path: str, codemods: Iterable[Codemod], values: Values
@@ -159,6 +162,7 @@ def blocking_sites(
                 told[use[1:5]] = site
         if told:
             found[path] = list(told.values())
+        reach.project.rest(_MOST_AWAKE)
     return found
 
 

@@ -164,6 +164,7 @@ class _Run:
         for path, mark in marks.items():
             found = tuple(plain(site) for site in blocked.get(path, ()))
             told[path] = Told(found, path in with_sites, *mark)
+        model.close()
         return told
 
     def _ways(self, model: Model) -> Callable[[Place, Edge], Chain | None]:

@@ -171,11 +171,11 @@ class Head(NamedTuple):
 Kind = TypeVar("Kind")
 
 
+_NOTHING: dict[int, Any] = {}
 _PARTS = 12
 # Packed facts begin with where the head and the parts begin, and the last one ends.
 _PLACES = Struct(f"<{_PARTS + 2}I")
 _SPAN = Struct("<2I")
-_KEPT = ("path", "digest", "packed", "trace", "woken")
 
 
 class Names:
@@ -244,17 +244,35 @@ class Facts:
     worked out from these facts, and is dropped with them.
     """
 
+    # Of most files of a large project no part is made at any time: they do without
+    # the dictionary in which parts are kept.
+    __slots__ = (
+        "path", "digest", "packed", "trace", "woken", "_head", "_parts", "__dict__",
+    )  # fmt: skip
+    trace: Trace
+    memo: dict[Any, Any]
+    _made: dict[int, Any]
+    _names: dict[int, Names]
+
     def __init__(self, path: str, digest: bytes, packed: bytes) -> None:
         self.path = path
         self.digest = digest
         """SHA-256 of the file's bytes."""
         self.packed = packed
-        self.trace = Trace()
         self.woken = 0
-        self.memo: dict[Any, Any] = {}
-        self._parts: dict[int, Any] = {}
-        self._made: dict[int, Any] = {}
-        self._names: dict[int, Names] = {}
+        self._head: Head | None = None
+        self._parts = _NOTHING
+
+    def __getattr__(self, name: str) -> Any:
+        made: Any
+        if name in ("memo", "_made", "_names"):
+            made = {}
+        elif name == "trace":
+            made = Trace()
+        else:
+            raise AttributeError(name)
+        setattr(self, name, made)
+        return made
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Facts):
@@ -270,18 +288,14 @@ class Facts:
 
     def rest(self) -> None:
         """Drop everything that can be made again from the packed bytes."""
-        kept = {name: self.__dict__[name] for name in _KEPT}
-        self.__dict__.clear()
-        self.__dict__.update(kept)
-        self.memo = {}
-        self._parts = {}
-        self._made = {}
-        self._names = {}
+        del self.__dict__
+        self._head = None
+        self._parts = _NOTHING
 
     @property
     def head(self) -> Head:
         """Give what is asked of every file; kept only while parts of it are."""
-        known: Head | None = self.memo.get("head")
+        known = self._head
         if known is None:
             last = self.trace.last
             if last is not None and last[0] is self.packed:
@@ -289,7 +303,7 @@ class Facts:
             known = Head(*self._loaded(0))
             self.trace.last = self.packed, known
             if self._parts:
-                self.memo["head"] = known
+                self._head = known
         return known
 
     def holds(self, name: str) -> bool:
@@ -310,6 +324,7 @@ class Facts:
             return self._parts[place]
         if not self._parts:
             self.trace.awake.append(self)
+            self._parts = {}
         raw = self._parts[place] = self._loaded(place + 1)
         return raw
 

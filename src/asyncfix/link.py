@@ -21,7 +21,7 @@ from asyncfix.modules import Modules, join
 # Through more names than this, nothing is known any more.
 _LONGEST_CHAIN = 60
 # Facts unpacked so often stay unpacked, but not of more files than this.
-_OFTEN, _MOST_BUSY = 2, 250
+_OFTEN, _MOST_BUSY = 2, 60
 _BUILTINS = frozenset(vars(builtins))
 
 
