@@ -49,3 +49,8 @@ def test_parts_of_texts() -> None:
     for last in ("d", "d\ne"):  # joined, and kept one by one
         raw = marshal.loads(packing.packed([(1, "a.b().c"), (2, last)]))
         assert {"a", "b()", "c", "d"} <= packing.parts(raw, 1)
+
+
+@pytest.mark.parametrize("names", [frozenset(), {"sleep"}, {"größe", "get", "f()"}])
+def test_names_come_back(names: frozenset[str]) -> None:
+    assert packing.words(marshal.loads(packing.packed_words(names))) == names

@@ -227,7 +227,8 @@ class _Part(Generic[Kind]):
         raw = facts.part(self.place)
         made: Any = raw
         if self.make:
-            made = tuple(map(self.make, zip(*packing.columns(raw), strict=True)))
+            rows = zip(*packing.columns(raw), strict=True) if raw else ()
+            made = tuple(map(self.make, rows))
         # Kept in the instance, where it is found before this descriptor.
         facts.__dict__[self.name] = made
         return made  # type: ignore[no-any-return]  # what the part was declared to be
@@ -255,7 +256,7 @@ class Facts:
         "path",
         "trace",
         "woken",
-    )  # fmt: skip
+    )
     trace: Trace
     memo: dict[Any, Any]
     _made: dict[int, Any]
@@ -425,7 +426,7 @@ class Facts:
         """Give the last names of all calls; who asks notes in the trace for which."""
         found: frozenset[str] | None = self._made.get(11)
         if found is None:
-            found = self._made[11] = frozenset(self._part(11))
+            found = self._made[11] = packing.words(self._part(11))
         return found
 
     def reads(self, names: Collection[str]) -> bool:

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 _BETWEEN = "\n"
+_BYTES = ord("B")  # bytes are their own array
 
 
 def packed(rows: Sequence[tuple[Any, ...]], in_order: bool = False) -> bytes:
@@ -41,12 +42,21 @@ def columns(raw: Iterable[Any]) -> list[Any]:
         if kind is str:
             found.append(column.split(_BETWEEN))
         elif kind is bytes:
-            numbers = array(chr(column[0]))
-            numbers.frombytes(memoryview(column)[1:])
-            found.append(numbers)
+            code, numbers = column[0], column[1:]
+            found.append(numbers if code == _BYTES else array(chr(code), numbers))
         else:
             found.append(column)
     return found
+
+
+def packed_words(words: Iterable[str]) -> bytes:
+    """Give different names, none of them empty, as bytes, for `words`."""
+    return marshal.dumps(_BETWEEN.join(sorted(words)))
+
+
+def words(raw: str) -> frozenset[str]:
+    """Give the names of what `packed_words` made."""
+    return frozenset(raw.split(_BETWEEN) if raw else ())
 
 
 def parts(raw: Sequence[Any], column: int) -> set[str]:

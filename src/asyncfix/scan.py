@@ -11,7 +11,7 @@ from asyncfix import facts as f
 from asyncfix.expressions import chain
 from asyncfix.keywords import lines_of
 from asyncfix.model import Problem
-from asyncfix.packing import packed, packed_columns
+from asyncfix.packing import packed, packed_columns, packed_words
 from asyncfix.parsing import parse
 from asyncfix.record import use
 from asyncfix.source import Source, decode
@@ -78,7 +78,7 @@ def _pack(
             packed(opaque),
             packed(walk.members, in_order=True),
             packed(inner),
-            marshal.dumps(tuple(sorted(walk.called))),
+            packed_words(walk.called),
         ),
     )
 
