@@ -146,26 +146,42 @@ class Opaque(NamedTuple):
 
 
 class Head(NamedTuple):
-    """What is asked of every file, kept beside the parts."""
+    """What is asked of every file, kept beside the parts; names joined (`packing`)."""
 
-    imported: tuple[str, ...]
-    """Targets of all imports: `os.path`, `.compat:sleep`, `.names:*`."""
-    renames: tuple[str, ...]
-    """`old new` for each name that an import or an alias gives another name."""
     coroutines: bool
     """There is an `async def`."""
     unseen: tuple[int, ...]
     """Lines of the statements that the running Python cannot parse."""
     generated: bool
     lines: int
-    plain: tuple[str, ...]
-    """Names of the functions that are no coroutines."""
     replaces: bool
     """Something is replaced by a name in a string, or the clock is frozen."""
-    lazy: tuple[str, ...]
-    """Names of the `async def`s, and of what is declared to give a coroutine."""
-    old_names: tuple[int, ...] = ()
+    old_names: tuple[int, ...]
     """Lines where `async` or `await` is a name, as it could be until Python 3.6."""
+    imports: str
+    renaming: str
+    functions: str
+    waiting: str
+
+    @property
+    def imported(self) -> list[str]:
+        """Give the targets of all imports: `os.path`, `.compat:sleep`, `.names:*`."""
+        return packing.parted(self.imports)
+
+    @property
+    def renames(self) -> list[str]:
+        """Give `old new` for each name that an import or an alias gives another name."""
+        return packing.parted(self.renaming)
+
+    @property
+    def plain(self) -> list[str]:
+        """Give the names of the functions that are no coroutines."""
+        return packing.parted(self.functions)
+
+    @property
+    def lazy(self) -> list[str]:
+        """Give the names of `async def`s, and of what is declared to give a coroutine."""
+        return packing.parted(self.waiting)
 
 
 Kind = TypeVar("Kind")
@@ -201,14 +217,15 @@ class Names:
         """Give the bindings of a name, by line; none where there are none."""
         made = self._made.get(name)
         if made is None:
-            made = self._made[name] = []
             place = self._first.get(name)
-            if place is not None:
-                scopes, names = self._columns[:2]
-                scope, most = scopes[place], len(names)
-                while place < most and names[place] == name and scopes[place] == scope:
-                    made.append(_binding([column[place] for column in self._columns]))
-                    place += 1
+            if place is None:
+                return []
+            made = self._made[name] = []
+            scopes, names = self._columns[:2]
+            scope, most = scopes[place], len(names)
+            while place < most and names[place] == name and scopes[place] == scope:
+                made.append(_binding([column[place] for column in self._columns]))
+                place += 1
         return made
 
 
@@ -426,7 +443,7 @@ class Facts:
         """Give the last names of all calls; who asks notes in the trace for which."""
         found: frozenset[str] | None = self._made.get(11)
         if found is None:
-            found = self._made[11] = packing.words(self._part(11))
+            found = self._made[11] = frozenset(packing.parted(self._part(11)))
         return found
 
     def reads(self, names: Collection[str]) -> bool:

@@ -49,14 +49,14 @@ def columns(raw: Iterable[Any]) -> list[Any]:
     return found
 
 
-def packed_words(words: Iterable[str]) -> bytes:
-    """Give different names, none of them empty, as bytes, for `words`."""
-    return marshal.dumps(_BETWEEN.join(sorted(words)))
+def joined(names: Iterable[str]) -> str:
+    """Give names, none of them empty or with a line break, as one text."""
+    return _BETWEEN.join(names)
 
 
-def words(raw: str) -> frozenset[str]:
-    """Give the names of what `packed_words` made."""
-    return frozenset(raw.split(_BETWEEN) if raw else ())
+def parted(text: str) -> list[str]:
+    """Give the names of a joined text."""
+    return text.split(_BETWEEN) if text else []
 
 
 def parts(raw: Sequence[Any], column: int) -> set[str]:
