@@ -221,10 +221,11 @@ class Names:
             if place is None:
                 return []
             made = self._made[name] = []
-            scopes, names = self._columns[:2]
+            scopes, names, lines, kinds, targets, flags = self._columns
             scope, most = scopes[place], len(names)
             while place < most and names[place] == name and scopes[place] == scope:
-                made.append(_binding([column[place] for column in self._columns]))
+                rest = lines[place], kinds[place], targets[place], flags[place]
+                made.append(_binding((scope, name, *rest)))
                 place += 1
         return made
 
@@ -397,8 +398,9 @@ class Facts:
             for scope in scopes:
                 first = bisect_left(columns[0], scope)
                 last = bisect_right(columns[0], scope)
-                rows = zip(*(column[first:last] for column in columns), strict=True)
-                found += map(_use, rows)
+                if first < last:
+                    rows = zip(*[each[first:last] for each in columns], strict=True)
+                    found += map(_use, rows)
         return found
 
     def calls_by(
