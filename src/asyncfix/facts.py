@@ -245,8 +245,16 @@ class Facts:
     # Of most files of a large project no part is made at any time: they do without
     # the dictionary in which parts are kept.
     __slots__ = (
-        "path", "digest", "packed", "trace", "woken", "_start", "_places", "_head",
-        "_parts", "__dict__",
+        "__dict__",
+        "_head",
+        "_parts",
+        "_places",
+        "_start",
+        "digest",
+        "packed",
+        "path",
+        "trace",
+        "woken",
     )  # fmt: skip
     trace: Trace
     memo: dict[Any, Any]
