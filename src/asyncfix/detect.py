@@ -42,7 +42,7 @@ def sites(
         calls, values_ = facts.calls, facts.references
     else:
         calls = tuple(facts.calls_by(spelled | last))
-        values_ = () if facts.read.isdisjoint(spelled) else facts.references
+        values_ = facts.references if facts.reads(spelled) else ()
     around: dict[int, int] = {}
     for kind, uses in (("call", calls), ("value", values_)):
         for use in sorted(uses, key=_place):

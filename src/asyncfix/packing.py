@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 _BETWEEN = "\n"
+_BYTES = ord("B")  # bytes are their own array
 
 
 def packed(rows: Sequence[tuple[Any, ...]], in_order: bool = False) -> bytes:
@@ -41,12 +42,30 @@ def columns(raw: Iterable[Any]) -> list[Any]:
         if kind is str:
             found.append(column.split(_BETWEEN))
         elif kind is bytes:
-            numbers = array(chr(column[0]))
-            numbers.frombytes(memoryview(column)[1:])
-            found.append(numbers)
+            code, numbers = column[0], column[1:]
+            found.append(numbers if code == _BYTES else array(chr(code), numbers))
         else:
             found.append(column)
     return found
+
+
+def joined(names: Iterable[str]) -> str:
+    """Give names, none of them empty or with a line break, as one text."""
+    return _BETWEEN.join(names)
+
+
+def parted(text: str) -> list[str]:
+    """Give the names of a joined text."""
+    return text.split(_BETWEEN) if text else []
+
+
+def parts(raw: Sequence[Any], column: int) -> set[str]:
+    """Give what stands between dots in one column of texts, not made for each row."""
+    if not raw:
+        return set()
+    texts = raw[column]
+    text = texts if type(texts) is str else _BETWEEN.join(texts)
+    return set(text.replace(".", _BETWEEN).split(_BETWEEN))
 
 
 def _column(column: tuple[Any, ...]) -> Any:

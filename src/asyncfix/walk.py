@@ -119,6 +119,7 @@ class Walk(Naming):
                 name = chain(function, stack)
         else:
             name, last = chain(function, stack), ""
+        self.called.add(last or name.rpartition(".")[2])
         if self.roles:
             role = self.roles.pop(node, role)
         if last in _NOTED:
