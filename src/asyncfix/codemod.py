@@ -219,6 +219,10 @@ class Model:
 
         Its parts know each other, and a run collects no garbage.
         """
+        for name in ("effects", "awaited_effects"):
+            effects: Effects | None = vars(self).get(name)
+            if effects is not None:
+                effects.close()
         for name in _PARTS:
             part = vars(self).get(name)
             if part is not None:

@@ -133,8 +133,8 @@ class _Run:
             if renames is not None:
                 project.renames(renames)
             told.update(self._look(project, fresh))
-            project.rest()
             self.memory.tell(question, told, project, renames)
+            library.rest()
         return {path: told[path] for path in paths}
 
     def _look(self, project: Project, paths: Sequence[str]) -> Mapping[str, Told]:
@@ -234,7 +234,7 @@ class _Run:
         noted = len(self.notes) + len(self.memory.notes)
         library = self._prepared(library, with_sites)
         project = Project(library, str(self.settings.root))
-        project.rest()  # else what is open already would not be noted again
+        library.rest()  # else what is open already would not be noted again
         library.trace.forget()
         blocked = {path: told[path].blocked for path in with_sites}
         passes = Passes(self.settings, self.chosen, project, self.catalog, named)

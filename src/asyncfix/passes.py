@@ -131,6 +131,7 @@ class Passes:
             self.suppressed = suppressed
             # What was being looked up when it was broken off is not to be trusted.
             self.project = Project(self.project.files, self.project.root)
+            self.model.close()
             self.model = Model(self.project, self.catalog, self.settings, self.source)
 
     def _timed(self, path: str, work: Callable[..., Given], *more: object) -> Given:
@@ -344,6 +345,7 @@ class Passes:
             else:
                 fresh.append(scanned[0])
         self.project = Project(self.project.files.changed(fresh), self.project.root)
+        self.model.close()
         self.model = Model(
             self.project, self.catalog, self.settings, self.source, named=self.named
         )
