@@ -16,6 +16,7 @@ from asyncfix import facts as f
 from asyncfix.facts import Facts
 from asyncfix.model import Problem
 from asyncfix.scan import scan
+from asyncfix.source import Lines
 
 ASLEEP = "async def f():\n    time.sleep(1)\n"
 
@@ -427,3 +428,20 @@ def test_an_imported_name_of_many_parts_is_refused(code: str) -> None:
 def test_many_dots_alone_are_read() -> None:
     code = '"""from here on' + " words" * 300 + '"""\n' + "a.b.c.d()\n" * 300
     assert not isinstance(scan("a.py", code.encode()), Problem)
+
+
+@pytest.mark.parametrize(
+    ("text", "starts"),
+    [
+        (b"", [0]),
+        (b"a", [0]),
+        (b"a\n", [0, 2]),
+        (b"a\r\nb\rc\n\nd", [0, 3, 5, 7, 8]),
+        (b"a\x0bb\x0cc\x1cd\xc2\x85e\xe2\x80\xa8f\n", [0, 15]),
+        (b"a\r", [0, 2]),
+    ],
+)
+def test_lines_end_where_the_tokenizer_ends_them(
+    text: bytes, starts: list[int]
+) -> None:
+    assert Lines(text).starts == starts

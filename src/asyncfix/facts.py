@@ -166,22 +166,22 @@ class Head(NamedTuple):
     waiting: str
 
     @property
-    def imported(self) -> list[str]:
+    def imported(self) -> tuple[str, ...]:
         """Give the targets of all imports: `os.path`, `.compat:sleep`, `.names:*`."""
         return packing.parted(self.imports)
 
     @property
-    def renames(self) -> list[str]:
+    def renames(self) -> tuple[str, ...]:
         """Give `old new` for each name that an import or an alias gives another name."""
         return packing.parted(self.renaming)
 
     @property
-    def plain(self) -> list[str]:
+    def plain(self) -> tuple[str, ...]:
         """Give the names of the functions that are no coroutines."""
         return packing.parted(self.functions)
 
     @property
-    def lazy(self) -> list[str]:
+    def lazy(self) -> tuple[str, ...]:
         """Give the names of `async def`s, and of what is declared to give a coroutine."""
         return packing.parted(self.waiting)
 
@@ -327,7 +327,9 @@ class Facts:
         """Give the bindings of one scope by name, made for that scope alone."""
         found = self._names.get(scope)
         if found is None:
-            place = 1 if self.scopes[scope].kind in (MODULE, CLASS) else 10
+            # Others ask for a module's names only: they need not know its scopes.
+            outer = scope == 0 or self.scopes[scope].kind in (MODULE, CLASS)
+            place = 1 if outer else 10
             found = self._names[scope] = Names(self._columns(place), scope, _binding)
         return found
 

@@ -7,6 +7,7 @@ import io
 import re
 from bisect import bisect_right
 from dataclasses import dataclass
+from itertools import accumulate
 
 from asyncfix.model import Problem
 
@@ -101,7 +102,11 @@ class Lines:
 
     def __init__(self, text: bytes) -> None:
         self.text = text
-        self.starts = [0, *(match.end() for match in _NEWLINE.finditer(text))]
+        # In bytes, `splitlines` knows these three line ends only.
+        lines = text.splitlines(keepends=True)
+        self.starts = list(accumulate(map(len, lines), initial=0))
+        if lines and not lines[-1].endswith((b"\n", b"\r")):
+            self.starts.pop()
 
     def offset(self, line: int, col: int) -> int:
         """Turn a line (from 1) and a byte column (from 0) into an offset."""
