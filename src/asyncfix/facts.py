@@ -166,22 +166,22 @@ class Head(NamedTuple):
     waiting: str
 
     @property
-    def imported(self) -> tuple[str, ...]:
+    def imported(self) -> list[str]:
         """Give the targets of all imports: `os.path`, `.compat:sleep`, `.names:*`."""
         return packing.parted(self.imports)
 
     @property
-    def renames(self) -> tuple[str, ...]:
+    def renames(self) -> list[str]:
         """Give `old new` for each name that an import or an alias gives another name."""
         return packing.parted(self.renaming)
 
     @property
-    def plain(self) -> tuple[str, ...]:
+    def plain(self) -> list[str]:
         """Give the names of the functions that are no coroutines."""
         return packing.parted(self.functions)
 
     @property
-    def lazy(self) -> tuple[str, ...]:
+    def lazy(self) -> list[str]:
         """Give the names of `async def`s, and of what is declared to give a coroutine."""
         return packing.parted(self.waiting)
 

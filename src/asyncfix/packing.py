@@ -57,9 +57,9 @@ def joined(names: Iterable[str]) -> str:
     return _BETWEEN.join(names)
 
 
-def parted(text: str) -> tuple[str, ...]:
+def parted(text: str) -> list[str]:
     """Give the names of a joined text."""
-    return tuple(text.split(_BETWEEN)) if text else ()
+    return text.split(_BETWEEN) if text else []
 
 
 def parts(raw: Sequence[Any], column: int) -> set[str]:
