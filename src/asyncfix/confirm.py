@@ -158,7 +158,8 @@ class Confirm:
             receiver = call.func.value
         given = arguments(called, call, say, state.known, bound)
         on = None if receiver is None else state.say(receiver)
-        given.update(handed(call, say, on, (caller, called), bound, state.known))
+        holds = state.handed_on()
+        given.update(handed(call, say, on, (caller, called), bound, holds))
         where = place[0], edge.use.scope
         pairs = paired(called, call, bound)
         given.update(self.kinds.answers(where, edge.target, read, pairs, state))
