@@ -10,21 +10,18 @@ nothing but the function itself and the constructor sets.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import chain
+from collections.abc import Callable, Iterable, Mapping
 
 from asyncfix import facts as f
 from asyncfix.conditions import Function
 from asyncfix.reach import Chain, Edge, Place, Reach, Step
+from asyncfix.surely import LEAVES, in_any_case, surely_before
 from asyncfix.tree import Tree, dotted, walk_function
 from asyncfix.value import CLASS
 
 # What is known has names: that a function ran, and what ran behind a call.
 _RAN, _BEHIND = "~ ", "^ "
 _DEEPEST = 4
-_LEAVES = (ast.Return, ast.Raise, ast.Continue, ast.Break)
-_WITH_VALUE = (ast.Expr, ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Return)
-_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
 Functions = Callable[[Place], "tuple[Tree, Function] | None"]
 
@@ -35,7 +32,7 @@ class First:
     def __init__(self, reach: Reach, functions: Functions) -> None:
         self.reach = reach
         self.functions = functions
-        self._kept: dict[tuple[Place, int, int], bool] = {}
+        self._kept: dict[tuple[Place, int, int], set[str]] = {}
 
     def ran_before(self, place: Place, found: Chain) -> str | None:
         """Tell which call on a way has a function behind it that ran before it.
@@ -45,15 +42,18 @@ class First:
         """
         way: list[tuple[Place, Edge]] = []
         for step in found.steps:
-            edge = self._edge(place, (step.line, step.col), step)
+            edge = self._edge(place, step)
             if edge is None:
                 return None
             way.append((place, edge))
             place = edge.target or place
         for count, (kept, edge) in enumerate(way):
             if count and self.keeps(kept, edge):
+                names = self._names(kept, edge)
                 for here, call in self._callers(kept, way[:count]):
-                    if self._ran(kept, here, call):
+                    if self._ran(kept, here, call) and self._is_alone(
+                        kept, names, here
+                    ):
                         return f"{_BEHIND}{_call(here, call)} {_RAN}{_said(kept)}"
         return None
 
@@ -76,6 +76,10 @@ class First:
 
     def keeps(self, place: Place, edge: Edge) -> bool:
         """Tell whether a call is made only where what it gave is not kept yet."""
+        return bool(self._names(place, edge))
+
+    def _names(self, place: Place, edge: Edge) -> set[str]:
+        """Give the names that hold what a call gave, none where it is not kept."""
         key = place, edge.use.line, edge.use.col
         if key not in self._kept:
             self._kept[key] = self._keeps(place, edge)
@@ -84,16 +88,21 @@ class First:
     # -- was it called before? ----------------------------------------------
 
     def _edge(
-        self, place: Place, at: tuple[int, int], step: Step | None = None
+        self, place: Place, step: Step | None, call: ast.Call | None = None
     ) -> Edge | None:
+        """Give the call of a step, or one in the syntax that leads to a function."""
         for edge in self.reach.edges(place):
-            if (edge.use.line, edge.use.col) != at:
-                continue
-            if step is None:
-                if edge.target is not None:
+            use = edge.use
+            if step is not None:
+                if (use.line, use.col) == (step.line, step.col) and (
+                    edge.target is None or self.reach.shown(edge.target) == step.name
+                ):
                     return edge
-            elif edge.target is None or self.reach.shown(edge.target) == step.name:
-                return edge
+            elif edge.target is not None and call is not None:
+                start, end = (use.line, use.col), (use.end_line, use.end_col)
+                if start == (call.lineno, call.col_offset):
+                    if end == (call.end_lineno, call.end_col_offset):
+                        return edge
         return None
 
     def _callers(
@@ -121,7 +130,9 @@ class First:
     def _ran(self, kept: Place, place: Place, edge: Edge) -> bool:
         """Tell whether a function surely ran where a call is made."""
         read = self._read(place, edge)
-        return read is not None and self._runs(kept, place, read[1], _before(*read), 0)
+        return read is not None and self._runs(
+            kept, place, read[1], surely_before(*read), 0
+        )
 
     def _runs(
         self,
@@ -135,7 +146,7 @@ class First:
         for call in calls:
             if method and not _is_on_self(call, function):
                 continue
-            edge = self._edge(place, (call.lineno, call.col_offset))
+            edge = self._edge(place, None, call)
             if edge is None or edge.target is None:
                 continue
             target = edge.target
@@ -148,17 +159,17 @@ class First:
                 return True
             read = self.functions(target) if deep < _DEEPEST else None
             if read is not None and self._runs(
-                wanted, target, read[1], _in_any_case(read[1].body), deep + 1
+                wanted, target, read[1], in_any_case(read[1].body), deep + 1
             ):
                 return True
         return False
 
     # -- is it kept? --------------------------------------------------------
 
-    def _keeps(self, place: Place, edge: Edge) -> bool:
+    def _keeps(self, place: Place, edge: Edge) -> set[str]:
         read = self._read(place, edge)
         if read is None or isinstance(read[1], ast.AsyncFunctionDef):
-            return False
+            return set()
         tree, function, call = read
         top = next(below for above, below in tree.ancestors(call) if above is function)
         names: set[str] = set()
@@ -177,7 +188,9 @@ class First:
                 for each in walk_function(statement, own=False)
             ):
                 break
-        return bool(names) and self._is_alone(place, function, names)
+        if not self._is_its_own(place, function, names):
+            return set()
+        return names if self._is_alone(place, names, place) else set()
 
     def _guarded(self, tree: Tree, function: Function, call: ast.Call) -> set[str]:
         """Give what is asked for None by the outermost `if` round a call."""
@@ -194,42 +207,47 @@ class First:
                 found = set()
         return found
 
-    def _is_alone(self, place: Place, function: Function, names: set[str]) -> bool:
-        """Tell whether nothing else sets what is kept."""
-        path, index = place
-        owner = self._class(place)
-        scopes = self.reach.project.files[path].scopes
+    def _is_its_own(self, place: Place, function: Function, names: set[str]) -> bool:
+        """Tell whether names are of the object, or of the module, and never emptied."""
+        owned: set[str] = set()
         for node in walk_function(function):
-            if isinstance(node, (ast.Assign, ast.AnnAssign)):
+            if isinstance(node, ast.Global):
+                owned |= {*node.names}
+            elif isinstance(node, (ast.Assign, ast.AnnAssign)):
                 of_them = any(name in names for name in _targets(node))
                 if of_them and not _is_something(node.value, function):
                     return False
+        if self._class(place) >= 0:
+            first = _self(function)
+            owned |= {n for n in names if n.rpartition(".")[0] == first}
+        return names <= owned
+
+    def _is_alone(self, kept: Place, names: set[str], seen_from: Place) -> bool:
+        """Tell whether nothing else sets what a function keeps.
+
+        `seen_from` is a function whose class may be below that of the other.
+        """
+        scopes = self.reach.project.files[kept[0]].scopes
+        classes = self.reach.values.classes
+        owner = self._class(seen_from)
+        line = classes.line(seen_from[0], owner) if owner >= 0 else ()
         for name in names:
-            first, _, attribute = name.partition(".")
-            if attribute:
-                if owner < 0 or "." in attribute or first != _self(function):
-                    return False
-                for klass in self.reach.values.classes.line(path, owner):
-                    if klass is None or klass.kind != CLASS:
-                        continue
-                    found = self.reach.values.classes.set_on_self(
-                        klass.path, klass.scope
-                    )
-                    for each in found.get(attribute, ()):
-                        mine = (klass.path, each.scope) == place
-                        if not mine and self._name(klass.path, each) != "__init__":
-                            return False
-            else:
-                if not any(
-                    isinstance(node, ast.Global) and name in node.names
-                    for node in walk_function(function)
-                ):
-                    return False
-                for each in self.reach.project.names(path, 0).get(name):
+            attribute = name.rpartition(".")[2]
+            if attribute == name:
+                for each in self.reach.project.names(kept[0], 0).get(name):
                     for number, scope in enumerate(scopes):
                         inside = scope.line <= each.line <= scope.end_line
-                        if scope.kind == f.FUNCTION and inside and number != index:
+                        if scope.kind == f.FUNCTION and inside and number != kept[1]:
                             return False
+                continue
+            for klass in line:
+                if klass is None or klass.kind != CLASS:
+                    continue
+                members = classes.set_on_self(klass.path, klass.scope)
+                for each in members.get(attribute, ()):
+                    mine = (klass.path, each.scope) == kept
+                    if not mine and self._name(klass.path, each) != "__init__":
+                        return False
         return True
 
     def _name(self, path: str, binding: f.Binding) -> str:
@@ -261,93 +279,6 @@ def _self(function: Function) -> str:
 def _is_on_self(call: ast.Call, function: Function) -> bool:
     name = dotted(call.func) or ""
     return name.count(".") == 1 and name.partition(".")[0] == _self(function)
-
-
-# -- what surely ran ----------------------------------------------------------
-
-
-def _before(tree: Tree, function: Function, call: ast.AST) -> Iterator[ast.Call]:
-    """Give the calls that surely came to their end where a call is made."""
-    for above, below in tree.ancestors(call):
-        for name in ("body", "orelse", "finalbody"):
-            block = getattr(above, name, None)
-            if isinstance(block, list) and any(each is below for each in block):
-                for statement in block:
-                    if statement is below:
-                        break
-                    yield from _of_statement(statement, _LEAVES)
-                if isinstance(above, ast.Try) and name == "orelse":
-                    yield from chain.from_iterable(
-                        _of_statement(each, _LEAVES) for each in above.body
-                    )
-                elif above is not function:
-                    yield from _of_head(above)
-        if isinstance(above, ast.IfExp) and below is not above.test:
-            yield from _surely(above.test)
-        elif isinstance(above, (ast.BinOp, ast.Compare)) and below is not above.left:
-            yield from _surely(above.left)
-        elif isinstance(above, (ast.Call, ast.BoolOp, ast.Tuple, ast.List)):
-            for each in ast.iter_child_nodes(above):
-                if each is below:
-                    break
-                yield from _surely(each)
-        if above is function:
-            return
-
-
-def _in_any_case(body: list[ast.stmt]) -> Iterator[ast.Call]:
-    """Give the calls that surely come to their end where a function does."""
-    for statement in body:
-        yield from _of_statement(statement, (ast.Raise,))
-        if any(
-            isinstance(each, ast.Return) for each in walk_function(statement, own=False)
-        ):
-            return
-
-
-def _of_statement(
-    statement: ast.stmt, leaves: tuple[type[ast.stmt], ...]
-) -> Iterator[ast.Call]:
-    if isinstance(statement, ast.Try):
-        if all(isinstance(each.body[-1], leaves) for each in statement.handlers):
-            for each in statement.body:
-                yield from _of_statement(each, leaves)
-                if any(isinstance(n, _LEAVES) for n in walk_function(each, own=False)):
-                    return
-    elif isinstance(statement, _WITH_VALUE):
-        if statement.value is not None:
-            yield from _surely(statement.value)
-    else:
-        yield from _of_head(statement)
-
-
-def _of_head(statement: ast.AST) -> Iterator[ast.Call]:
-    if isinstance(statement, (ast.If, ast.While)):
-        yield from _surely(statement.test)
-    elif isinstance(statement, (ast.For, ast.AsyncFor)):
-        yield from _surely(statement.iter)
-    elif isinstance(statement, (ast.With, ast.AsyncWith)):
-        for item in statement.items:
-            yield from _surely(item.context_expr)
-
-
-def _surely(node: ast.AST) -> Iterator[ast.Call]:
-    """Give the calls in an expression that are made whenever it is worked out."""
-    todo: list[ast.AST] = [node]
-    while todo:
-        node = todo.pop()
-        if isinstance(node, ast.Call):
-            yield node
-        if isinstance(node, ast.IfExp):
-            todo.append(node.test)
-        elif isinstance(node, ast.BoolOp):
-            todo.append(node.values[0])
-        elif isinstance(node, ast.Compare):
-            todo += [node.left, node.comparators[0]]
-        elif isinstance(node, _COMPREHENSIONS):
-            todo.append(node.generators[0].iter)
-        elif not isinstance(node, ast.Lambda):
-            todo += ast.iter_child_nodes(node)
 
 
 # -- what is kept ---------------------------------------------------------------
@@ -398,7 +329,7 @@ def _sets(body: list[ast.stmt], names: set[str], function: Function) -> bool:
             )
             if lasts and _sets(each.body, names, function):
                 return True
-        if any(isinstance(n, _LEAVES) for n in walk_function(each, own=False)):
+        if any(isinstance(n, LEAVES) for n in walk_function(each, own=False)):
             return False
     return False
 
