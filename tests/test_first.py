@@ -290,4 +290,4 @@ def test_the_way_that_remains_is_told(tmp_path: Path) -> None:
     # The shortest way is by the other call of `get`, which comes too late.
     assert helped.startswith("C.asks (main.py:12) -> C.again (main.py:8) -> C.get")
     assert first.startswith("requests.get (main.py:18)")
-    assert second.startswith("open (main.py:19)")
+    assert second.startswith("builtins.open (main.py:19)")
