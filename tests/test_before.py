@@ -175,30 +175,6 @@ ROWS = {
         "h(); h(x); h(N()); h(U()); h(x()); k(A()); e(A()); d(x); P(); P(b=A())",
         "h(A()); h([x]); h(f'{x}'); h(pathlib.Path(x)); w(x); P(A()); P(b=1, a=A())",
     ),
-    "what a constructor's method finds": (
-        "class C:\n  def __init__(self, a=None, b=None, c=None):\n"
-        "    self.a = a\n    self.b = b\n    self.log()\n    self.load()\n"
-        "    self.c = c\n"
-        "  def log(self): self.say(1)\n"
-        "  def say(self, x): self.b = x\n"
-        "  def use(self, x): self.a = x\n"
-        "  def load(self):\n    self.a = self.each(self.a)\n    self.some()\n"
-        "    if self.c: block()\n"
-        "  def each(self, x):\n    if x is None: return None\n    block()\n"
-        "  def some(self):\n    if self.b: block()\n"
-        "class D(C):\n  def some(self): pass\n  def log(self): pass\n"
-        "  def load(self): self.a = self.each(self.a)\n"
-        "class E(D):\n  def __init__(self, a=None):\n    self.a = a\n"
-        "    x(self)\n    self.load()\n"
-        "class F(D):\n  def __init__(self, a=None):\n    self.a = a\n"
-        "    self.load()\n    self.load()\n"
-        "class G(D):\n  def __init__(self, a=None):\n    self.load()\n"
-        "    self.a = a\n"
-        "class H(D):\n  def __init__(self, a=None):\n    self.a = a\n"
-        "    self.load()\n",
-        "C(); E(); F(); G(); H(1); H(x)",
-        "H()",
-    ),
     "members of enums, and constants": (
         "class Kind(enum.Enum):\n  A = 'a'\n  B = 'b'\n  C = 'b'\n  D = x()\n"
         "class Text(str, enum.Enum):\n  A = 'a'\n  B = 'b'\n  c = 'c'\n"

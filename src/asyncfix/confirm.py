@@ -166,10 +166,6 @@ class Confirm:
         if bound and on is not None and called.args.args:
             first = ast.Name(called.args.args[0].arg, ast.Load())
             known = self.objects.attributes(*where, on, state.calls)
-            made = self.objects.of_constructor(
-                place, (caller, call), edge.target, state.known
-            )
-            known = {**known, **made}
             for name, literal in known.items():
                 attribute = ast.Attribute(first, name, ast.Load())
                 given.setdefault(VALUE + text_of(attribute), literal)

@@ -11,21 +11,18 @@ import ast
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from asyncfix.before import State
-from asyncfix.conditions import NO_ANSWER, Function, Known, arguments, literal
+from asyncfix.conditions import Function, arguments
 from asyncfix.held import ASKED, VALUE
 from asyncfix.nodes import descend
 from asyncfix.reach import Place, Reach
 from asyncfix.reader import Reader
-from asyncfix.says import COMPREHENSIONS
 from asyncfix.tree import Tree, dotted, text_of
-from asyncfix.value import CLASS, FUNCTION, OBJECT, Value
+from asyncfix.value import CLASS, FUNCTION, OBJECT
 
 EXCLUDED = "! "
 _MOST_WORDS = 10
 _MOST_STATEMENTS = 12
 _DEEPEST = 2
-_MOST_METHODS = 30
-_LOOPS = (ast.For, ast.AsyncFor, ast.While, *COMPREHENSIONS)
 _SHORTEST = 3
 
 Constant = Callable[[Place, str], "ast.expr | None"]
@@ -111,78 +108,6 @@ class Objects:
                 found[attribute] = given[value.id]
         return found
 
-    def of_constructor(
-        self, place: Place, read: tuple[Function, ast.Call], target: Place, known: Known
-    ) -> dict[str, object]:
-        """Give the attributes that a method finds where a constructor calls it.
-
-        `read` is the constructor at `place` with the call, `known` what its parameters
-        are. Other methods may set them, too, if none of those runs until then.
-        """
-        function, call = read
-        found: dict[str, object] = {}
-        first = _first(function)
-        if function.name != "__init__" or not first:
-            return found
-        owner_name, _, method = (dotted(call.func) or "").rpartition(".")
-        if owner_name != first or not _is_run_once(function, call, method):
-            return found
-        given = {
-            name.partition(".")[2]: literal(value, known)
-            for name, value in _assigned(function)
-            if name.startswith(f"{first}.") and value.lineno < call.lineno
-        }
-        given = {name: each for name, each in given.items() if each is not NO_ANSWER}
-        run = self._run_on_self(place, function, target) if given else None
-        if run is None:
-            return found
-        owner = self.reach.project.files[place[0]].scopes[place[1]].parent
-        classes = self.reach.values.classes
-        for attribute, value in given.items():
-            writers = [
-                (klass.path, each.scope)
-                for klass in classes.line(place[0], owner)
-                if klass is not None and klass.kind == CLASS
-                for each in classes.set_on_self(klass.path, klass.scope).get(
-                    attribute, ()
-                )
-            ]
-            if writers.count(place) == 1 and run.isdisjoint(writers):
-                found[attribute] = value
-        return found
-
-    def _run_on_self(
-        self, place: Place, function: Function, target: Place
-    ) -> set[Place] | None:
-        """Give the methods that a constructor and one of them run; None if not known.
-
-        The constructor is not among them, nor is `target`, unless others run it.
-        """
-        owner = self.reach.project.files[place[0]].scopes[place[1]].parent
-        made = Value(OBJECT, path=place[0], scope=owner)
-        read = self.functions(target)
-        if read is None:
-            return None
-        found: set[Place] = set()
-        todo = [(function, target), (read[1], place)]
-        while todo:
-            function, already = todo.pop()
-            names = _used_of_self(function)
-            if names is None or len(found) > _MOST_METHODS:
-                return None
-            for name in names:
-                method = self.reach.values.attribute(made, name)
-                if method is None or method.kind != FUNCTION:
-                    continue
-                here = method.path, method.scope
-                if here not in found and here != already:
-                    found.add(here)
-                    read = self.functions(here)
-                    if read is None:
-                        return None
-                    todo.append((read[1], place))
-        return found
-
     # -- questions ----------------------------------------------------------
 
     def excluded(
@@ -252,38 +177,6 @@ def is_excluded(known: Mapping[str, object]) -> bool:
     return bool(words) and any(
         value in words for name, value in known.items() if name.startswith(VALUE)
     )
-
-
-def _first(function: Function) -> str:
-    every = (*function.args.posonlyargs, *function.args.args)
-    return every[0].arg if every else ""
-
-
-def _is_run_once(function: Function, call: ast.Call, method: str) -> bool:
-    """Tell a call that is in no loop, of a method that is named nowhere else."""
-    nodes = [*descend(function)]
-    named = sum(isinstance(n, ast.Attribute) and n.attr == method for n in nodes)
-    loops = [node for node in nodes if isinstance(node, _LOOPS)]
-    return named == 1 and not any(call is n for each in loops for n in descend(each))
-
-
-def _used_of_self(function: Function) -> set[str] | None:
-    """Give what a method takes of its object; None if it hands that to others."""
-    first = _first(function)
-    if not first or any(
-        dotted(each) == "staticmethod" for each in function.decorator_list
-    ):
-        return set()
-    names: set[str] = set()
-    whole = 0
-    for node in descend(function):
-        if isinstance(node, ast.Attribute):
-            if isinstance(node.value, ast.Name) and node.value.id == first:
-                names.add(node.attr)
-                whole -= 1
-        elif isinstance(node, ast.Name) and node.id in (first, "super"):
-            whole += 1
-    return None if whole else names
 
 
 def _deciding(function: Function) -> Iterator[ast.AST]:
