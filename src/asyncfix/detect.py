@@ -7,7 +7,8 @@ from typing import Any
 
 from asyncfix import facts as f
 from asyncfix.catalog import Entry
-from asyncfix.codemod import Codemod, Model, Site
+from asyncfix.codemod import Codemod, Site
+from asyncfix.context import Model
 from asyncfix.link import Project
 from asyncfix.reach import SEVERITIES, Chain, Edge, Place, Reach, Step
 from asyncfix.value import OUTSIDE
@@ -42,7 +43,7 @@ def sites(
         calls, values_ = facts.calls, facts.references
     else:
         calls = tuple(facts.calls_by(spelled | last))
-        values_ = () if facts.read.isdisjoint(spelled) else facts.references
+        values_ = facts.references if facts.reads(spelled) else ()
     around: dict[int, int] = {}
     for kind, uses in (("call", calls), ("value", values_)):
         for use in sorted(uses, key=_place):

@@ -10,7 +10,8 @@ from functools import cached_property
 
 from asyncfix import registry, workers
 from asyncfix.catalog import Catalog
-from asyncfix.codemod import Codemod, Model, Site, by_names
+from asyncfix.codemod import Codemod, Site, by_names
+from asyncfix.context import Model
 from asyncfix.detect import blocking_sites, plain, searched, sites
 from asyncfix.gather import MARKERS, Gathered, around, gather
 from asyncfix.library import Library
@@ -56,6 +57,8 @@ class _Run:
         self.around: Gathered = around(settings, self.gathered)
         self.problems: list[Problem] = []
         self.notes: list[str] = []
+        self._renames: list[str] | None = None
+        """Of all files, where they are known."""
 
     def result(self) -> Result:
         """Give what the run found and would change."""
@@ -132,9 +135,10 @@ class _Run:
                 renames = [each for head in heads for each in head.renames]
             if renames is not None:
                 project.renames(renames)
+                self._renames = renames if not self.around.files else None
             told.update(self._look(project, fresh))
-            project.rest()
             self.memory.tell(question, told, project, renames)
+            library.rest()
         return {path: told[path] for path in paths}
 
     def _look(self, project: Project, paths: Sequence[str]) -> Mapping[str, Told]:
@@ -234,8 +238,10 @@ class _Run:
         noted = len(self.notes) + len(self.memory.notes)
         library = self._prepared(library, with_sites)
         project = Project(library, str(self.settings.root))
-        project.rest()  # else what is open already would not be noted again
+        library.rest()  # else what is open already would not be noted again
         library.trace.forget()
+        if self._renames is not None:
+            project.renames(self._renames)
         blocked = {path: told[path].blocked for path in with_sites}
         passes = Passes(self.settings, self.chosen, project, self.catalog, named)
         passes.until_stable(with_sites, blocked, self.progress)

@@ -27,9 +27,12 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Container, Iterable
 from functools import partial
 from itertools import accumulate
-from typing import Any, Generic, NamedTuple, TypeVar
+from struct import Struct
+from typing import Any, NamedTuple
 
 from asyncfix import packing
+from asyncfix.names import Names
+from asyncfix.packing import Part
 from asyncfix.trace import Trace
 
 # Kinds of scope. TYPE is the scope of PEP 695 type parameters.
@@ -145,90 +148,49 @@ class Opaque(NamedTuple):
 
 
 class Head(NamedTuple):
-    """What is asked of every file, kept beside the parts."""
+    """What is asked of every file, kept beside the parts; names joined (`packing`)."""
 
-    imported: tuple[str, ...]
-    """Targets of all imports: `os.path`, `.compat:sleep`, `.names:*`."""
-    renames: tuple[str, ...]
-    """`old new` for each name that an import or an alias gives another name."""
     coroutines: bool
     """There is an `async def`."""
     unseen: tuple[int, ...]
     """Lines of the statements that the running Python cannot parse."""
     generated: bool
     lines: int
-    plain: tuple[str, ...]
-    """Names of the functions that are no coroutines."""
     replaces: bool
     """Something is replaced by a name in a string, or the clock is frozen."""
-    lazy: tuple[str, ...]
-    """Names of the `async def`s, and of what is declared to give a coroutine."""
-    old_names: tuple[int, ...] = ()
+    old_names: tuple[int, ...]
     """Lines where `async` or `await` is a name, as it could be until Python 3.6."""
-    places: tuple[int, ...] = ()
-    """Where the parts begin, counted from the end of the head."""
+    imports: str
+    renaming: str
+    functions: str
+    waiting: str
+
+    @property
+    def imported(self) -> list[str]:
+        """Give the targets of all imports: `os.path`, `.compat:sleep`, `.names:*`."""
+        return packing.parted(self.imports)
+
+    @property
+    def renames(self) -> list[str]:
+        """Give `old new` for each name that an import or an alias gives another name."""
+        return packing.parted(self.renaming)
+
+    @property
+    def plain(self) -> list[str]:
+        """Give the names of the functions that are no coroutines."""
+        return packing.parted(self.functions)
+
+    @property
+    def lazy(self) -> list[str]:
+        """Give the names of `async def`s, and of what is declared to give a coroutine."""
+        return packing.parted(self.waiting)
 
 
-Kind = TypeVar("Kind")
-
-
-_HEAD = 4  # bytes of the number that says where the parts begin
 _NOTHING: dict[int, Any] = {}
-
-
-class Names:
-    """The bindings of one scope by name, as little of them made as can be."""
-
-    def __init__(self, columns: list[Any], scope: int) -> None:
-        self._columns = columns
-        self._made: dict[str, list[Binding]] = {}
-        self._first: dict[str, int] = {}
-        if columns:
-            first = bisect_left(columns[0], scope)
-            last = bisect_right(columns[0], scope)
-            # Backwards, so that of equal names, which are neighbours, the first stays.
-            names = columns[1][first:last]
-            self._first = dict(
-                zip(names[::-1], range(last - 1, first - 1, -1), strict=True)
-            )
-
-    def __contains__(self, name: str) -> bool:
-        return name in self._first
-
-    def get(self, name: str) -> list[Binding]:
-        """Give the bindings of a name, by line; none where there are none."""
-        made = self._made.get(name)
-        if made is None:
-            made = self._made[name] = []
-            place = self._first.get(name)
-            if place is not None:
-                scopes, names = self._columns[:2]
-                scope, most = scopes[place], len(names)
-                while place < most and names[place] == name and scopes[place] == scope:
-                    made.append(_binding([column[place] for column in self._columns]))
-                    place += 1
-        return made
-
-
-class _Part(Generic[Kind]):
-    """A part of the facts, made of the packed bytes when it is first asked for."""
-
-    def __init__(self, place: int, kind: Any = None) -> None:
-        self.place = place
-        # What `kind._make` does, without a Python call for each of a million.
-        self.make = kind and partial(tuple.__new__, kind)
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self.name = name
-
-    def __get__(self, facts: Facts, owner: type) -> Kind:
-        raw = facts.part(self.place)
-        made: Any = raw
-        if self.make:
-            made = tuple(map(self.make, zip(*packing.columns(raw), strict=True)))
-        # Kept in the instance, where it is found before this descriptor.
-        facts.__dict__[self.name] = made
-        return made  # type: ignore[no-any-return]  # what the part was declared to be
+_PARTS = 12
+# Packed facts begin with where the head and the parts begin, and the last one ends.
+_PLACES = Struct(f"<{_PARTS + 2}I")
+_SPAN = Struct("<2I")
 
 
 _use = partial(tuple.__new__, Use)
@@ -245,12 +207,18 @@ class Facts:
     # Of most files of a large project no part is made at any time: they do without
     # the dictionary in which parts are kept.
     __slots__ = (
-        "path", "digest", "packed", "trace", "woken", "_start", "_places", "_head",
-        "_parts", "__dict__",
-    )  # fmt: skip
+        "__dict__",
+        "_head",
+        "_parts",
+        "digest",
+        "packed",
+        "path",
+        "trace",
+        "woken",
+    )
     trace: Trace
     memo: dict[Any, Any]
-    _made: dict[int, list[Any]]
+    _made: dict[int, Any]
     _names: dict[int, Names]
 
     def __init__(self, path: str, digest: bytes, packed: bytes) -> None:
@@ -258,11 +226,9 @@ class Facts:
         self.digest = digest
         """SHA-256 of the file's bytes."""
         self.packed = packed
-        self._start = _HEAD + int.from_bytes(packed[:_HEAD], "little")
         self.woken = 0
         self._head: Head | None = None
         self._parts = _NOTHING
-        self._places: tuple[int, ...] = ()
 
     def __getattr__(self, name: str) -> Any:
         made: Any
@@ -282,9 +248,8 @@ class Facts:
 
     def _content(self) -> tuple[Any, ...]:
         # Not the bytes: marshal writes equal values in more than one way.
-        count = len(self.head.places) - 1
-        parts = [self.part(place) for place in range(count)]
-        return self.path, self.digest, self.head[:-1], parts
+        parts = [self.part(place) for place in range(_PARTS)]
+        return self.path, self.digest, self.head, parts
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -293,7 +258,6 @@ class Facts:
         del self.__dict__
         self._head = None
         self._parts = _NOTHING
-        self._places = ()
 
     @property
     def head(self) -> Head:
@@ -303,7 +267,7 @@ class Facts:
             last = self.trace.last
             if last is not None and last[0] is self.packed:
                 return last[1]  # several ask of one file, before its parts are made
-            known = Head(*marshal.loads(memoryview(self.packed)[_HEAD : self._start]))
+            known = Head(*self._loaded(0))
             self.trace.last = self.packed, known
             if self._parts:
                 self._head = known
@@ -328,31 +292,30 @@ class Facts:
         if not self._parts:
             self.trace.awake.append(self)
             self._parts = {}
-        if not self._places:
-            self._places = self.head.places
-        first, last = self._places[place : place + 2]
-        start = self._start
-        raw = marshal.loads(memoryview(self.packed)[start + first : start + last])
-        self._parts[place] = raw
+        raw = self._parts[place] = self._loaded(place + 1)
         return raw
 
-    scopes = _Part[tuple[Scope, ...]](0, Scope)
-    outer = _Part[tuple[Binding, ...]](1, Binding)
+    def _loaded(self, number: int) -> Any:
+        start, end = _SPAN.unpack_from(self.packed, number * 4)
+        return marshal.loads(memoryview(self.packed)[start:end])
+
+    scopes = Part[tuple[Scope, ...]](0, Scope)
+    outer = Part[tuple[Binding, ...]](1, Binding)
     """The bindings of the module and of classes: by scope, name and line."""
-    calls = _Part[tuple[Use, ...]](2, Use)
-    references = _Part[tuple[Use, ...]](3, Use)
+    calls = Part[tuple[Use, ...]](2, Use)
+    references = Part[tuple[Use, ...]](3, Use)
     """Reads of what the file imports or defines, and of members of `self`."""
-    patches = _Part[tuple[Patch, ...]](4, Patch)
-    frozen = _Part[tuple[int, ...]](5)
+    patches = Part[tuple[Patch, ...]](4, Patch)
+    frozen = Part[tuple[int, ...]](5)
     """Lines of `freeze_time(...)` without `real_asyncio=True`."""
-    driven = _Part[tuple[Use, ...]](6, Use)
+    driven = Part[tuple[Use, ...]](6, Use)
     """Calls whose coroutine is stepped by hand: `f().send(None)`."""
-    exported = _Part[tuple[str, ...]](7)
+    exported = Part[tuple[str, ...]](7)
     """The strings of `__all__`."""
-    opaque = _Part[tuple[Opaque, ...]](8, Opaque)
-    attributes = _Part[tuple[Binding, ...]](9, Binding)
+    opaque = Part[tuple[Opaque, ...]](8, Opaque)
+    attributes = Part[tuple[Binding, ...]](9, Binding)
     """The bindings of kind ATTRIBUTE, which no scope holds as a name."""
-    inner = _Part[tuple[Binding, ...]](10, Binding)
+    inner = Part[tuple[Binding, ...]](10, Binding)
     """The bindings of functions and of all else: by scope, name and line."""
 
     @property
@@ -365,7 +328,7 @@ class Facts:
         found = self._names.get(scope)
         if found is None:
             place = 1 if self.scopes[scope].kind in (MODULE, CLASS) else 10
-            found = self._names[scope] = Names(self._columns(place), scope)
+            found = self._names[scope] = Names(self._columns(place), scope, _binding)
         return found
 
     def calls_in(self, scopes: Iterable[int]) -> list[Use]:
@@ -376,8 +339,9 @@ class Facts:
             for scope in scopes:
                 first = bisect_left(columns[0], scope)
                 last = bisect_right(columns[0], scope)
-                rows = zip(*(column[first:last] for column in columns), strict=True)
-                found += map(_use, rows)
+                if first < last:
+                    rows = zip(*[each[first:last] for each in columns], strict=True)
+                    found += map(_use, rows)
         return found
 
     def calls_by(
@@ -394,11 +358,13 @@ class Facts:
             rows = range(len(columns[0])) if columns else ()
         else:
             self.trace.note_called(names)
-            by_name = self._last(2)
+            if self.called.isdisjoint(names):
+                return []
+            by_name = self._last
             rows = sorted(
                 row for last in by_name if last in names for row in by_name[last]
             )
-            columns = self._columns(2) if rows else []
+            columns = self._columns(2)
         if roles is not None and rows:
             used = columns[6]
             rows = [row for row in rows if used[row] in roles]
@@ -418,27 +384,31 @@ class Facts:
     @property
     def called(self) -> frozenset[str]:
         """Give the last names of all calls; who asks notes in the trace for which."""
-        return frozenset(self._last(2))
+        found: frozenset[str] | None = self._made.get(11)
+        if found is None:
+            found = self._made[11] = frozenset(packing.parted(self._part(11)))
+        return found
+
+    def reads(self, names: Collection[str]) -> bool:
+        """Tell whether one of these is the last name of a reference."""
+        self.trace.opened.add(self.path)
+        parts: set[str] | None = self.memo.get("read")
+        if parts is None:
+            parts = self.memo["read"] = packing.parts(self._part(3), 5)
+        if parts.isdisjoint(names):
+            return False
+        said = self._unpacked(3)[5]
+        return any(name.rpartition(".")[2] in names for name in said)
 
     @property
-    def read(self) -> frozenset[str]:
-        """Give the last names of all references."""
-        self.trace.opened.add(self.path)
-        return frozenset(self._last(3))
-
-    def _last(self, place: int) -> dict[str, list[int]]:
-        """Give the rows of uses by their last names."""
-        key = "last", place
-        found: dict[str, list[int]] | None = self.memo.get(key)
+    def _last(self) -> dict[str, list[int]]:
+        """Give the rows of calls by their last names."""
+        found: dict[str, list[int]] | None = self.memo.get("last")
         if found is None:
-            columns = self._unpacked(place)
-            found = self.memo[key] = {}
+            columns = self._unpacked(2)
+            found = self.memo["last"] = {}
             for row, name in enumerate(columns[5] if columns else ()):
-                last = name.rpartition(".")[2]
-                if last in found:
-                    found[last].append(row)
-                else:
-                    found[last] = [row]
+                found.setdefault(name.rpartition(".")[2], []).append(row)
         return found
 
     def _columns(self, place: int) -> list[Any]:
@@ -446,7 +416,7 @@ class Facts:
         return self._unpacked(place)
 
     def _unpacked(self, place: int) -> list[Any]:
-        found = self._made.get(place)
+        found: list[Any] | None = self._made.get(place)
         if found is None:
             found = self._made[place] = packing.columns(self._part(place))
         return found
@@ -454,7 +424,6 @@ class Facts:
 
 def pack(head: Head, parts: Iterable[bytes]) -> bytes:
     """Give the head and the parts of `Facts`, these in its order and packed, as bytes."""
-    body = tuple(parts)
-    places = tuple(accumulate(map(len, body), initial=0))
-    first = marshal.dumps((*head[:-1], places))
-    return b"".join((len(first).to_bytes(_HEAD, "little"), first, *body))
+    body = (marshal.dumps(tuple(head)), *parts)
+    places = accumulate(map(len, body), initial=_PLACES.size)
+    return b"".join((_PLACES.pack(*places), *body))

@@ -21,7 +21,7 @@ from asyncfix.model import Problem
 from asyncfix.store import Store
 
 # Goes up with every change of what facts look like, or of what they mean.
-_FACTS = 8
+_FACTS = 9
 # Of more files than this the facts from before their change are not kept.
 _MOST_FORMER = 100
 # Answers to older questions (other options, other files) are forgotten.

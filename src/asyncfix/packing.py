@@ -11,9 +11,13 @@ from __future__ import annotations
 import marshal
 from array import array
 from collections.abc import Iterable, Sequence
-from typing import Any
+from functools import partial
+from typing import Any, Generic, TypeVar
+
+Kind = TypeVar("Kind")
 
 _BETWEEN = "\n"
+_BYTES = ord("B")  # bytes are their own array
 
 
 def packed(rows: Sequence[tuple[Any, ...]], in_order: bool = False) -> bytes:
@@ -41,12 +45,30 @@ def columns(raw: Iterable[Any]) -> list[Any]:
         if kind is str:
             found.append(column.split(_BETWEEN))
         elif kind is bytes:
-            numbers = array(chr(column[0]))
-            numbers.frombytes(memoryview(column)[1:])
-            found.append(numbers)
+            code, numbers = column[0], column[1:]
+            found.append(numbers if code == _BYTES else array(chr(code), numbers))
         else:
             found.append(column)
     return found
+
+
+def joined(names: Iterable[str]) -> str:
+    """Give names, none of them empty or with a line break, as one text."""
+    return _BETWEEN.join(names)
+
+
+def parted(text: str) -> list[str]:
+    """Give the names of a joined text."""
+    return text.split(_BETWEEN) if text else []
+
+
+def parts(raw: Sequence[Any], column: int) -> set[str]:
+    """Give what stands between dots in one column of texts, not made for each row."""
+    if not raw:
+        return set()
+    texts = raw[column]
+    text = texts if type(texts) is str else _BETWEEN.join(texts)
+    return set(text.replace(".", _BETWEEN).split(_BETWEEN))
 
 
 def _column(column: tuple[Any, ...]) -> Any:
@@ -68,3 +90,25 @@ def _column(column: tuple[Any, ...]) -> Any:
         pass
     code = "i" if min(column) < 0 else "I"
     return code.encode() + array(code, column).tobytes()
+
+
+class Part(Generic[Kind]):
+    """A part of the facts, made of the packed bytes when it is first asked for."""
+
+    def __init__(self, place: int, kind: Any = None) -> None:
+        self.place = place
+        # What `kind._make` does, without a Python call for each of a million.
+        self.make = kind and partial(tuple.__new__, kind)
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, facts: Any, owner: type) -> Kind:
+        raw = facts.part(self.place)
+        made: Any = raw
+        if self.make:
+            rows = zip(*columns(raw), strict=True) if raw else ()
+            made = tuple(map(self.make, rows))
+        # Kept in the instance, where it is found before this descriptor.
+        facts.__dict__[self.name] = made
+        return made  # type: ignore[no-any-return]  # what the part was declared to be

@@ -25,6 +25,8 @@ class Record:
         self.imports: dict[str, None] = {}
         self.renames: dict[str, None] = {}
         self.calls: list[tuple[int, int, int, int, int, str, int]] = []
+        # The last names of calls.
+        self.called: set[str] = set()
         # What is read, by piece of a scope, in the order of the walk: names, and
         # attributes with the names that they begin with.
         self.reads: list[tuple[int, list[Any], list[tuple[str, Any]]]] = []

@@ -11,7 +11,7 @@ from asyncfix import facts as f
 from asyncfix.expressions import chain
 from asyncfix.keywords import lines_of
 from asyncfix.model import Problem
-from asyncfix.packing import packed, packed_columns
+from asyncfix.packing import joined, packed, packed_columns
 from asyncfix.parsing import parse
 from asyncfix.record import use
 from asyncfix.source import Source, decode
@@ -52,16 +52,16 @@ def _pack(
     functions = [scope for scope in scopes if scope[0] == f.FUNCTION]
     lazy, plain = _lazy(walk, functions)
     head = f.Head(
-        tuple(walk.imports),
-        tuple(walk.renames),
-        any(scope[4] for scope in functions),
-        tuple(statement.line for statement in opaque),
-        _is_generated(source.text[:1024]),
-        source.text.count(b"\n") + 1,
-        plain,
-        bool(walk.frozen) or any(scope < 0 for _, scope, _ in walk.patches),
-        lazy,
-        old,
+        coroutines=any(scope[4] for scope in functions),
+        unseen=tuple(statement.line for statement in opaque),
+        generated=_is_generated(source.text[:1024]),
+        lines=source.text.count(b"\n") + 1,
+        replaces=bool(walk.frozen) or any(scope < 0 for _, scope, _ in walk.patches),
+        old_names=old,
+        imports=joined(walk.imports),
+        renaming=joined(walk.renames),
+        functions=joined(plain),
+        waiting=joined(lazy),
     )
     outer, inner = _parted(walk)
     return f.pack(
@@ -78,6 +78,7 @@ def _pack(
             packed(opaque),
             packed(walk.members, in_order=True),
             packed(inner),
+            marshal.dumps(joined(sorted(walk.called))),
         ),
     )
 
@@ -97,9 +98,7 @@ def _scopes(walk: Walk) -> bytes:
     return packed_columns(columns)
 
 
-def _lazy(
-    walk: Walk, functions: list[tuple[Any, ...]]
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _lazy(walk: Walk, functions: list[tuple[Any, ...]]) -> tuple[list[str], list[str]]:
     """Give the names of functions that are async, or are declared to give coroutines.
 
     And those of all that are not async.
@@ -118,7 +117,7 @@ def _lazy(
             plain.add(scope[1])
             if scope[9] and _owner(scope[9][1:]) in said:
                 lazy.add(scope[1])
-    return tuple(sorted(lazy)), tuple(sorted(plain))
+    return sorted(lazy), sorted(plain)
 
 
 def _owner(annotation: str) -> str:
@@ -161,7 +160,6 @@ def _references(walk: Walk) -> list[tuple[int, int, int, int, int, str, int]]:
                 if name not in here and name not in data:
                     here.add(name)
                     found.append(use(scope, name, node))
-    found.sort()
     return found
 
 
