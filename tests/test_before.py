@@ -162,6 +162,19 @@ ROWS = {
         "; e(C()); e(io.BytesIO()); d(A()); w(C()); w(pathlib.Path()); second(x); third(x)",
         "h(io.BytesIO(x)); h(io.StringIO()); k(A()); k(B()); k(f'{x}'); first(x)",
     ),
+    "what was made is not None": (
+        "class A: pass\nclass N:\n  def __new__(cls): return None\n"
+        "class U(unknown): pass\n"
+        "class P:\n  def __init__(self, a=None, b=0):\n    self.b = b\n    self.a = a\n"
+        "    if self.a is None: block()\n"
+        "def h(a=None):\n  if a is not None: return\n  block()\n"
+        "def k(a=None):\n  a = x()\n  if a is None: block()\n"
+        "def e(a):\n  if a is not None: block()\n"
+        "def d(y):\n  a = A()\n  if y: a = None\n  h(a)\n"
+        "def w(y):\n  a = A()\n  P(b=y, a=a)",
+        "h(); h(x); h(N()); h(U()); h(x()); k(A()); e(A()); d(x); P(); P(b=A())",
+        "h(A()); h([x]); h(f'{x}'); h(pathlib.Path(x)); w(x); P(A()); P(b=1, a=A())",
+    ),
     "members of enums, and constants": (
         "class Kind(enum.Enum):\n  A = 'a'\n  B = 'b'\n  C = 'b'\n  D = x()\n"
         "class Text(str, enum.Enum):\n  A = 'a'\n  B = 'b'\n  c = 'c'\n"

@@ -30,6 +30,8 @@ TOLD = {
     "another object": ("if n.content:\n        m.data()", True),
     "another question": ("if m.path:\n        m.data()", True),
     "or something else": ("if m.content or x:\n        m.data()", True),
+    "set since": ("if m.content:\n        m.content = x\n        m.data()", True),
+    "another one is set": ("if m.content:\n        m.path = x\n        m.data()", False),
     "in the other branch": ("if m.content:\n        pass\n    else:\n        m.data()", True),
 }  # fmt: skip
 

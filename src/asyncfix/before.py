@@ -65,6 +65,21 @@ class State(NamedTuple):
         """Give one that can change alone."""
         return self._replace(names=dict(self.names), known=dict(self.known))
 
+    def handed_on(self) -> dict[str, object]:
+        """Give what is known and holds now, not only where the function starts.
+
+        Whoever is called sees an attribute as it is: what was known of it before
+        it was set is no answer there.
+        """
+        changed = [text_of(_attribute(name)) for name in self.names if "." in name]
+        if not changed:
+            return self.known
+        return {
+            name: value
+            for name, value in self.known.items()
+            if not any(each in name for each in changed)
+        }
+
     def assume(self, test: ast.expr, holds: bool) -> None:
         """Note that a condition holds, or that it does not."""
         said = self.say(test)
@@ -395,6 +410,14 @@ def _become(state: State, other: State) -> None:
     for mine, theirs in ((state.names, other.names), (state.known, other.known)):
         mine.clear()
         mine.update(theirs)  # type: ignore[arg-type]  # each of its own kind
+
+
+def _attribute(name: str) -> ast.expr:
+    first, *steps = name.split(".")
+    node: ast.expr = ast.Name(first, ast.Load())
+    for step in steps:
+        node = ast.Attribute(node, step, ast.Load())
+    return node
 
 
 def _drop(name: str, state: State) -> None:

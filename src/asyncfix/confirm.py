@@ -21,6 +21,7 @@ from asyncfix.conditions import (
     taken,
 )
 from asyncfix.constants import Constants
+from asyncfix.first import First
 from asyncfix.held import VALUE, handed
 from asyncfix.kinds import Kinds
 from asyncfix.nodes import MAY_WAIT, NOT_WAITING, descend
@@ -34,6 +35,7 @@ from asyncfix.value import CLASS, FUNCTION, OBJECT, PARTIAL, Value
 _DEEPEST = 25
 _MOST_WAYS = 5_000
 _MOST_FUNCTIONS = 60
+_MOST_TRIES = 5
 _NOWHERE = 1_000_000
 _NOT_WAITING = ("LOCK_NB", "LOCK_UN", "WNOHANG", "MSG_DONTWAIT", "O_NONBLOCK")
 _ELSEWHERE = ("__enter__", "__exit__", "__post_init__")
@@ -59,6 +61,7 @@ class Confirm:
         self.kinds = Kinds(reach.values)
         self.constants = Constants(reach, reader)
         self.objects = Objects(reach, reader, self._function, self.constants.of)
+        self.first = First(reach, self._function)
 
     def chain(self, place: Place, edge: Edge) -> Chain | None:
         """Give the shortest way that holds from a call in a coroutine.
@@ -73,9 +76,15 @@ class Confirm:
             found = self._way(edge.target, (), 1)
             if found is None and self._left >= 0:
                 return None
+        ran: Known = ()
+        while True:
             self._left = _MOST_WAYS
             self._lowest = _NOWHERE
-        return self._step(place, edge, (), 0)
+            found = self._step(place, edge, ran, 0)
+            before = found and self.first.ran_before(place, found)
+            if not before or len(ran) == _MOST_TRIES:
+                return found
+            ran = (*ran, (before, True))
 
     def _unread(self, path: str, edge: Edge) -> Chain | None:
         """Give a way for which who calls whom must be enough."""
@@ -92,6 +101,8 @@ class Confirm:
         constant = partial(self.constants.of, place)
         state = before(tree, function, call, dict(known), constant)
         if state is None or is_excluded(state.known):
+            return None
+        if self.first.is_over(place, edge, state.known):
             return None
         if edge.entry is not None:
             if depth and edge.entry.kind == "loop":
@@ -112,6 +123,7 @@ class Confirm:
         if self._runs_once(target, inner):
             return None
         given = self._given(place, edge, (call, function, called), state)
+        given.update(self.first.passed_on(place, edge, state.known))
         rest = self._way(target, tuple(sorted(given.items(), key=_name)), depth + 1)
         if rest is None:
             return None
@@ -146,7 +158,8 @@ class Confirm:
             receiver = call.func.value
         given = arguments(called, call, say, state.known, bound)
         on = None if receiver is None else state.say(receiver)
-        given.update(handed(call, say, on, (caller, called), bound, state.known))
+        holds = state.handed_on()
+        given.update(handed(call, say, on, (caller, called), bound, holds))
         where = place[0], edge.use.scope
         pairs = paired(called, call, bound)
         given.update(self.kinds.answers(where, edge.target, read, pairs, state))

@@ -62,7 +62,7 @@ def assume(test: ast.expr, holds: bool, known: MutableMapping[str, object]) -> N
     if isinstance(test, ast.Compare) and len(test.ops) == 1:
         _compared(test.left, test.ops[0], test.comparators[0], holds, known)
     elif isinstance(test, ast.Call) and holds and dotted(test.func) == "isinstance":
-        known[question(_is_none(test.args[0]))[0]] = False
+        known[question(is_none(test.args[0]))[0]] = False
 
 
 def _compared(
@@ -86,7 +86,8 @@ def _compared(
             known.setdefault(question(left)[0], True)
 
 
-def _is_none(node: ast.expr) -> ast.expr:
+def is_none(node: ast.expr) -> ast.expr:
+    """Give the condition that something is None."""
     return ast.Compare(node, [ast.Is()], [ast.Constant(None)])
 
 

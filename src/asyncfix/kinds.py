@@ -1,7 +1,8 @@
-"""What `isinstance` says of an argument that is made where a function is called.
+"""What is asked of an argument that is made where a function is called.
 
 `File(io.BytesIO(data))` hands over an `io.BytesIO`, so that in `File.__init__`
-`isinstance(fp, io.IOBase)` holds. Only what is surely of one class counts.
+`isinstance(fp, io.IOBase)` holds, and `fp is None` does not. Only what is surely
+of one class counts.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ from collections.abc import Iterable
 
 from asyncfix.before import State
 from asyncfix.conditions import Function
-from asyncfix.held import question
+from asyncfix.held import is_none, question
 from asyncfix.nodes import descend
 from asyncfix.reach import Place
 from asyncfix.tree import Tree, dotted, text_of
-from asyncfix.value import CLASS, OUTSIDE, Value
+from asyncfix.value import CLASS, FUNCTION, OBJECT, OUTSIDE, Value
 from asyncfix.values import Values
 
 # Classes of these are asked themselves; they are loaded in any case.
@@ -56,17 +57,30 @@ class Kinds:
         """
         tree, function = read
         asked: _Asked = tree.once(("isinstance", function), lambda: _asked(function))
+        # It may ask under another name, as in `self.fp = fp`.
+        none = tree.once(("is None", function), lambda: _asks_for_none(function))
         found: dict[str, object] = {}
-        if not asked:
+        if not asked and not none:
             return found
         for parameter, argument in given:
             tests = [test for name, test in asked if name == parameter]
-            kind = self._kind(here, argument, state) if tests else None
+            if not tests and not none:
+                continue
+            kind = self._kind(here, argument, state)
             for test in tests if kind is not None else ():
                 answer = self._is_one(kind, target, test.args[1])
                 if answer is not None:
                     found[question(test)[0]] = answer
+            if none and kind is not None and self._makes_one(kind):
+                found[question(is_none(ast.Name(parameter, ast.Load())))[0]] = False
         return found
+
+    def _makes_one(self, kind: Value) -> bool:
+        """Tell a class that gives an object of its own when it is called."""
+        if kind.kind != CLASS:
+            return True
+        made = self.values.attribute(kind._replace(kind=OBJECT), "__new__")
+        return made is None or made.kind != FUNCTION
 
     def _kind(self, here: Place, argument: ast.expr, state: State) -> Value | None:
         """Give the class of what is handed over, None where it is not sure."""
@@ -138,6 +152,15 @@ def _asked(function: Function) -> _Asked:
         and node.func.id == "isinstance"
         and len(node.args) == 2
         and isinstance(node.args[0], ast.Name)
+    )
+
+
+def _asks_for_none(function: Function) -> bool:
+    return any(
+        isinstance(node, ast.Compare)
+        and isinstance(node.comparators[0], ast.Constant)
+        and node.comparators[0].value is None
+        for node in descend(function)
     )
 
 
