@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 
 from asyncfix import registry, workers
@@ -135,6 +135,7 @@ class _Run:
             told.update(self._look(project, fresh))
             project.rest()
             self.memory.tell(question, told, project, renames)
+            self.memory.hear(question, library.trace, self._texts)
         return {path: told[path] for path in paths}
 
     def _look(self, project: Project, paths: Sequence[str]) -> Mapping[str, Told]:
@@ -224,7 +225,8 @@ class _Run:
         sites = [(path, told[path]) for path in with_sites]
         left_out = sorted(path for path in told if path not in named)
         question = self._question, repr(self.settings), sites, left_out, self.problems
-        recall = Recall(self.memory, library, str(self.settings.root), question)
+        root = str(self.settings.root)
+        recall = Recall(self.memory, library, root, question, with_sites)
         known = recall.find()
         if known is not None:
             return known
@@ -246,8 +248,15 @@ class _Run:
             passes.suppressed,
         )
         if noted == len(self.notes) + len(self.memory.notes):
-            recall.keep(judged)
+            recall.keep(judged, self._texts)
         return judged
+
+    def _texts(self) -> Iterator[bytes]:
+        """Give what else can say a name that is looked for in the project."""
+        yield repr(self.settings).encode("utf-8", "surrogatepass")
+        for path in registry.code():
+            with open(path, "rb") as file:
+                yield file.read()
 
     def _prepared(self, library: Library, with_sites: Sequence[str]) -> Library:
         """Scan the rest of the project where guards will ask about all of it."""

@@ -3,7 +3,8 @@
 Facts are kept by a file's content, whatever the settings are. What blocks
 depends on the file itself and on those that it imports, directly or through
 others; so after a change only the changed files and all that import them are
-looked at again. Where files come or go, all are.
+looked at again. Where files come or go, all are; where nobody can tell what a
+file gained (`grown`), none is but that file.
 """
 
 from __future__ import annotations
@@ -14,20 +15,22 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from asyncfix import __version__, workers
-from asyncfix.facts import Facts
+from asyncfix.facts import Facts, Trace
+from asyncfix.grown import added, digest_of, is_news, words_of
 from asyncfix.library import Library
 from asyncfix.link import Project
 from asyncfix.model import Problem
 from asyncfix.store import Store
 
 # Goes up with every change of what facts look like, or of what they mean.
-_FACTS = 8
+_FACTS = 9
 # Of more files than this the facts from before their change are not kept.
 _MOST_FORMER = 100
 # Answers to older questions (other options, other files) are forgotten.
 _MOST_QUESTIONS = 4
 # Above this share of files to look at again, all are.
 _WORTH_IT = 0.5
+_HEARD = "heard"
 
 
 class Told(NamedTuple):
@@ -53,6 +56,8 @@ class Memory:
         self._failed: set[str] = set()
         self._former: dict[str, Facts] = {}
         self._old: dict[str, Any] = {}
+        self._sizes: dict[str, int] = {}
+        self._unnoticed: dict[str, frozenset[bytes] | None] = {}
         self._around = False
         self.notes: list[str] = []
         """What should be known of files that could not be read on the way."""
@@ -128,6 +133,7 @@ class Memory:
         last = self._store.last(path)
         if last is not None:
             self._former[path] = Facts(path, *last)
+            self._sizes[path] = self._store.size(path)
 
     def former(self, path: str) -> Facts | None:
         """Give the facts of a file from before its change, if they are known."""
@@ -149,6 +155,70 @@ class Memory:
         if self.keeps:
             self._store.set_section(name, value)
 
+    # -- what nobody can tell -------------------------------------------------
+
+    def hear(
+        self, key: str, trace: Trace, texts: Callable[[], Iterable[bytes]]
+    ) -> None:
+        """Keep the words of all that was read besides facts to answer questions.
+
+        These are the sources in the trace, and, once for each key, some texts.
+        """
+        if not self.keeps:
+            return
+        keys, said = self._heard() or ((), b"")
+        fresh = set(trace.said)
+        if key not in keys:
+            fresh.update(word for text in texts() for word in words_of(text))
+            keys = (*keys, key)[-2 * _MOST_QUESTIONS :]
+        known = set(said.split())
+        if not fresh <= known:
+            said = b"\n".join(sorted(fresh | known))
+        self._store.set_section(_HEARD, (keys, said))
+
+    def has_heard(self, key: str) -> bool:
+        """Tell whether the words are kept of what was read under a key."""
+        heard = self._heard()
+        return heard is not None and key in heard[0]
+
+    def _heard(self) -> tuple[tuple[str, ...], bytes] | None:
+        kept = self._store.section(_HEARD)
+        try:
+            keys, said = kept
+            return tuple(keys), bytes(said)
+        except (TypeError, ValueError):
+            return None
+
+    def is_unnoticed(self, path: str, digest: bytes) -> bool:
+        """Tell whether nobody can tell a file from what it was with this digest.
+
+        Nobody but who looks at its own calls and findings: it has the old ones.
+        """
+        if path not in self._unnoticed:
+            self._unnoticed[path] = self._gained(path)
+        former = self._former.get(path)
+        known = former is not None and former.digest == digest
+        return known and self._unnoticed[path] is not None
+
+    def _gained(self, path: str) -> frozenset[bytes] | None:
+        """Give the words that a file gained, None where somebody may know of it."""
+        former, heard = self._former.get(path), self._heard()
+        if former is None or heard is None or former.head.unseen:
+            return None
+        data = workers.read(path, self._limits)
+        if isinstance(data, Problem) or digest_of(data) != self.digest(path):
+            return None
+        words = added(former.digest, self._sizes[path], data)
+        if words is None or self._store.says(words, path):
+            return None
+        if not is_news(words, (former.packed, heard[1])):
+            return None
+        # Two files may have gained the same, or one what the other says.
+        for other, gained in self._unnoticed.items():
+            if other != path and gained and not gained.isdisjoint(words):
+                return None
+        return words
+
     # -- what was told ------------------------------------------------------
 
     def told(self, question: str, paths: Sequence[str]) -> dict[str, Told]:
@@ -160,6 +230,8 @@ class Memory:
         graph = self._store.section("imports")
         if not isinstance(kept, dict) or not isinstance(graph, dict):
             return {}
+        if not self.has_heard(question):
+            return {}
         try:
             changed = [
                 path
@@ -167,7 +239,14 @@ class Memory:
                 if each[0] is None or each[0] != self.digest(path)
             ]
             # Also where the facts are equal: conditions are read from the source.
-            stale = _reached(graph, changed)
+            noticed = [
+                path
+                for path in changed
+                if len(changed) > _MOST_FORMER
+                or kept[path][0] is None
+                or not self.is_unnoticed(path, kept[path][0])
+            ]
+            stale = _reached(graph, noticed).union(changed)
             if len(stale) > len(paths) * _WORTH_IT:
                 return {}
             self._old = {path: each for path, each in kept.items() if path not in stale}

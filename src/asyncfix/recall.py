@@ -5,7 +5,8 @@ who calls a function. So what it asked is noted (`facts.Trace`): the files that 
 opened, the words that all others were searched for, and the names by which they were
 searched for calls. After a change it still holds if no opened file has changed, and if
 those that have say the same in their heads (imports, other names of things, ...), hold
-the same of these words, and call by the same of these names.
+the same of these words, and call by the same of these names. A file that was opened may
+have gained what nobody can tell (`grown`).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -43,13 +44,19 @@ class Recall:
     """The judgements of one question, as an earlier run has left them."""
 
     def __init__(
-        self, memory: Memory, library: Library, root: str, question: Iterable[Any]
+        self,
+        memory: Memory,
+        library: Library,
+        root: str,
+        question: Iterable[Any],
+        with_sites: Iterable[str],
     ) -> None:
-        """Ask for what was judged of a project.
+        """Ask for what was judged of a project, in the files that have sites.
 
         `question` is all that it depends on besides the files, the versions of what is
         installed, and how the project is built.
         """
+        self._with_sites = frozenset(with_sites)
         self._memory = memory
         self._library = library
         places = [*sys.path, *(os.path.join(root, each) for each in MARKERS)]
@@ -67,8 +74,14 @@ class Recall:
                 return None
             digest = self._memory.digest
             changed = [path for path, old in state.items() if old != digest(path)]
-            if len(changed) > _MOST_CHANGED or not opened.isdisjoint(changed):
+            if len(changed) > _MOST_CHANGED or not self._memory.has_heard(self._name):
                 return None
+            own = {row[0] for row in judged[1]}.union(self._with_sites)
+            if not own.isdisjoint(changed):
+                return None
+            for path in opened.intersection(changed):
+                if not self._memory.is_unnoticed(path, state[path]):
+                    return None
             if any(_changed_at(name) != stamp for name, stamp in stubs):
                 return None
             self._library.trace.stubs.update(name for name, _ in stubs)
@@ -83,8 +96,15 @@ class Recall:
             pass  # there is none, or it is forged, or of another time
         return None
 
-    def keep(self, judged: Judged) -> None:
-        """Keep what was judged; the library knows what it went by."""
+    @property
+    def _name(self) -> str:
+        return self._key.hex()
+
+    def keep(self, judged: Judged, texts: Callable[[], Iterable[bytes]]) -> None:
+        """Keep what was judged; the library knows what it went by.
+
+        `texts` gives what else the judging may have gone by.
+        """
         trace = self._library.trace
         size = sum(len(each.old) + len(each.new) for each in judged.changes)
         if not judged.problems and size <= _LARGEST:
@@ -95,6 +115,7 @@ class Recall:
                 tuple((name, _changed_at(name)) for name in sorted(trace.stubs)),
             )
             self._keep(_packed(judged), asked)
+            self._memory.hear(self._name, trace, texts)
 
     def _keep(self, judged: Any, asked: tuple[Any, ...]) -> None:
         state = {path: self._memory.digest(path) for path in self._library}

@@ -53,6 +53,7 @@ _HEADER = 88
 _RACY = 2_000_000_000
 _DAY = 86_400
 _LARGEST_FOLDER = 1_000_000_000
+_PIECE = 1 << 18  # of what is searched: it stays in the processor's cache
 # Follow no link, wait for no pipe, translate no line ends.
 _SAFELY = 0
 for _flag in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"):
@@ -72,6 +73,8 @@ class Store:
     """Why the cache is not used, where a person should know."""
     folder = ""
     """Where the cache is, empty where there is none."""
+    mark = b""
+    """What tells this state of the cache from any other; empty where none is kept."""
     _file = -1
 
     def __init__(self, root: str, key: bytes, folder: str | None = None) -> None:
@@ -122,6 +125,38 @@ class Store:
         entry = self._files.get(path)
         blob = entry and self.blob(path, entry[4])
         return (entry[4], blob) if entry and blob else None
+
+    def size(self, path: str) -> int:
+        """Give how many bytes a file had when its blob was put, 0 for no such file."""
+        entry = self._files.get(path)
+        return entry[1] if entry else 0
+
+    def says(self, words: Iterable[bytes], but: str) -> bool:
+        """Tell whether a blob may hold one of some words; `but` is one not asked.
+
+        False is certain, of all that is kept. The blobs that files had before are
+        asked, too.
+        """
+        words = tuple(words)
+        new = (blob for path, blob in self._new_blobs.items() if path != but)
+        if any(word in blob for blob in new for word in words):
+            return True
+        offset = self._base + self._start
+        end = offset + self._kept
+        before = b""
+        longest = max(map(len, words), default=0)
+        while offset < end:
+            try:
+                data = self._read(offset, min(_PIECE, end - offset))
+            except OSError:
+                return True
+            if not data:
+                return True
+            if any(word in data or word in before + data[:longest] for word in words):
+                return True
+            before = (before + data[-longest:])[-longest:]
+            offset += len(data)
+        return False
 
     def put(
         self, path: str, status: os.stat_result, digest: bytes, blob: bytes
@@ -212,7 +247,7 @@ class Store:
         except Exception:
             # A table with the right checksum was forged, and may be anything
             # at all; what has been taken from it so far is forgotten.
-            self._files, self._sections, self._kept = {}, {}, 0
+            self._files, self._sections, self._kept, self.mark = {}, {}, 0, b""
         if time.time() - status.st_mtime > _DAY:
             _quietly(os.utime, self._path)  # for `_prune`: it is in use
 
@@ -232,6 +267,7 @@ class Store:
         if base + start + kept != self._size or not type(start) is type(kept) is int:
             return
         self._base, self._start, self._kept = base, start, kept
+        self.mark = header[56:]
         for name, (offset, size, checksum, mark) in sections.items():
             self._sections[name] = (offset, size, checksum, mark)
         data = self._checked(*place)
@@ -284,7 +320,7 @@ class Store:
         (as in git, https://git-scm.com/docs/racy-git).
         """
         racy = status.st_mtime_ns > self._opened - _RACY
-        return (None, 0, 0, 0) if racy else _times(status)
+        return (None, status.st_size, 0, 0) if racy else _times(status)
 
     def _drop_waste(self) -> None:
         """Take the blobs into memory where more than half of their region is waste."""
@@ -346,6 +382,7 @@ class Store:
         self._size = self._base + start + end
         self._files, self._sections = files, sections
         self._new_blobs, self._new_sections = {}, {}
+        self.mark = header[56:]
 
     def _copy_blobs(self, target: int) -> None:
         offset = self._base + self._start
