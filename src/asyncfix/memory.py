@@ -16,7 +16,17 @@ from typing import Any, NamedTuple
 
 from asyncfix import __version__, workers
 from asyncfix.facts import Facts, Trace
-from asyncfix.grown import added, digest_of, is_news, words_of
+from asyncfix.grown import (
+    GAINED,
+    HEARD,
+    added,
+    are_idle,
+    digest_of,
+    gained_in,
+    heard_in,
+    is_news,
+    words_of,
+)
 from asyncfix.library import Library
 from asyncfix.link import Project
 from asyncfix.model import Problem
@@ -30,7 +40,6 @@ _MOST_FORMER = 100
 _MOST_QUESTIONS = 4
 # Above this share of files to look at again, all are.
 _WORTH_IT = 0.5
-_HEARD = "heard"
 
 
 class Told(NamedTuple):
@@ -57,7 +66,7 @@ class Memory:
         self._former: dict[str, Facts] = {}
         self._old: dict[str, Any] = {}
         self._sizes: dict[str, int] = {}
-        self._unnoticed: dict[str, frozenset[bytes] | None] = {}
+        self._unnoticed: dict[str, bool] = {}
         self._around = False
         self.notes: list[str] = []
         """What should be known of files that could not be read on the way."""
@@ -166,7 +175,7 @@ class Memory:
         """
         if not self.keeps:
             return
-        keys, said = self._heard() or ((), b"")
+        keys, said = heard_in(self._store) or ((), b"")
         fresh = set(trace.said)
         if key not in keys:
             fresh.update(word for text in texts() for word in words_of(text))
@@ -174,20 +183,12 @@ class Memory:
         known = set(said.split())
         if not fresh <= known:
             said = b"\n".join(sorted(fresh | known))
-        self._store.set_section(_HEARD, (keys, said))
+        self._store.set_section(HEARD, (keys, said))
 
     def has_heard(self, key: str) -> bool:
         """Tell whether the words are kept of what was read under a key."""
-        heard = self._heard()
+        heard = heard_in(self._store)
         return heard is not None and key in heard[0]
-
-    def _heard(self) -> tuple[tuple[str, ...], bytes] | None:
-        kept = self._store.section(_HEARD)
-        try:
-            keys, said = kept
-            return tuple(keys), bytes(said)
-        except (TypeError, ValueError):
-            return None
 
     def is_unnoticed(self, path: str, digest: bytes) -> bool:
         """Tell whether nobody can tell a file from what it was with this digest.
@@ -195,29 +196,30 @@ class Memory:
         Nobody but who looks at its own calls and findings: it has the old ones.
         """
         if path not in self._unnoticed:
-            self._unnoticed[path] = self._gained(path)
+            self._unnoticed[path] = self._is_unnoticed(path)
         former = self._former.get(path)
         known = former is not None and former.digest == digest
-        return known and self._unnoticed[path] is not None
+        return known and self._unnoticed[path]
 
-    def _gained(self, path: str) -> frozenset[bytes] | None:
-        """Give the words that a file gained, None where somebody may know of it."""
-        former, heard = self._former.get(path), self._heard()
+    def _is_unnoticed(self, path: str) -> bool:
+        former, heard = self._former.get(path), heard_in(self._store)
         if former is None or heard is None or former.head.unseen:
-            return None
+            return False
         data = workers.read(path, self._limits)
         if isinstance(data, Problem) or digest_of(data) != self.digest(path):
-            return None
+            return False
         words = added(former.digest, self._sizes[path], data)
-        if words is None or self._store.says(words, path):
-            return None
-        if not is_news(words, (former.packed, heard[1])):
-            return None
-        # Two files may have gained the same, or one what the other says.
-        for other, gained in self._unnoticed.items():
-            if other != path and gained and not gained.isdisjoint(words):
-                return None
-        return words
+        if words is None or not is_news(words, (former.packed, heard[1])):
+            return False
+        gained = gained_in(self._store)
+        if not are_idle(words, self._store.saying(words), gained, self.digest, path):
+            return False
+        digest, before = gained.get(path, (b"", ()))
+        if digest != former.digest:
+            before = ()
+        gained[path] = digest_of(data), tuple(sorted(words.union(before)))
+        self._store.set_section(GAINED, gained)
+        return True
 
     # -- what was told ------------------------------------------------------
 

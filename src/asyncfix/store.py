@@ -54,6 +54,7 @@ _RACY = 2_000_000_000
 _DAY = 86_400
 _LARGEST_FOLDER = 1_000_000_000
 _PIECE = 1 << 18  # of what is searched: it stays in the processor's cache
+_MOST_PLACES = 100
 # Follow no link, wait for no pipe, translate no line ends.
 _SAFELY = 0
 for _flag in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"):
@@ -131,32 +132,52 @@ class Store:
         entry = self._files.get(path)
         return entry[1] if entry else 0
 
-    def says(self, words: Iterable[bytes], but: str) -> bool:
-        """Tell whether a blob may hold one of some words; `but` is one not asked.
+    def saying(self, words: Iterable[bytes]) -> set[str] | None:
+        """Give the files whose blob holds one of some words, None if that fails.
 
-        False is certain, of all that is kept. The blobs that files had before are
-        asked, too.
+        A word that is found too often is not followed.
         """
         words = tuple(words)
-        new = (blob for path, blob in self._new_blobs.items() if path != but)
-        if any(word in blob for blob in new for word in words):
-            return True
+        longest = max(map(len, words), default=0)
+        found = {
+            path
+            for path, blob in self._new_blobs.items()
+            if any(word in blob for word in words)
+        }
         offset = self._base + self._start
         end = offset + self._kept
+        places: list[int] = []
         before = b""
-        longest = max(map(len, words), default=0)
         while offset < end:
             try:
                 data = self._read(offset, min(_PIECE, end - offset))
             except OSError:
-                return True
+                return None
             if not data:
-                return True
-            if any(word in data or word in before + data[:longest] for word in words):
-                return True
-            before = (before + data[-longest:])[-longest:]
+                return None
+            text = before + data
+            for word in words:
+                at = text.find(word)
+                while at >= 0:
+                    places.append(offset - len(before) + at)
+                    at = text.find(word, at + 1)
+            if len(places) > _MOST_PLACES:
+                return None
+            # What begins here may end in the next piece.
+            before = text[len(text) - longest + 1 :] if longest > 1 else b""
             offset += len(data)
-        return False
+        return found | self._owners(places)
+
+    def _owners(self, places: list[int]) -> set[str]:
+        """Give the files that have their blobs at places of the file, not in waste."""
+        found = set()
+        first = self._base + self._start
+        for path, entry in self._files.items() if places else ():
+            if path not in self._new_blobs:
+                start = first + entry[5]
+                if any(start <= place < start + entry[6] for place in places):
+                    found.add(path)
+        return found
 
     def put(
         self, path: str, status: os.stat_result, digest: bytes, blob: bytes
