@@ -225,8 +225,7 @@ class _Run:
         sites = [(path, told[path]) for path in with_sites]
         left_out = sorted(path for path in told if path not in named)
         question = self._question, repr(self.settings), sites, left_out, self.problems
-        root = str(self.settings.root)
-        recall = Recall(self.memory, library, root, question, with_sites)
+        recall = Recall(self.memory, library, str(self.settings.root), question)
         known = recall.find()
         if known is not None:
             return known

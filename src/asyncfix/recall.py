@@ -44,19 +44,13 @@ class Recall:
     """The judgements of one question, as an earlier run has left them."""
 
     def __init__(
-        self,
-        memory: Memory,
-        library: Library,
-        root: str,
-        question: Iterable[Any],
-        with_sites: Iterable[str],
+        self, memory: Memory, library: Library, root: str, question: Iterable[Any]
     ) -> None:
-        """Ask for what was judged of a project, in the files that have sites.
+        """Ask for what was judged of a project.
 
         `question` is all that it depends on besides the files, the versions of what is
         installed, and how the project is built.
         """
-        self._with_sites = frozenset(with_sites)
         self._memory = memory
         self._library = library
         places = [*sys.path, *(os.path.join(root, each) for each in MARKERS)]
@@ -76,8 +70,7 @@ class Recall:
             changed = [path for path, old in state.items() if old != digest(path)]
             if len(changed) > _MOST_CHANGED or not self._memory.has_heard(self._name):
                 return None
-            own = {row[0] for row in judged[1]}.union(self._with_sites)
-            if not own.isdisjoint(changed):
+            if not _with_answers(judged).isdisjoint(changed):
                 return None
             for path in opened.intersection(changed):
                 if not self._memory.is_unnoticed(path, state[path]):
@@ -134,6 +127,12 @@ class Recall:
         if old.called & called != new.called & called:
             return False
         return all(old.holds(word) == new.holds(word) for word in words)
+
+
+def _with_answers(judged: Any) -> set[str]:
+    """Give the files in which something was found, or is changed."""
+    findings, changes, _ = judged
+    return {row[0] for row in findings} | {row[0] for row in changes}
 
 
 def _head(facts: Facts, words: frozenset[str]) -> tuple[Any, ...]:
