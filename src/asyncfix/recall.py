@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 from asyncfix.facts import Facts
 from asyncfix.gather import MARKERS
+from asyncfix.grown import words_of
 from asyncfix.library import Library
 from asyncfix.memory import Memory
 from asyncfix.model import Change, Finding, Level, Problem
@@ -70,7 +71,7 @@ class Recall:
             changed = [path for path, old in state.items() if old != digest(path)]
             if len(changed) > _MOST_CHANGED or not self._memory.has_heard(self._name):
                 return None
-            if not _with_answers(judged).isdisjoint(changed):
+            if not {row[1] for row in judged[1]}.isdisjoint(changed):
                 return None
             for path in opened.intersection(changed):
                 if not self._memory.is_unnoticed(path, state[path]):
@@ -108,6 +109,12 @@ class Recall:
                 tuple((name, _changed_at(name)) for name in sorted(trace.stubs)),
             )
             self._keep(_packed(judged), asked)
+            # A name that was chosen because nobody has it stands in what came of it.
+            for each in judged.findings:
+                said = f"{each.message} {each.advice} {each.source}"
+                trace.said.update(words_of(said.encode("utf-8", "surrogatepass")))
+            for change in judged.changes:
+                trace.said.update(words_of(change.new))
             self._memory.hear(self._name, trace, texts)
 
     def _keep(self, judged: Any, asked: tuple[Any, ...]) -> None:
@@ -127,12 +134,6 @@ class Recall:
         if old.called & called != new.called & called:
             return False
         return all(old.holds(word) == new.holds(word) for word in words)
-
-
-def _with_answers(judged: Any) -> set[str]:
-    """Give the files in which something was found, or is changed."""
-    findings, changes, _ = judged
-    return {row[0] for row in findings} | {row[0] for row in changes}
 
 
 def _head(facts: Facts, words: frozenset[str]) -> tuple[Any, ...]:
