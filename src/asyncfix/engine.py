@@ -7,6 +7,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
+from typing import Any
 
 from asyncfix import registry, workers
 from asyncfix.catalog import Catalog
@@ -222,7 +223,7 @@ class _Run:
         """Judge the sites, and make the passes that their fixes take."""
         if not with_sites:
             return Judged()
-        sites = [(path, told[path]) for path in with_sites]
+        sites = [(path, _by_place(told[path])) for path in with_sites]
         left_out = sorted(path for path in told if path not in named)
         question = self._question, repr(self.settings), sites, left_out, self.problems
         recall = Recall(self.memory, library, str(self.settings.root), question)
@@ -271,6 +272,12 @@ class _Run:
             ]
             library = library.changed(scanned.values())
         return library
+
+
+def _by_place(told: Told) -> tuple[Any, ...]:
+    """Give what was told without the numbers of scopes: one that is added moves them."""
+    blocked = [(use[1:], name, *more) for use, name, _, *more in told.blocked]
+    return blocked, *told[1:]
 
 
 def _unseen(path: str, lines: Sequence[int]) -> Problem:
