@@ -57,6 +57,8 @@ class _Run:
         self.around: Gathered = around(settings, self.gathered)
         self.problems: list[Problem] = []
         self.notes: list[str] = []
+        self._all_kept = True
+        """What was judged is kept, with all that it went by."""
 
     def result(self) -> Result:
         """Give what the run found and would change."""
@@ -68,7 +70,7 @@ class _Run:
             path for path in targets if told[path].has_sites or told[path].blocked
         ]
         passes = self._judged(library, told, with_sites, frozenset(targets))
-        self.memory.save()
+        base = self.memory.save(self._quiet(told, targets, passes))
         self.notes += self.memory.notes
         problems = {*self.problems, *self.gathered.problems, *passes.problems}
         failed = {problem.path for problem in problems}
@@ -96,7 +98,17 @@ class _Run:
                 **{path: os.stat(path) for path in beside},
             },
             looked_around=self.around.listed,
+            base=base if self._all_kept and not self.notes else None,
         )
+
+    def _quiet(
+        self, told: Mapping[str, Told], targets: Iterable[str], judged: Judged
+    ) -> Iterator[str]:
+        """Give the files that were seen whole, and are not changed."""
+        changed = {change.shown for change in judged.changes}
+        for path in targets:
+            if path not in changed and not told[path].unseen:
+                yield path
 
     def _scan(self) -> Library:
         files = self.gathered.files
@@ -247,8 +259,9 @@ class _Run:
             tuple(passes.problems),
             passes.suppressed,
         )
-        if noted == len(self.notes) + len(self.memory.notes):
-            recall.keep(judged, self._texts)
+        self._all_kept = noted == len(self.notes) + len(
+            self.memory.notes
+        ) and recall.keep(judged, self._texts)
         return judged
 
     def _texts(self) -> Iterator[bytes]:

@@ -17,20 +17,21 @@ except ImportError:  # before Python 3.12, or one that is not CPython
 
 TYPE_CHECKING = False  # that of `typing` costs its import
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
     from typing import Any
 
     from asyncfix.store import Store
 
-    # The questions whose words are kept, and the words.
-    Heard = tuple[tuple[str, ...], bytes]
+    # The questions whose words are kept; the words of what was read besides facts;
+    # the words that facts were searched for.
+    Heard = tuple[tuple[str, ...], bytes, tuple[bytes, ...]]
     # Path -> digest, words.
     Gained = dict[str, tuple[bytes, Iterable[bytes]]]
 
 # Flag of `compile`, as in `ast` (https://docs.python.org/3/library/ast.html).
 _ONLY_AST = 0x400
 # A larger file may be over a limit of the run, or has to be scanned apart.
-_LARGEST = 500_000
+LARGEST = 500_000
 _MOST_ADDED = 10_000
 _MOST_WORDS = 8
 HEARD, GAINED = "heard", "gained"
@@ -62,7 +63,7 @@ def added(old: bytes, size: int, data: bytes) -> frozenset[bytes] | None:
     `old` is the digest of the file's bytes as they were, `size` their number, `data`
     are the bytes now. All that holds only if `is_news` says so of the words.
     """
-    if not 0 < size < len(data) <= min(_LARGEST, size + _MOST_ADDED):
+    if not 0 < size < len(data) <= min(LARGEST, size + _MOST_ADDED):
         return None
     before, block = data[:size], data[size:]
     if digest_of(before) != old or b"coding" in data[:400]:
@@ -96,10 +97,12 @@ def heard_in(store: Store) -> Heard | None:
     """Give what was kept of the words that were read besides facts."""
     kept = store.section(HEARD)
     try:
-        keys, said = kept
+        keys, said, asked = kept
+        if type(said) is bytes and all(type(each) is bytes for each in asked):
+            return tuple(keys), said, tuple(asked)
     except (TypeError, ValueError):
-        return None
-    return (tuple(keys), said) if type(said) is bytes else None
+        pass
+    return None
 
 
 def gained_in(store: Store) -> Gained:
@@ -108,24 +111,30 @@ def gained_in(store: Store) -> Gained:
     return kept if type(kept) is dict else {}
 
 
-def are_idle(
-    words: Iterable[bytes],
-    files: Iterable[str] | None,
-    gained: Gained,
-    digest: Callable[[str], bytes | None],
-    path: str,
-) -> bool:
-    """Tell whether all other files that say some words have only gained them, too.
+def unnoticed(store: Store, path: str, data: bytes) -> frozenset[bytes] | None:
+    """Give the words that a file gained since the store knew it, if nobody can tell.
 
-    `files` are those that say one, None where that is not known.
+    `data` are its bytes now. The file must have been scanned as a whole. Who looks at
+    its own calls and findings finds the old ones.
     """
+    last, heard = store.last(path), heard_in(store)
+    if last is None or heard is None:
+        return None
+    _, said, asked = heard
+    words = added(last[0], store.size(path), data)
+    if words is None or not is_news(words, (last[1], said)):
+        return None
+    if any(each in word for each in asked for word in words):
+        return None
+    files, gained = store.saying(words), gained_in(store)
     if files is None:
-        return False
-    for other in files:
-        known, had = gained.get(other, (b"", ()))
-        if other != path and (known != digest(other) or not set(words) <= set(had)):
-            return False
-    return True
+        return None
+    for other in files - {path}:
+        # Two files may gain the same: neither of them asks for it.
+        digest, had = gained.get(other, (b"", ()))
+        if digest != store.digest(other) or not words.issubset(had):
+            return None
+    return words
 
 
 def is_news(words: Iterable[bytes], texts: Iterable[bytes]) -> bool:

@@ -19,17 +19,15 @@ from asyncfix.facts import Facts, Trace
 from asyncfix.grown import (
     GAINED,
     HEARD,
-    added,
-    are_idle,
     digest_of,
     gained_in,
     heard_in,
-    is_news,
+    unnoticed,
     words_of,
 )
 from asyncfix.library import Library
 from asyncfix.link import Project
-from asyncfix.model import Problem
+from asyncfix.model import Base, Problem
 from asyncfix.store import Store
 
 # Goes up with every change of what facts look like, or of what they mean.
@@ -59,14 +57,15 @@ class Memory:
         """Open it, before any file is read; never raises."""
         self._limits = limits
         key = f"{__version__} {_FACTS} {sys.version} {sys.byteorder} {os.getcwd()}"
-        self._store = Store(root, key.encode("utf-8", "surrogatepass"))
+        self._root, self._key = root, key.encode("utf-8", "surrogatepass")
+        self._store = Store(root, self._key)
         self._digests: dict[str, bytes] = {}
         self._statuses: dict[str, os.stat_result] = {}
         self._failed: set[str] = set()
         self._former: dict[str, Facts] = {}
         self._old: dict[str, Any] = {}
-        self._sizes: dict[str, int] = {}
-        self._unnoticed: dict[str, bool] = {}
+        self._gained: dict[str, tuple[bytes, bytes, frozenset[bytes]]] = {}
+        self._unnoticed: dict[str, bytes] = {}
         self._around = False
         self.notes: list[str] = []
         """What should be known of files that could not be read on the way."""
@@ -107,11 +106,13 @@ class Memory:
         if len(todo) <= _MOST_FORMER:
             for path in todo:
                 self._note_former(path)
+            self._note_unnoticed(todo)
         scanned = workers.scan_files(todo, jobs, tick, self._limits)
         facts = [each for each in scanned if isinstance(each, Facts)]
         for each in facts:
             self._digests[each.path] = each.digest
             self._store.put(each.path, statuses[each.path], each.digest, each.packed)
+        self._settle_unnoticed()
         problems = [each for each in scanned if isinstance(each, Problem)]
         self._failed.update(each.path for each in problems)
         return Library(facts, (*waiting, *around), self._load), problems
@@ -142,7 +143,6 @@ class Memory:
         last = self._store.last(path)
         if last is not None:
             self._former[path] = Facts(path, *last)
-            self._sizes[path] = self._store.size(path)
 
     def former(self, path: str) -> Facts | None:
         """Give the facts of a file from before its change, if they are known."""
@@ -175,7 +175,7 @@ class Memory:
         """
         if not self.keeps:
             return
-        keys, said = heard_in(self._store) or ((), b"")
+        keys, said, asked = heard_in(self._store) or ((), b"", ())
         fresh = set(trace.said)
         if key not in keys:
             fresh.update(word for text in texts() for word in words_of(text))
@@ -183,7 +183,9 @@ class Memory:
         known = set(said.split())
         if not fresh <= known:
             said = b"\n".join(sorted(fresh | known))
-        self._store.set_section(HEARD, (keys, said))
+        searched = {each.encode() for each in trace.words | trace.called}
+        asked = tuple(sorted(searched.union(asked)))
+        self._store.set_section(HEARD, (keys, said, asked))
 
     def has_heard(self, key: str) -> bool:
         """Tell whether the words are kept of what was read under a key."""
@@ -195,31 +197,29 @@ class Memory:
 
         Nobody but who looks at its own calls and findings: it has the old ones.
         """
-        if path not in self._unnoticed:
-            self._unnoticed[path] = self._is_unnoticed(path)
-        former = self._former.get(path)
-        known = former is not None and former.digest == digest
-        return known and self._unnoticed[path]
+        return self._unnoticed.get(path) == digest
 
-    def _is_unnoticed(self, path: str) -> bool:
-        former, heard = self._former.get(path), heard_in(self._store)
-        if former is None or heard is None or former.head.unseen:
-            return False
-        data = workers.read(path, self._limits)
-        if isinstance(data, Problem) or digest_of(data) != self.digest(path):
-            return False
-        words = added(former.digest, self._sizes[path], data)
-        if words is None or not is_news(words, (former.packed, heard[1])):
-            return False
+    def _note_unnoticed(self, paths: Iterable[str]) -> None:
+        """Find out which of some files that will be scanned nobody can tell."""
+        for path in self._former.keys() & set(paths):
+            former = self._former[path]
+            data = workers.read(path, self._limits)
+            if isinstance(data, Problem) or former.head.unseen:
+                continue
+            words = unnoticed(self._store, path, data)
+            if words:
+                self._gained[path] = former.digest, digest_of(data), words
+
+    def _settle_unnoticed(self) -> None:
         gained = gained_in(self._store)
-        if not are_idle(words, self._store.saying(words), gained, self.digest, path):
-            return False
-        digest, before = gained.get(path, (b"", ()))
-        if digest != former.digest:
-            before = ()
-        gained[path] = digest_of(data), tuple(sorted(words.union(before)))
+        for path, (old, new, words) in self._gained.items():
+            if new != self._digests.get(path):
+                continue  # it has changed once more, or cannot be scanned
+            self._unnoticed[path] = old
+            digest, before = gained.get(path, (b"", ()))
+            words = words.union(before if digest == old else ())
+            gained[path] = new, tuple(sorted(words))
         self._store.set_section(GAINED, gained)
-        return True
 
     # -- what was told ------------------------------------------------------
 
@@ -304,9 +304,15 @@ class Memory:
         here = (library[path].head.renames for path in library.at_hand())
         return [*kept, *(each for head in here for each in head)]
 
-    def save(self) -> None:
-        """Write it; where that fails, the next run works it out again."""
-        self._store.save()
+    def save(self, quiet: Iterable[str]) -> Base | None:
+        """Write it; where that fails, the next run works it out again.
+
+        Gives what a result was made from that holds as long as only the `quiet`
+        files change, and nobody can tell what they gain.
+        """
+        if self._store.save() or not self._store.mark:
+            return None
+        return Base(self._root, self._key, self._store.mark, frozenset(quiet))
 
 
 def _reached(graph: Mapping[str, Iterable[str]], paths: Sequence[str]) -> set[str]:

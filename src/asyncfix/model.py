@@ -142,6 +142,17 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
+class Base:
+    """The state of the cache that a result was made from."""
+
+    root: str
+    key: bytes
+    mark: bytes
+    quiet: frozenset[str]
+    """The files that may gain what nobody can tell without another result."""
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """What one run found and would change; nothing is written yet."""
 
@@ -161,6 +172,8 @@ class Result:
     """Every file that may have been read, with its `stat` from before that."""
     looked_around: bool = False
     """Files of the project were listed that are not below the named paths."""
+    base: Base | None = None
+    """What it was made from, where that is kept."""
 
     @property
     def unchanged(self) -> int:

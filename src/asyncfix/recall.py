@@ -94,28 +94,30 @@ class Recall:
     def _name(self) -> str:
         return self._key.hex()
 
-    def keep(self, judged: Judged, texts: Callable[[], Iterable[bytes]]) -> None:
-        """Keep what was judged; the library knows what it went by.
+    def keep(self, judged: Judged, texts: Callable[[], Iterable[bytes]]) -> bool:
+        """Keep what was judged, if it can be; the library knows what it went by.
 
         `texts` gives what else the judging may have gone by.
         """
         trace = self._library.trace
         size = sum(len(each.old) + len(each.new) for each in judged.changes)
-        if not judged.problems and size <= _LARGEST:
-            asked = (
-                frozenset(trace.opened),
-                frozenset(trace.words),
-                frozenset(trace.called),
-                tuple((name, _changed_at(name)) for name in sorted(trace.stubs)),
-            )
-            self._keep(_packed(judged), asked)
-            # A name that was chosen because nobody has it stands in what came of it.
-            for each in judged.findings:
-                said = f"{each.message} {each.advice} {each.source}"
-                trace.said.update(words_of(said.encode("utf-8", "surrogatepass")))
-            for change in judged.changes:
-                trace.said.update(words_of(change.new))
-            self._memory.hear(self._name, trace, texts)
+        if judged.problems or size > _LARGEST:
+            return False
+        asked = (
+            frozenset(trace.opened),
+            frozenset(trace.words),
+            frozenset(trace.called),
+            tuple((name, _changed_at(name)) for name in sorted(trace.stubs)),
+        )
+        self._keep(_packed(judged), asked)
+        # A name that was chosen because nobody has it stands in what came of it.
+        for each in judged.findings:
+            said = f"{each.message} {each.advice} {each.source}"
+            trace.said.update(words_of(said.encode("utf-8", "surrogatepass")))
+        for change in judged.changes:
+            trace.said.update(words_of(change.new))
+        self._memory.hear(self._name, trace, texts)
+        return True
 
     def _keep(self, judged: Any, asked: tuple[Any, ...]) -> None:
         state = {path: self._memory.digest(path) for path in self._library}

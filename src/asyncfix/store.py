@@ -132,6 +132,11 @@ class Store:
         entry = self._files.get(path)
         return entry[1] if entry else 0
 
+    def digest(self, path: str) -> bytes:
+        """Give the digest a file had when its blob was put, or nothing."""
+        entry = self._files.get(path)
+        return entry[4] if entry else b""
+
     def saying(self, words: Iterable[bytes]) -> set[str] | None:
         """Give the files whose blob holds one of some words, None if that fails.
 
