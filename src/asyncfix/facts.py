@@ -30,7 +30,7 @@ from functools import partial
 from itertools import accumulate
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from asyncfix.grown import words_of
+from asyncfix.trace import Trace
 
 # Kinds of scope. TYPE is the scope of PEP 695 type parameters.
 MODULE, CLASS, FUNCTION, LAMBDA, COMPREHENSION, GENERATOR, TYPE = range(7)
@@ -233,44 +233,6 @@ class _Part(Generic[Kind]):
 
 _use = partial(tuple.__new__, Use)
 _binding = partial(tuple.__new__, Binding)
-
-
-class Trace:
-    """What the facts of a project were asked for; shared by all of them."""
-
-    def __init__(self) -> None:
-        self.awake: list[Facts] = []
-        """Files of which parts are made at present."""
-        self.opened: set[str] = set()
-        """Files whose parts or source were asked for; of others, head and words."""
-        self.words: set[str] = set()
-        """The words that `Facts.holds` was asked about."""
-        self.called: set[str] = set()
-        """The last names of calls that `Facts.calls_by` was asked for."""
-        self.stubs: set[str] = set()
-        """Stub files that were looked for, there or not."""
-        self.read: set[str] = set()
-        """Files whose source was read."""
-        self.said: set[bytes] = set()
-        """The words of these sources: facts leave some out."""
-
-    def forget(self) -> None:
-        """Note from now on only; what is awake stays so, and so do sources."""
-        for noted in (self.opened, self.words, self.called, self.stubs):
-            noted.clear()
-
-    def saw(self, path: str, text: bytes) -> None:
-        """Note that a file's text was read."""
-        self.opened.add(path)
-        if path not in self.read:
-            self.read.add(path)
-            self.said.update(words_of(text))
-
-    def follow(self, other: Trace) -> None:
-        """Note in the same places as another trace."""
-        self.opened, self.words = other.opened, other.words
-        self.called, self.stubs = other.called, other.stubs
-        self.read, self.said = other.read, other.said
 
 
 class Facts:

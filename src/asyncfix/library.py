@@ -13,7 +13,8 @@ from collections.abc import (
 )
 from typing import Any
 
-from asyncfix.facts import Facts, Trace
+from asyncfix.facts import Facts
+from asyncfix.trace import Trace
 
 
 class Library(dict[str, Facts]):

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from asyncfix import __version__, workers
-from asyncfix.facts import Facts, Trace
+from asyncfix.facts import Facts
 from asyncfix.grown import (
     GAINED,
     HEARD,
@@ -29,6 +29,7 @@ from asyncfix.library import Library
 from asyncfix.link import Project
 from asyncfix.model import Base, Problem
 from asyncfix.store import Store
+from asyncfix.trace import Trace
 
 # Goes up with every change of what facts look like, or of what they mean.
 _FACTS = 9

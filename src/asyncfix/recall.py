@@ -1,7 +1,7 @@
 """What was judged, kept with all that it went by, for the next run.
 
 A judgement may ask the whole project: who patches a name, who imports a module,
-who calls a function. So what it asked is noted (`facts.Trace`): the files that were
+who calls a function. So what it asked is noted (`Trace`): the files that were
 opened, the words that all others were searched for, and the names by which they were
 searched for calls. After a change it still holds if no opened file has changed, and if
 those that have say the same in their heads (imports, other names of things, ...), hold

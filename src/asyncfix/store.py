@@ -52,7 +52,6 @@ _MAGIC = b"asyncfix cache 1"
 _HEADER = 88
 _RACY = 2_000_000_000
 _DAY = 86_400
-_LARGEST_FOLDER = 1_000_000_000
 _PIECE = 1 << 18  # of what is searched: it stays in the processor's cache
 _MOST_PLACES = 100
 # Follow no link, wait for no pipe, translate no line ends.
@@ -254,7 +253,9 @@ class Store:
         except (OSError, ValueError, MemoryError) as error:
             return f"the cache is not saved: {_reason(error)}"
         self._changed = False
-        _quietly(self._prune)
+        from asyncfix.prune import prune  # a run that has nothing to do needs it not
+
+        _quietly(prune, self.folder, self._name, self._size)
         return ""
 
     # -- reading ------------------------------------------------------------
@@ -429,34 +430,6 @@ class Store:
             _write_all(target, data)
             offset += len(data)
 
-    def _prune(self) -> None:
-        """Remove what nobody uses from the folder, and the oldest of too much.
-
-        Another key's cache of the same project is given a week: who runs two
-        Pythons in turn has two. Raises OSError where the folder is gone.
-        """
-        now = time.time()
-        total = self._size
-        rest = []
-        with os.scandir(self.folder) as found:
-            for each in found:
-                if each.name == self._name or not _is_ours(each.name):
-                    continue
-                status = each.stat(follow_symlinks=False)
-                if each.name.endswith(".tmp"):
-                    days = 1 / 24  # its writer was killed; a write takes no hour
-                else:
-                    days = 7 if each.name[:32] == self._name[:32] else 30
-                    rest.append((status.st_mtime, status.st_size, each.path))
-                    total += status.st_size
-                if now - status.st_mtime > days * _DAY:
-                    _quietly(os.unlink, each.path)
-        for _, size, path in sorted(rest):
-            if total <= _LARGEST_FOLDER:
-                break
-            _quietly(os.unlink, path)
-            total -= size
-
 
 def _chosen(asked: str | None) -> str:
     """Give the folder of the caches, empty for none. Raises OSError."""
@@ -490,12 +463,6 @@ def _trust(path: str, status: os.stat_result, kind: int, closed: int) -> None:
             raise OSError(f"{path} belongs to another user")
         if mode & closed:
             raise OSError(f"{path} is open to others, its mode is {mode & 0o777:o}")
-
-
-def _is_ours(name: str) -> bool:
-    stem, suffix, rest = name.partition(".cache")
-    named = len(stem) == 65 and set(stem) <= set("-0123456789abcdef")
-    return named and suffix != "" and (not rest or rest[-4:] == ".tmp")
 
 
 def _quietly(call: Callable[..., object], *arguments: object) -> None:

@@ -1,0 +1,48 @@
+"""What was asked of a project's files, noted while it is asked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from asyncfix.grown import words_of
+
+if TYPE_CHECKING:
+    from asyncfix.facts import Facts
+
+
+class Trace:
+    """What the facts of a project were asked for; shared by all of them."""
+
+    def __init__(self) -> None:
+        self.awake: list[Facts] = []
+        """Files of which parts are made at present."""
+        self.opened: set[str] = set()
+        """Files whose parts or source were asked for; of others, head and words."""
+        self.words: set[str] = set()
+        """The words that `Facts.holds` was asked about."""
+        self.called: set[str] = set()
+        """The last names of calls that `Facts.calls_by` was asked for."""
+        self.stubs: set[str] = set()
+        """Stub files that were looked for, there or not."""
+        self.read: set[str] = set()
+        """Files whose source was read."""
+        self.said: set[bytes] = set()
+        """The words of these sources: facts leave some out."""
+
+    def forget(self) -> None:
+        """Note from now on only; what is awake stays so, and so do sources."""
+        for noted in (self.opened, self.words, self.called, self.stubs):
+            noted.clear()
+
+    def saw(self, path: str, text: bytes) -> None:
+        """Note that a file's text was read."""
+        self.opened.add(path)
+        if path not in self.read:
+            self.read.add(path)
+            self.said.update(words_of(text))
+
+    def follow(self, other: Trace) -> None:
+        """Note in the same places as another trace."""
+        self.opened, self.words = other.opened, other.words
+        self.called, self.stubs = other.called, other.stubs
+        self.read, self.said = other.read, other.said
