@@ -208,7 +208,7 @@ class Memory:
             if isinstance(data, Problem) or former.head.unseen:
                 continue
             words = unnoticed(self._store, path, data)
-            if words:
+            if words is not None:
                 self._gained[path] = former.digest, digest_of(data), words
 
     def _settle_unnoticed(self) -> None:
