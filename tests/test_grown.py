@@ -313,11 +313,15 @@ def test_another_run_has_changed_the_cache(command: Command) -> None:
     assert command.how[-1] == "worked"
 
 
-@pytest.mark.parametrize("seed", range(int(os.environ.get("SEEDS","8"))))
+@pytest.mark.parametrize("seed", range(8))
 def test_after_any_edits(command: Command, seed: int) -> None:
     chance = random.Random(seed)
     done: list[Any] = []
-    files = dict(START)
+    command()
+    files = grow(START, chance.choice(sorted(START)[:6]), "gained_7")
+    command.write(files)
+    assert command() == command.fresh()
+    assert command.how == ["worked", "renewed"]
     for _ in range(14):
         for _ in range(chance.choice((1, 1, 2))):
             path = chance.choice(sorted(START))
@@ -339,7 +343,6 @@ def test_after_any_edits(command: Command, seed: int) -> None:
                 done.append((path, name))
         command.write(files, young=chance.random() < 0.3)
         assert command() == command.fresh(), done
-    assert len(set(command.how)) > 1, command.how
 
 
 def test_the_way_imports_next_to_nothing(command: Command) -> None:
