@@ -153,6 +153,24 @@ OTHER = {
     "a patch": ("app/test_it.py", "set_here", "gained_4"),
     "all": ("app/exports.py", "'exported'", "'gained_5'"),
 }
+# What leaves the facts as they are, but for lines: the file, what is changed in it,
+# and whether it is nothing to anybody.
+SMALL = {
+    "a number": ("app/core.py", "return 1", "return 2", True),
+    "a constant": ("app/quiet.py", "LIMIT = 0", "LIMIT = 1", True),
+    "a text": ("app/test_it.py", "pass", "'some text'", True),
+    "a comment": ("app/core.py", "get(self):", "get(self):  # one", True),
+    "lines": ("app/idle.py", "    pass", "\n\n    pass", True),
+    "lines inside": ("app/core.py", "    def get", "\n    # one\n    def get", True),
+    "lines of a way": ("app/helpers.py", "def slow", "\n\n\ndef slow", False),
+    "a condition": ("app/helpers.py", "if wait", "if not wait", False),
+    "a blocking call": ("app/views.py", "open('x')", "open('z')", False),
+    "lines of findings": ("app/views.py", "class Child", "\n\nclass Child", False),
+    "lines of a change": ("app/alone.py", "async def", "\n\nasync def", False),
+    "switched off": ("app/alone.py", "sleep(1)", "sleep(1)  # asyncfix: off", False),
+    "generated": ("app/idle.py", "def nothing", "# @generated\ndef nothing", False),
+    "joined": ("app/core.py", "1\n", "1; 2\n", True),
+}
 Files = dict[str, str]
 
 
@@ -284,6 +302,21 @@ def test_another_edit_is_looked_at(command: Command, name: str) -> None:
         assert command.how[-1] == "worked"
 
 
+@pytest.mark.parametrize("name", SMALL)
+def test_a_small_edit(command: Command, name: str) -> None:
+    first = command()
+    path, old, new, nothing = SMALL[name]
+    files = {**START, path: START[path].replace(old, new)}
+    assert files[path] != START[path]
+    command.write(files)
+    after = command()
+    assert after == command.fresh()
+    assert command.how == ["worked", "renewed" if nothing else "worked"]
+    assert not nothing or after == first
+    command.write(START)
+    assert command() == first
+
+
 def test_a_young_file_is_known_by_its_digest(command: Command) -> None:
     first = command()
     later = grow(START, "app/core.py", "gained_1")
@@ -318,7 +351,8 @@ def test_after_any_edits(command: Command, seed: int) -> None:
     chance = random.Random(seed)
     done: list[Any] = []
     command()
-    files = grow(START, chance.choice(sorted(START)[:6]), "gained_7")
+    idle = chance.choice(("app/core.py", "app/helpers.py", "app/idle.py"))
+    files = grow(START, idle, "gained_7")
     command.write(files)
     assert command() == command.fresh()
     assert command.how == ["worked", "renewed"]
@@ -333,6 +367,13 @@ def test_after_any_edits(command: Command, seed: int) -> None:
                 else:
                     files[path] = files[path].replace(new, old)
                 done.append(kind)
+            elif chance.random() < 0.3:
+                kind = chance.choice(sorted(SMALL))
+                path, old, new, _ = SMALL[kind]
+                there = new in files[path]
+                swap = (new, old) if there else (old, new)
+                files[path] = files[path].replace(*swap)
+                done.append((kind, there))
             elif chance.random() < 0.1:
                 files[path] = START[path]
                 done.append((path, "as it was"))

@@ -17,7 +17,7 @@ from asyncfix.gather import MARKERS, Gathered, around, gather
 from asyncfix.library import Library
 from asyncfix.link import Project
 from asyncfix.memory import Memory, Told
-from asyncfix.model import Problem, Result, Settings
+from asyncfix.model import GAINS, UNREAD, UNSEEN, Problem, Result, Settings
 from asyncfix.reach import Chain, Edge, Place
 from asyncfix.recall import Judged, Recall
 
@@ -57,6 +57,8 @@ class _Run:
         self.around: Gathered = around(settings, self.gathered)
         self.problems: list[Problem] = []
         self.notes: list[str] = []
+        self._opened: frozenset[str] = frozenset()
+        """The files that judging opened."""
         self._all_kept = True
         """What was judged is kept, with all that it went by."""
 
@@ -103,12 +105,25 @@ class _Run:
 
     def _quiet(
         self, told: Mapping[str, Told], targets: Iterable[str], judged: Judged
-    ) -> Iterator[str]:
-        """Give the files that were seen whole, and are not changed."""
+    ) -> dict[str, int]:
+        """Give the files that may change without another result, as `Base` has them."""
         changed = {change.shown for change in judged.changes}
+        read, opened = self.memory.read, self._opened
+        shown = {
+            step[0]
+            for each in told.values()
+            for _, _, _, steps, _ in each.blocked
+            for step in steps
+        }
+        quiet = {}
         for path in targets:
             if path not in changed and not told[path].unseen:
-                yield path
+                quiet[path] = GAINS
+                if path not in read and not told[path].has_sites:
+                    quiet[path] |= UNREAD
+                    if path not in opened and path not in shown:
+                        quiet[path] |= UNSEEN
+        return quiet
 
     def _scan(self) -> Library:
         files = self.gathered.files
@@ -241,6 +256,7 @@ class _Run:
         recall = Recall(self.memory, library, str(self.settings.root), question)
         known = recall.find()
         if known is not None:
+            self._opened = recall.opened
             return known
         from asyncfix.passes import Passes
 
@@ -259,6 +275,7 @@ class _Run:
             tuple(passes.problems),
             passes.suppressed,
         )
+        self._opened = frozenset(library.trace.opened)
         self._all_kept = noted == len(self.notes) + len(
             self.memory.notes
         ) and recall.keep(judged, self._texts)

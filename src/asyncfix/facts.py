@@ -410,6 +410,11 @@ class Facts:
                     found[last] = [row]
         return found
 
+    def columns(self, place: int) -> list[Any]:
+        """Give a part as columns of plain values, or as the tuple that it is."""
+        raw = self._part(place)
+        return list(_columns(raw)) if type(raw) is list else list(raw)
+
     def _columns(self, place: int) -> list[Any]:
         self.trace.opened.add(self.path)
         return self._unpacked(place)

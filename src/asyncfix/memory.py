@@ -187,6 +187,13 @@ class Memory:
         searched = {each.encode() for each in trace.words | trace.called}
         asked = tuple(sorted(searched.union(asked)))
         self._store.set_section(HEARD, (keys, said, asked))
+        self._store.set_section("read", tuple(sorted(trace.read | self.read)))
+
+    @property
+    def read(self) -> frozenset[str]:
+        """Give the files of which the source was read, for whatever question."""
+        kept = self._store.section("read")
+        return frozenset(kept if type(kept) is tuple else ())
 
     def has_heard(self, key: str) -> bool:
         """Tell whether the words are kept of what was read under a key."""
@@ -305,15 +312,15 @@ class Memory:
         here = (library[path].head.renames for path in library.at_hand())
         return [*kept, *(each for head in here for each in head)]
 
-    def save(self, quiet: Iterable[str]) -> Base | None:
+    def save(self, quiet: Mapping[str, int]) -> Base | None:
         """Write it; where that fails, the next run works it out again.
 
         Gives what a result was made from that holds as long as only the `quiet`
-        files change, and nobody can tell what they gain.
+        files change, each as far as it may.
         """
         if self._store.save() or not self._store.mark:
             return None
-        return Base(self._root, self._key, self._store.mark, frozenset(quiet))
+        return Base(self._root, self._key, self._store.mark, quiet)
 
 
 def _reached(graph: Mapping[str, Iterable[str]], paths: Sequence[str]) -> set[str]:

@@ -141,6 +141,9 @@ class Settings:
         return level is Level.UNSAFE and self.unsafe
 
 
+GAINS, UNREAD, UNSEEN = 1, 2, 4
+
+
 @dataclass(frozen=True, slots=True)
 class Base:
     """The state of the cache that a result was made from."""
@@ -148,8 +151,12 @@ class Base:
     root: str
     key: bytes
     mark: bytes
-    quiet: frozenset[str]
-    """The files that may gain what nobody can tell without another result."""
+    quiet: Mapping[str, int]
+    """The files that may change without another result, and how far.
+
+    GAINS: by what nobody can tell; UNREAD: as long as its facts stay as they are;
+    UNSEEN: also if things move to other lines.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,8 @@ class Recall:
         """
         self._memory = memory
         self._library = library
+        self.opened: frozenset[str] = frozenset()
+        """The files that were opened for what `find` gave."""
         places = [*sys.path, *(os.path.join(root, each) for each in MARKERS)]
         said = [sys.version, *map(_changed_at, places), *question]
         whole = repr(said).encode("utf-8", "surrogatepass")
@@ -85,6 +87,7 @@ class Recall:
             ):
                 found = _unpacked(judged)
                 self._keep(judged, asked)
+                self.opened = opened
                 return found
         except (KeyError, AttributeError, TypeError, ValueError):
             pass  # there is none, or it is forged, or of another time

@@ -54,8 +54,11 @@ class Replay:
         """Open what is remembered; never raises."""
         self._started = time.time_ns()
         self._store: Store | None = None
-        self.changed: dict[str, os.stat_result] = {}
-        """The source files that kept `find` from its answer, if it were only they."""
+        self.changed: dict[str, tuple[os.stat_result, int]] = {}
+        """The source files that kept `find` from its answer, if it were only they.
+
+        With how far each may change.
+        """
         self.base: tuple[str, bytes, bytes] | None = None
         """The cache that the answer was made from: its root, its key, its mark."""
         self.answer: Answer = 0, b"", b""
@@ -80,7 +83,7 @@ class Replay:
         if self._store is None:
             return None
         kept = self._store.section("run")
-        changed: dict[str, os.stat_result] = {}
+        changed: dict[str, tuple[os.stat_result, int]] = {}
         try:
             paths, stamps, absent, code, out, err, base, quiet = kept
             stat = os.stat
@@ -89,7 +92,7 @@ class Replay:
                 if _stamp(status) != stamps[at]:
                     if not quiet[at] or len(changed) == _MOST_CHANGED:
                         return None
-                    changed[path] = status
+                    changed[path] = status, quiet[at]
             if any(map(os.path.lexists, absent)):
                 return None
             if changed:
@@ -139,7 +142,7 @@ class Replay:
             return
         seen = {path: _stamp(status) for path, status in read.items()}
         absent: set[str] = set(never)
-        quiet = base.quiet if base else frozenset()
+        quiet = base.quiet if base else {}
         # What these are is known by their digests, too.
         young = [
             path for path in quiet if path in read and self.stamp(read[path]) is None
@@ -169,7 +172,7 @@ class Replay:
         if self._is_young(seen):
             return
         kept = base and (base.root, base.key, base.mark)
-        may = bytes(path in quiet for path in seen)
+        may = bytes(quiet.get(path, 0) for path in seen)
         run = *map(tuple, (seen, seen.values(), absent)), code, out, err, kept, may
         self._store.set_section("run", run)
         self._store.set_section("renewed", {})
