@@ -325,16 +325,10 @@ class Memory:
 
 def _reached(graph: Mapping[str, Iterable[str]], paths: Sequence[str]) -> set[str]:
     """Give files and all that import them, directly or through others."""
-    reached = set(paths)
-    if not reached:
-        return reached
-    importers: dict[str, list[str]] = {}
-    for path, imported in graph.items():
-        for each in imported:
-            importers.setdefault(each, []).append(path)
-    todo = list(paths)
-    while todo:
-        fresh = [each for each in importers.get(todo.pop(), ()) if each not in reached]
-        reached.update(fresh)
-        todo += fresh
+    reached, fresh = set(paths), set(paths)
+    # Most edits lead no further than a step or two: the graph is not turned round.
+    while fresh:
+        found = {path for path, each in graph.items() if not fresh.isdisjoint(each)}
+        fresh = found - reached
+        reached |= fresh
     return reached
