@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from asyncfix import config, engine, registry
+from asyncfix import config, engine, link, registry
 from asyncfix.memory import Memory
 from asyncfix.model import Result, Settings
 from asyncfix.recall import Recall
@@ -315,6 +315,20 @@ def test_what_was_judged_holds_where_nothing_asked_for_has_changed(
     assert recalled == [False, holds]
     assert both(project).cached == fresh
     assert recalled[-1]
+
+
+def test_what_is_open_already_is_noted_again(
+    project: Project, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Facts that many files ask for stay unpacked: judging opens them all the same."""
+    opened = []
+    for often in (2, 0):
+        monkeypatch.setattr(link, "_OFTEN", often)
+        shutil.rmtree(folder, ignore_errors=True)
+        project.run()
+        opened.append(Memory(str(project.root)).kept("judged")[2][0])
+    assert len(opened[0]) > 5
+    assert opened[0] == opened[1]
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -263,7 +263,7 @@ class _Run:
         noted = len(self.notes) + len(self.memory.notes)
         library = self._prepared(library, with_sites)
         project = Project(library, str(self.settings.root))
-        project.rest()  # else what is open already would not be noted again
+        project.sleep()  # else what is open already would not be noted again
         library.trace.forget()
         blocked = {path: told[path].blocked for path in with_sites}
         passes = Passes(self.settings, self.chosen, project, self.catalog, named)

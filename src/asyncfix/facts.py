@@ -281,6 +281,11 @@ class Facts:
         self._names = {}
 
     @property
+    def is_awake(self) -> bool:
+        """Tell whether something was made of the packed bytes, and is kept."""
+        return bool(self._parts or self.memo)
+
+    @property
     def head(self) -> Head:
         """Give what is asked of every file; kept only while parts of it are."""
         known: Head | None = self.memo.get("head")

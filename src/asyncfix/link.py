@@ -67,6 +67,15 @@ class Project(Modules):
                     facts.rest()
             self._awake[:] = [self.files[path] for path in self._busy]
 
+    def sleep(self) -> None:
+        """Drop all that was made of facts: whatever is asked next is noted again."""
+        for path in self.files.at_hand():
+            facts = self.files[path]
+            if facts.is_awake:
+                facts.rest()
+        self._awake.clear()
+        self._busy.clear()
+
     # -- what a name means --------------------------------------------------
 
     def names(self, path: str, scope: int) -> f.Names:
