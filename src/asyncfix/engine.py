@@ -119,7 +119,9 @@ class _Run:
         for path in targets:
             if path not in changed and not told[path].unseen:
                 quiet[path] = GAINS
-                if path not in read and not told[path].has_sites:
+                if path not in read and not (
+                    told[path].has_sites or told[path].blocked
+                ):
                     quiet[path] |= UNREAD
                     if path not in opened and path not in shown:
                         quiet[path] |= UNSEEN
