@@ -6,7 +6,7 @@ where things stand.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -23,7 +23,7 @@ _LINES: dict[int, tuple[tuple[int, ...], tuple[int, ...]]] = {
     9: ((2,), ()),  # attributes
     10: ((2,), ()),  # inner
 }
-_FROZEN, _OPAQUE = 5, 8
+_SCOPES, _OUTER, _CALLS, _PATCHES, _FROZEN, _ATTRIBUTES, _INNER = 0, 1, 2, 4, 5, 9, 10
 
 # How much alike: not at all, but for where things stand, in everything.
 DIFFERENT, MOVED, SAME = range(3)
@@ -38,38 +38,83 @@ def alike(old: Facts, new: Facts) -> int:
     same = before._replace(lines=0, places=()) == after._replace(lines=0, places=())
     if not same or before.unseen or len(before.places) != len(after.places):
         return DIFFERENT
-    moved: dict[int, int] = {1: 1}
-    found = SAME
+    found = _Compared()
     for place in range(len(before.places) - 1):
         parts = old.columns(place), new.columns(place)
-        if place == _OPAQUE or place not in _LINES:
-            if place == _FROZEN and len(parts[0]) == len(parts[1]):
-                if not _follow(moved, *parts):
-                    return DIFFERENT
-            elif parts[0] != parts[1]:
-                return DIFFERENT
-            continue
-        lines, places = _LINES[place]
-        if len(parts[0]) != len(parts[1]):
+        if place in _LINES:
+            found.columns(place, *parts)
+        elif place == _FROZEN:
+            found.lines(*parts)
+        elif parts[0] != parts[1]:
             return DIFFERENT
-        for number, (one, other) in enumerate(zip(*parts, strict=True)):
+    return found.result()
+
+
+def narrowly_alike(
+    old: Facts, new: Facts, scopes: Container[int], called: Container[str]
+) -> int:
+    """Tell the same of what `Trace.narrow` means.
+
+    What their heads say, and which words they hold, is not compared.
+    """
+    if old.head.unseen or new.head.unseen:
+        return DIFFERENT
+    found = _Compared()
+    for place in (_SCOPES, _OUTER, _PATCHES, _ATTRIBUTES):
+        found.columns(place, old.columns(place), new.columns(place))
+    for place, column, wanted in ((_INNER, 0, scopes), (_CALLS, 5, called)):
+        found.columns(
+            place,
+            *(_rows(each.columns(place), column, wanted) for each in (old, new)),
+        )
+    return found.result()
+
+
+def _rows(columns: list[Any], by: int, wanted: Container[Any]) -> list[Any]:
+    """Give the rows whose scope, or the last name of whose call, is wanted."""
+    if not columns:
+        return []
+    keys = columns[by]
+    if by:
+        keys = [name.rpartition(".")[2] for name in keys]
+    rows = [row for row, key in enumerate(keys) if key in wanted]
+    return [[column[row] for row in rows] for column in columns] if rows else []
+
+
+class _Compared:
+    """Two facts, part by part, and where each line of the old has moved to."""
+
+    def __init__(self) -> None:
+        self._moved: dict[int, int] = {1: 1}
+        self._found = SAME
+
+    def columns(self, place: int, old: list[Any], new: list[Any]) -> None:
+        """Compare the columns of one part, or some rows of them."""
+        lines, places = _LINES[place]
+        if list(map(len, old)) != list(map(len, new)):
+            self._found = DIFFERENT
+            return
+        for number, (one, other) in enumerate(zip(old, new, strict=True)):
             if number in lines:
-                if len(one) != len(other) or not _follow(moved, one, other):
-                    return DIFFERENT
+                self.lines(one, other)
             elif one != other:
-                if number not in places or len(one) != len(other):
-                    return DIFFERENT
-                found = MOVED
-    if any(line != moved[line] for line in moved):
-        found = MOVED
-    numbers = [moved[line] for line in sorted(moved)]
-    in_order = all(one < other for one, other in pairwise(numbers))
-    return found if in_order else DIFFERENT
+                self._found = min(self._found, MOVED if number in places else DIFFERENT)
 
+    def lines(self, old: Sequence[int], new: Sequence[int]) -> None:
+        """Note where lines have moved to."""
+        if len(old) != len(new):
+            self._found = DIFFERENT
+            return
+        for one, other in zip(old, new, strict=True):
+            if self._moved.setdefault(one, other) != other:
+                self._found = DIFFERENT
 
-def _follow(moved: dict[int, int], old: Iterable[Any], new: Iterable[Any]) -> bool:
-    """Note where lines have moved to; False where one has moved to two places."""
-    return all(
-        moved.setdefault(one, other) == other
-        for one, other in zip(old, new, strict=True)
-    )
+    def result(self) -> int:
+        """Give how much alike they are, by all that was compared."""
+        moved = self._moved
+        numbers = [moved[line] for line in sorted(moved)]
+        if any(one >= other for one, other in pairwise(numbers)):
+            return DIFFERENT
+        if any(line != moved[line] for line in moved):
+            return min(self._found, MOVED)
+        return self._found

@@ -172,6 +172,8 @@ class Head(NamedTuple):
 Kind = TypeVar("Kind")
 
 
+# The parts that count as little: scopes, patches and attributes.
+_NARROW = frozenset((0, 4, 9))
 _HEAD = 4  # bytes of the number that says where the parts begin
 _KEPT = ("path", "digest", "packed", "trace", "_start", "woken")
 
@@ -306,6 +308,8 @@ class Facts:
     def part(self, place: int) -> Any:
         """Give one part as plain columns, unpacked when it is first asked for."""
         self.trace.opened.add(self.path)
+        if place not in _NARROW:
+            self.trace.wide.add(self.path)
         return self._part(place)
 
     def _part(self, place: int) -> Any:
@@ -350,12 +354,14 @@ class Facts:
         found = self._names.get(scope)
         if found is None:
             place = 1 if self.scopes[scope].kind in (MODULE, CLASS) else 10
+            self.trace.scoped.setdefault(self.path, set()).add(scope)
             found = self._names[scope] = Names(self._columns(place), scope)
         return found
 
     def calls_in(self, scopes: Iterable[int]) -> list[Use]:
         """Give the calls of some scopes, made for those alone."""
         columns = self._columns(2)
+        self.trace.wide.add(self.path)
         found: list[Use] = []
         if columns:
             for scope in scopes:
@@ -375,6 +381,7 @@ class Facts:
         """
         rows: Iterable[int]
         if names is None:
+            self.trace.wide.add(self.path)
             columns = self._columns(2)
             rows = range(len(columns[0])) if columns else ()
         else:
@@ -398,6 +405,7 @@ class Facts:
     def read(self) -> frozenset[str]:
         """Give the last names of all references."""
         self.trace.opened.add(self.path)
+        self.trace.wide.add(self.path)
         return frozenset(self._last(3))
 
     def _last(self, place: int) -> dict[str, list[int]]:

@@ -14,10 +14,11 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from asyncfix.alike import MOVED, SAME, narrowly_alike
 from asyncfix.facts import Facts
 from asyncfix.gather import MARKERS
 from asyncfix.grown import words_of
@@ -66,7 +67,7 @@ class Recall:
         kept = self._memory.kept(_SECTION)
         try:
             key, state, asked, judged = kept
-            opened, words, called, stubs = asked
+            opened, words, called, stubs, narrow = asked
             if key != self._key or state.keys() != dict.fromkeys(self._library).keys():
                 return None
             digest = self._memory.digest
@@ -76,7 +77,10 @@ class Recall:
             if not {row[1] for row in judged[1]}.isdisjoint(changed):
                 return None
             for path in opened.intersection(changed):
-                if not self._memory.is_unnoticed(path, state[path]):
+                if not (
+                    self._memory.is_unnoticed(path, state[path])
+                    or self._is_alike(path, state[path], narrow, called, judged)
+                ):
                     return None
             if any(_changed_at(name) != stamp for name, stamp in stubs):
                 return None
@@ -111,6 +115,7 @@ class Recall:
             frozenset(trace.words),
             frozenset(trace.called),
             tuple((name, _changed_at(name)) for name in sorted(trace.stubs)),
+            trace.narrow(),
         )
         self._keep(_packed(judged), asked)
         # A name that was chosen because nobody has it stands in what came of it.
@@ -126,6 +131,25 @@ class Recall:
         state = {path: self._memory.digest(path) for path in self._library}
         if None not in state.values():
             self._memory.keep(_SECTION, (self._key, state, asked, judged))
+
+    def _is_alike(
+        self,
+        path: str,
+        digest: bytes,
+        narrow: Mapping[str, tuple[int, ...]],
+        called: frozenset[str],
+        judged: Any,
+    ) -> bool:
+        """Tell whether the little that was asked of an opened file is as it was."""
+        old = self._memory.former(path)
+        if path not in narrow or old is None or old.digest != digest:
+            return False
+        new = self._library[path]
+        how = narrowly_alike(old, new, frozenset(narrow[path]), called)
+        if how == MOVED:
+            # Its lines may be told: where a function is called from, for one.
+            return not any(path in text for row in judged[0] for text in row[6:8])
+        return how == SAME
 
     def _says_the_same(
         self, path: str, digest: bytes, words: frozenset[str], called: frozenset[str]
