@@ -71,3 +71,10 @@ def test_facts_know_the_lines_and_the_real_modules() -> None:
     head = scanned[0].head
     assert head.old_names == (2, 3)
     assert ".async:x" in head.imported
+
+
+def test_a_file_that_has_the_stand_in_is_not_mended() -> None:
+    scanned = scan("a.py", b"from b import a_ync\n")
+    assert not isinstance(scanned, Problem)
+    head = scanned[0].head
+    assert head.old_names == () and head.imported == ("b:a_ync",)

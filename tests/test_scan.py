@@ -407,3 +407,23 @@ def test_a_mistake_beside_newer_syntax_is_still_a_mistake(
 )
 def test_a_mistake_inside_newer_syntax_is_a_mistake(text: str) -> None:
     assert "does not parse" in problem(text).message
+
+
+NAME = ".".join(["a"] * 300)
+LONG_NAMES = {
+    "on one line": f"import {NAME}",
+    "joined by backslashes": f"from {NAME}".replace(".", ".\\\n") + " import b",
+    "joined by a backslash and CRLF": f"import {NAME}".replace(".", ".\\\r\n"),
+}
+
+
+@pytest.mark.parametrize("code", LONG_NAMES.values(), ids=LONG_NAMES)
+def test_an_imported_name_of_many_parts_is_refused(code: str) -> None:
+    wordy = code + "\n" + "from here on to the end of it\n" * 40
+    found = scan("a.py", wordy.encode())
+    assert isinstance(found, Problem) and "200 parts" in found.message
+
+
+def test_many_dots_alone_are_read() -> None:
+    code = '"""from here on' + " words" * 300 + '"""\n' + "a.b.c.d()\n" * 300
+    assert not isinstance(scan("a.py", code.encode()), Problem)

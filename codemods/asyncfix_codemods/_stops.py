@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator
 from functools import partial
 
 from asyncfix import Model, facts
@@ -61,19 +62,19 @@ def _handed(model: Model, place: Where) -> list[facts.Use]:
 
 def reached(model: Model, place: Where) -> tuple[Where, ...]:
     """Give a function and the project's functions that it calls, each once."""
-    return model.once(("reached", place), partial(_reached, model, place))
+    return model.once(("reached", place), lambda: tuple(_reached(model, place)))
 
 
-def _reached(model: Model, place: Where) -> tuple[Where, ...]:
+def _reached(model: Model, place: Where) -> Iterator[Where]:
     found = [place]
     for each in found:  # grows
+        yield each
         for use in (*_calls(model, each), *_handed(model, each)):
             value = model.values.of(each[0], use.scope, use.name)
             if value is not None and value.is_function:
                 where = value.path, value.scope
                 if where not in found and len(found) < _MOST_FUNCTIONS:
                     found.append(where)
-    return tuple(found)
 
 
 def stop_of(model: Model, place: Where) -> str:
@@ -143,7 +144,7 @@ def _changes_outside(model: Model, place: Where) -> bool:
     return any(
         (use.role == facts.AWAITED and says_change(use.name))
         or (use.role in _ENTERED and _last(use.name) in _REQUESTS)
-        for each in reached(model, place)
+        for each in _reached(model, place)  # as far as need be: most are told at once
         for use in _calls(model, each)
     )
 

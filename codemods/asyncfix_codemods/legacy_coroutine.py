@@ -23,6 +23,7 @@ from asyncfix import (
 )
 from asyncfix_codemods import (
     _old_code,
+    _old_doubts,
     _old_groups,
     _old_imports,
     _old_kinds,
@@ -203,11 +204,8 @@ def _calls_of_decorator(model: Model, path: str) -> Iterator[Site]:
 def _waiting(model: Model, path: str) -> set[int]:
     """Give the generators that wait for something of asyncio's or of the project's."""
     known = model.project.files[path]
-    found = set()
-    for use in known.calls:
-        if use.role == facts.FOR and known.scopes[use.scope].yields:
-            found.add(use.scope)
-    return found
+    waited_for = known.calls_by(None, (facts.FOR,))
+    return {use.scope for use in waited_for if known.scopes[use.scope].yields}
 
 
 def _site(model: Model, tree: Tree, place: Place) -> Site | None:
@@ -293,7 +291,7 @@ def _change(
     plain = frozenset(
         node
         for node, place in members.items()
-        if _old_groups.is_aiter(kinds.scope(place))
+        if _old_doubts.is_aiter(kinds.scope(place))
     )
     return Change(tuple(members), plain, tuple(locks), tuple(returns), asked, said)
 
@@ -334,7 +332,7 @@ def _steps(model: Model, place: Place, members: Iterable[Place]) -> Iterator[Par
     for node, operand in zip(
         _old_code.waits(function), kinds.operands(place), strict=True
     ):
-        if not _old_groups.is_open(operand):
+        if not _old_doubts.is_open(operand):
             if not set(operand.places) & set(members):
                 continue
         use = facts.Use(

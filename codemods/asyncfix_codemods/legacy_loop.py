@@ -82,7 +82,7 @@ class LegacyLoop(Codemod):
             if use.scope == 0:
                 wanted = _OF_LOOP + use.name.rpartition(".")[2]
                 yield site_of(project, path, use, "call", wanted)
-        if known.read.isdisjoint(_loop_names.LAST):
+        if not known.reads(_loop_names.LAST):
             return
         for use in sorted(known.references, key=_place):
             meant = {a.name for a in project.answers(path, use.scope, use.name)}

@@ -76,12 +76,8 @@ class SequentialAwaits(Codemod):
             return
         if is_test(path):
             return
-        awaited = [use for use in known.calls if use.role == facts.AWAITED]
-        heads: dict[int, int] = {}
-        for binding in known.inner:
-            if "*" in binding.target:
-                first = heads.get(binding.scope, binding.line)
-                heads[binding.scope] = min(first, binding.line)
+        awaited = known.calls_by(None, (facts.AWAITED,))
+        heads = known.loops() if awaited else {}
         followed = neighbours(awaited)
         for use in awaited:
             kind = known.scopes[use.scope].kind

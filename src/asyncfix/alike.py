@@ -10,7 +10,7 @@ from collections.abc import Container, Sequence
 from itertools import pairwise
 from typing import Any
 
-from asyncfix.facts import Facts
+from asyncfix.facts import PARTS, Facts
 
 # Parts of `Facts` by place, and in each the columns with lines, and with byte columns.
 _LINES: dict[int, tuple[tuple[int, ...], tuple[int, ...]]] = {
@@ -35,16 +35,15 @@ def alike(old: Facts, new: Facts) -> int:
     Where they have MOVED, things stand in the same order, on equal lines if they did.
     """
     before, after = old.head, new.head
-    same = before._replace(lines=0, places=()) == after._replace(lines=0, places=())
-    if not same or before.unseen or len(before.places) != len(after.places):
+    if before._replace(lines=0) != after._replace(lines=0) or before.unseen:
         return DIFFERENT
     found = _Compared()
-    for place in range(len(before.places) - 1):
+    for place in range(PARTS):
         parts = old.columns(place), new.columns(place)
         if place in _LINES:
             found.columns(place, *parts)
         elif place == _FROZEN:
-            found.lines(*parts)
+            found.lines(*(lines for (lines,) in parts))
         elif parts[0] != parts[1]:
             return DIFFERENT
     return found.result()

@@ -67,6 +67,14 @@ class Confirm:
         """
         self._left = _MOST_WAYS
         self._lowest = _NOWHERE
+        if edge.target is not None:
+            # What is known at the call only takes ways away: where there is none
+            # without that, the coroutine is not read. Most calls end here.
+            found = self._way(edge.target, (), 1)
+            if found is None and self._left >= 0:
+                return None
+            self._left = _MOST_WAYS
+            self._lowest = _NOWHERE
         return self._step(place, edge, (), 0)
 
     def _unread(self, path: str, edge: Edge) -> Chain | None:

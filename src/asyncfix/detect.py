@@ -7,11 +7,15 @@ from typing import Any
 
 from asyncfix import facts as f
 from asyncfix.catalog import Entry
-from asyncfix.codemod import Codemod, Model, Site
+from asyncfix.codemod import Codemod, Site
+from asyncfix.context import Model
 from asyncfix.link import Project
 from asyncfix.reach import SEVERITIES, Chain, Edge, Place, Reach, Step
 from asyncfix.value import OUTSIDE
 from asyncfix.values import Values
+
+# Facts of more files than this are not kept unpacked.
+_MOST_AWAKE = 100
 
 
 def sites(
@@ -39,7 +43,7 @@ def sites(
         calls, values_ = facts.calls, facts.references
     else:
         calls = tuple(facts.calls_by(spelled | last))
-        values_ = () if facts.read.isdisjoint(spelled) else facts.references
+        values_ = facts.references if facts.reads(spelled) else ()
     around: dict[int, int] = {}
     for kind, uses in (("call", calls), ("value", values_)):
         for use in sorted(uses, key=_place):
@@ -130,27 +134,6 @@ def site_of(project: Project, path: str, use: f.Use, kind: str, wanted: str) -> 
     return Site(path, use, kind, wanted, use.scope if around < 0 else around)
 
 
-def _in_loops(project: Project, path: str) -> Iterator[Site]:
-    """Give the awaited calls of coroutines that may stand in a `for` or comprehension.
-
-    Only the tree can tell for sure; the facts know where the head of a loop is.
-    """
-    facts = project.files[path]
-    heads: dict[int, int] = {}
-    for binding in facts.inner:
-        if "*" in binding.target:
-            first = heads.get(binding.scope, binding.line)
-            heads[binding.scope] = min(first, binding.line)
-    for use in facts.calls:
-        if use.role != f.AWAITED or use.scope not in heads:
-            continue
-        if use.line < heads[use.scope] and facts.scopes[use.scope].kind == f.FUNCTION:
-            continue
-        coroutine = _coroutine(project, path, use.scope)
-        if coroutine >= 0:
-            yield Site(path, use, "call", use.name, coroutine)
-
-
 def _place(use: f.Use) -> tuple[int, int]:
     return use.line, use.col
 
@@ -180,6 +163,7 @@ def blocking_sites(
                 told[use[1:5]] = site
         if told:
             found[path] = list(told.values())
+        reach.project.rest(_MOST_AWAKE)
     return found
 
 

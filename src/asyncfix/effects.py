@@ -131,9 +131,12 @@ class Effects:
         if function is None:
             return Summary(unknown=(unread,))
         try:
-            return Body(self, place, function).summary()
+            body = Body(self, place, function)
+            found = body.summary()
         except RecursionError:  # an expression of hundreds of operators
             return Summary(unknown=(unread,))
+        body.close()
+        return found
 
     def function(self, place: Where) -> Function | None:
         """Give the syntax of a function, read alone; None where it cannot be."""
@@ -186,10 +189,15 @@ class Effects:
             if function is None:
                 raise LookupError(f"{place[0]} has no such function")
             if len(self._bodies) >= _MOST_BODIES:
-                del self._bodies[next(iter(self._bodies))]
+                self._bodies.pop(next(iter(self._bodies))).close()
             body = Body(self, place, function, first=True)
             self._bodies[place] = body
         return body
+
+    def close(self) -> None:
+        """Let go of the functions that were looked through."""
+        while self._bodies:
+            self._bodies.popitem()[1].close()
 
     def shown(self, place: Where) -> str:
         """Give a function's name as people say it: `Repo.load`."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from asyncfix.conditions import Function
 from asyncfix.effects_names import Code
 from asyncfix.effects_special import run_by
+from asyncfix.effects_tree import Around, Span, annotation, children, ends, span
 from asyncfix.origins import is_text, key, nodes
 from asyncfix.touches import (
     EMPTY,
@@ -47,19 +47,9 @@ if TYPE_CHECKING:
     from asyncfix.effects import Where
 
 _CODE = (CLASS, FUNCTION, MODULE, OUTSIDE)
-_STOPPING = frozenset(("StopIteration", "Exception", "BaseException"))
 _ENTERED = ("__enter__", "__exit__")
 _ENTERED_ASYNC = (*_ENTERED, "__aenter__", "__aexit__")
 _ALWAYS_TEXT = (ast.Constant, ast.JoinedStr, ast.BinOp)
-
-
-class _Around(NamedTuple):
-    """What stands round a node, in its own function."""
-
-    handles: bool = False
-    """An `except` block: what is looked at there is the function's own exception."""
-    stops: bool = False
-    """A `try` that catches StopIteration."""
 
 
 class Body(Code):
@@ -113,8 +103,8 @@ class Body(Code):
     def summary(self) -> Summary:
         """Give all that the function touches."""
         scope = self.scopes[self.scope]
-        todo: list[tuple[ast.AST, _Around]] = [
-            (each, _Around()) for each in reversed(self.function.body)
+        todo: list[tuple[ast.AST, Around]] = [
+            (each, Around()) for each in reversed(self.function.body)
         ]
         returned: list[Origin] = []
         while todo:
@@ -124,7 +114,7 @@ class Body(Code):
                 isinstance(node, (ast.Yield, ast.YieldFrom)) and node.value
             ):
                 returned.append(self.origins.of(node.value))
-            todo.extend(reversed(_children(node, around)))
+            todo.extend(reversed(children(node, around)))
         return self.gathered.summary(
             scope.yields and not scope.is_async, either(returned)
         )
@@ -137,7 +127,7 @@ class Body(Code):
         An expression will do, too. Raises LookupError where none stands at its place.
         """
         for node in nodes(self.function):
-            if type(node) is type(wanted) and _ends(node) == _ends(wanted):
+            if type(node) is type(wanted) and ends(node) == ends(wanted):
                 self.gathered = Gathered()
                 self._look([node], without)
                 return self.gathered.summary(False, TEXT)
@@ -147,14 +137,14 @@ class Body(Code):
         self,
         body: Sequence[ast.AST],
         without: tuple[int, int] | None = None,
-        left_out: _Span | None = None,
+        left_out: Span | None = None,
     ) -> list[Origin]:
         """Note what some code touches; gives where what it returns comes from."""
-        todo: list[tuple[ast.AST, _Around]] = [(each, _Around()) for each in body]
+        todo: list[tuple[ast.AST, Around]] = [(each, Around()) for each in body]
         returned: list[Origin] = []
         while todo:
             node, around = todo.pop()
-            if left_out and isinstance(node, ast.Call) and _span(node) == left_out:
+            if left_out and isinstance(node, ast.Call) and span(node) == left_out:
                 continue
             if without and isinstance(getattr(node, "ctx", None), ast.Store):
                 if (
@@ -167,7 +157,7 @@ class Body(Code):
                 isinstance(node, (ast.Yield, ast.YieldFrom)) and node.value
             ):
                 returned.append(self.origins.of(node.value))
-            todo.extend(_children(node, around))
+            todo.extend(children(node, around))
         return returned
 
     def beside(self, code: Sequence[ast.AST], without: ast.AST | None) -> Summary:
@@ -175,16 +165,16 @@ class Body(Code):
 
         Both are told by their positions. What the code goes through is noted, too.
         """
-        wanted = {_span(each) for each in code}
-        left_out = _span(without) if without is not None else None
+        wanted = {span(each) for each in code}
+        left_out = span(without) if without is not None else None
         self.gathered = Gathered()
         for node in nodes(self.function):
-            if isinstance(node, (ast.expr, ast.stmt)) and _span(node) in wanted:
-                wanted.discard(_span(node))
+            if isinstance(node, (ast.expr, ast.stmt)) and span(node) in wanted:
+                wanted.discard(span(node))
                 self._look([node], left_out=left_out)
         return self.gathered.summary(False, TEXT)
 
-    def _node(self, node: ast.AST, around: _Around) -> None:
+    def _node(self, node: ast.AST, around: Around) -> None:
         if self.effects.awaits:
             self._special(node, around)
         if isinstance(node, ast.Call):
@@ -220,7 +210,7 @@ class Body(Code):
         elif isinstance(node, (ast.Import, ast.ImportFrom)):
             pass  # what a module does when it is imported, it does once
 
-    def _special(self, node: ast.AST, around: _Around) -> None:
+    def _special(self, node: ast.AST, around: Around) -> None:
         """Note what methods do that operators, tests and texts run."""
         for expression, names in run_by(node):
             for name in names:
@@ -251,7 +241,7 @@ class Body(Code):
                 for each in self.effects.property(owner, node.attr):
                     summary = self.effects.of(each)
                     self.take(
-                        self.placed(summary, node, each, {}, node.value), _Around()
+                        self.placed(summary, node, each, {}, node.value), Around()
                     )
             elif owner is not None and owner.kind == OUTSIDE_OBJECT:
                 if self.effects.word(owner.name) == "thread":
@@ -259,7 +249,7 @@ class Body(Code):
                     self.used("threads", what, self.origins.of(node.value), node)
         if isinstance(node, ast.Subscript) and self.origins.of(node.value).plain == 0:
             self.take(
-                self.effects.calls.special(self, node.value, "__getitem__"), _Around()
+                self.effects.calls.special(self, node.value, "__getitem__"), Around()
             )
         self._touched(self.origins.of(node), READ, node)
 
@@ -294,7 +284,7 @@ class Body(Code):
             ):
                 self.take(
                     self.effects.calls.special(self, node.value, "__setitem__"),
-                    _Around(),
+                    Around(),
                 )
             if self.effects.is_environment(self.value(node.value)):
                 self.note("threads", "os.environ", node)
@@ -313,11 +303,11 @@ class Body(Code):
             value.plain == 2 and not value.places
         ):
             return
-        if first is None or is_text(_annotation(self.function, target.id)):
+        if first is None or is_text(annotation(self.function, target.id)):
             return
         self._touched(self.origins.names[target.id], WRITTEN, node)
 
-    def _iterated(self, node: ast.expr, around: _Around) -> None:
+    def _iterated(self, node: ast.expr, around: Around) -> None:
         self.changed(self.origins.of(node), node, ITERATED)
         self.consumed(self.gathered, node)
         self.take(self.effects.calls.special(self, node, "__iter__"), around)
@@ -339,7 +329,7 @@ class Body(Code):
                 line = getattr(node, "lineno", 0)
                 self.gathered.touch(Touch(place, how, self.path, line))
 
-    def _raised(self, node: ast.Raise, around: _Around) -> None:
+    def _raised(self, node: ast.Raise, around: Around) -> None:
         if node.exc is None:
             if not around.handles:
                 self.note("exceptions", "raise", node)
@@ -365,7 +355,7 @@ class Body(Code):
         line = getattr(node, "lineno", 0)
         self.gathered.add(kind, Item(what, self.path, line, (), up))
 
-    def take(self, summary: Summary, around: _Around) -> None:
+    def take(self, summary: Summary, around: Around) -> None:
         """Note what a call does, but for what this function keeps to itself."""
         for touch in (*summary.reads, *summary.writes):
             self.gathered.touch(touch)
@@ -431,60 +421,6 @@ class Body(Code):
         return gathered.summary(summary.generator, TEXT)
 
 
-_Span = tuple[int, int, int, int]
-
-
-def _span(node: ast.AST) -> _Span:
-    places = ("lineno", "col_offset", "end_lineno", "end_col_offset")
-    line, col, end_line, end_col = (getattr(node, each, 0) or 0 for each in places)
-    return line, col, end_line, end_col
-
-
 def inner(place: Place) -> Place:
     """Give the place of what an object holds, of whichever part."""
     return place.then(("[*]",), place.field)
-
-
-def _annotation(function: Function, name: str) -> ast.AST | None:
-    for each in ast.walk(function.args):
-        if isinstance(each, ast.arg) and each.arg == name:
-            return each.annotation
-    return None
-
-
-def _children(node: ast.AST, around: _Around) -> list[tuple[ast.AST, _Around]]:
-    """Give what a node runs, with what stands round it; nested functions run later."""
-    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-        later: list[ast.AST] = [*node.decorator_list, *node.args.defaults]
-        later += [each for each in node.args.kw_defaults if each]
-        return [(each, around) for each in later]
-    if isinstance(node, ast.ExceptHandler):
-        return [(each, around._replace(handles=True)) for each in node.body]
-    if type(node).__name__ in ("Try", "TryStar"):
-        handlers: list[ast.ExceptHandler] = getattr(node, "handlers", [])
-        inner = around
-        if any(_catches_stop(each.type) for each in handlers):
-            inner = around._replace(stops=True)
-        found = [(each, inner) for each in getattr(node, "body", [])]
-        rest = [
-            *handlers,
-            *getattr(node, "orelse", []),
-            *getattr(node, "finalbody", []),
-        ]
-        return [*found, *((each, around) for each in rest)]
-    if isinstance(node, (ast.AnnAssign, ast.arg)):
-        parts = [getattr(node, "target", None), getattr(node, "value", None)]
-        return [(each, around) for each in parts if each is not None]
-    return [(each, around) for each in ast.iter_child_nodes(node)]
-
-
-def _catches_stop(node: ast.expr | None) -> bool:
-    if node is None:
-        return True
-    parts = node.elts if isinstance(node, ast.Tuple) else [node]
-    return any((dotted(each) or "").rpartition(".")[2] in _STOPPING for each in parts)
-
-
-def _ends(node: ast.AST) -> tuple[object, ...]:
-    names = ("lineno", "col_offset", "end_lineno", "end_col_offset")
-    return tuple(getattr(node, name, None) for name in names)

@@ -78,6 +78,15 @@ class Code(ABC):
         if first:
             self.made.clear()  # from now on what was made here is a place
 
+    def close(self) -> None:
+        """Let go of the function; nothing may be asked any more.
+
+        What its names stand for is known through calls back: circles, which a run
+        without garbage collection would keep.
+        """
+        vars(self.origins).clear()
+        vars(self).clear()
+
     def _uses(self) -> dict[tuple[int, int, int, int], f.Use]:
         """Give the calls of the function by their place in the file."""
         inside = {self.scope}

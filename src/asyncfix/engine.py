@@ -11,7 +11,8 @@ from typing import Any
 
 from asyncfix import registry, workers
 from asyncfix.catalog import Catalog
-from asyncfix.codemod import Codemod, Model, Site, by_names
+from asyncfix.codemod import Codemod, Site, by_names
+from asyncfix.context import Model
 from asyncfix.detect import blocking_sites, plain, searched, sites
 from asyncfix.gather import MARKERS, Gathered, around, gather
 from asyncfix.library import Library
@@ -163,9 +164,9 @@ class _Run:
             if renames is not None:
                 project.renames(renames)
             told.update(self._look(project, fresh))
-            project.rest()
             self.memory.tell(question, told, project, renames)
             self.memory.hear(question, library.trace, self._texts)
+            library.rest()
         return {path: told[path] for path in paths}
 
     def _look(self, project: Project, paths: Sequence[str]) -> Mapping[str, Told]:
@@ -195,6 +196,7 @@ class _Run:
         for path, mark in marks.items():
             found = tuple(plain(site) for site in blocked.get(path, ()))
             told[path] = Told(found, path in with_sites, *mark)
+        model.close()
         return told
 
     def _ways(self, model: Model) -> Callable[[Place, Edge], Chain | None]:
@@ -265,7 +267,7 @@ class _Run:
         noted = len(self.notes) + len(self.memory.notes)
         library = self._prepared(library, with_sites)
         project = Project(library, str(self.settings.root))
-        project.sleep()  # else what is open already would not be noted again
+        library.rest()  # else what is open already would not be noted again
         library.trace.forget()
         blocked = {path: told[path].blocked for path in with_sites}
         passes = Passes(self.settings, self.chosen, project, self.catalog, named)

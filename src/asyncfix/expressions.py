@@ -47,7 +47,7 @@ def describe(node: Any, most: int = _MOST_STEPS) -> str:
             node = node.value
         elif kind is ast.Call:
             function = node.func
-            if _is_partial(function) and node.args:
+            if node.args and _is_partial(function):
                 inner = describe(node.args[0], most // 2)
                 return f"%{describe(function)}%{inner}{steps}" if not steps else "?"
             steps = f"(){steps}"
@@ -90,9 +90,11 @@ def _is_generic(owner: ast.AST) -> bool:
     return name[:1].isupper() and not name.isupper()
 
 
-def _is_partial(function: ast.AST) -> bool:
-    name: str = getattr(function, "attr", "") or getattr(function, "id", "")
-    return name.startswith("partial")
+def _is_partial(function: Any) -> bool:
+    kind = type(function)
+    if kind is ast.Name:
+        return function.id.startswith("partial")  # type: ignore[no-any-return]
+    return kind is ast.Attribute and function.attr.startswith("partial")
 
 
 def _choices(node: Any, most: int) -> str:
@@ -116,40 +118,48 @@ def annotation(node: ast.AST | None) -> str:
     return f":{said}" if said else ""
 
 
-def _annotation(node: ast.AST | None, most: int) -> str:
+def _annotation(node: Any, most: int) -> str:
     if not most:
         return ""
-    if isinstance(node, ast.Name):
-        return node.id
-    if isinstance(node, ast.Attribute):
+    kind = type(node)
+    if kind is ast.Name:
+        return node.id  # type: ignore[no-any-return]
+    if kind is ast.Subscript:
         owner = _annotation(node.value, most - 1)
-        return f"{owner}.{node.attr}" if owner else ""
-    if isinstance(node, ast.Constant):
-        if node.value is None:
-            return "None"
-        if isinstance(node.value, str) and len(node.value) < 200:
-            if node.value.isidentifier():
-                return node.value
-            try:
-                inner = ast.parse(node.value.strip(), mode="eval").body
-            except (SyntaxError, ValueError, RecursionError, MemoryError):
-                return ""
-            return _annotation(inner, most - 1)
-        return ""
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
+        inner = node.slice
+        if not owner or owner.rpartition(".")[2] == "Literal":
+            return owner
+        if type(inner) is ast.Name:
+            return f"{owner}[{inner.id if most > 1 else '?'}]"
+        parts = inner.elts if type(inner) is ast.Tuple else [inner]
+        if len(parts) > _MOST_CHOICES:
+            return owner
+        said = ",".join([_annotation(part, most - 1) or "?" for part in parts])
+        return f"{owner}[{said}]"
+    if kind is ast.Constant:
+        return _annotation_in(node.value, most)
+    if kind is ast.BinOp and type(node.op) is ast.BitOr:
         left = _annotation(node.left, most - 1)
         right = _annotation(node.right, most - 1)
         return f"{left or '?'}|{right or '?'}"
-    if isinstance(node, ast.Subscript):
+    if kind is ast.Attribute:
         owner = _annotation(node.value, most - 1)
-        if owner.rpartition(".")[2] == "Literal":
-            return owner
-        inner = node.slice
-        parts = inner.elts if isinstance(inner, ast.Tuple) else [inner]
-        if len(parts) > _MOST_CHOICES:
-            return owner
-        said = ",".join(_annotation(part, most - 1) or "?" for part in parts)
-        return f"{owner}[{said}]" if owner else ""
+        return f"{owner}.{node.attr}" if owner else ""
+    return ""
+
+
+def _annotation_in(value: object, most: int) -> str:
+    """Give an annotation that is a constant: `None`, or a string of code."""
+    if value is None:
+        return "None"
+    if isinstance(value, str) and len(value) < 200:
+        if value.isidentifier():
+            return value
+        try:
+            inner = ast.parse(value.strip(), mode="eval").body
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return ""
+        return _annotation(inner, most - 1)
     return ""
 
 

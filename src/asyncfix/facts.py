@@ -23,13 +23,14 @@ left to right, in `Use.name` and in `Binding.target` alike:
 from __future__ import annotations
 
 import marshal
-from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Container, Iterable, Iterator
+from collections.abc import Collection, Container, Iterable
 from functools import partial
 from itertools import accumulate
+from struct import Struct
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from asyncfix import packing
 from asyncfix.trace import Trace
 
 # Kinds of scope. TYPE is the scope of PEP 695 type parameters.
@@ -145,37 +146,53 @@ class Opaque(NamedTuple):
 
 
 class Head(NamedTuple):
-    """What is asked of every file, kept beside the parts."""
+    """What is asked of every file, kept beside the parts; names joined (`packing`)."""
 
-    imported: tuple[str, ...]
-    """Targets of all imports: `os.path`, `.compat:sleep`, `.names:*`."""
-    renames: tuple[str, ...]
-    """`old new` for each name that an import or an alias gives another name."""
     coroutines: bool
     """There is an `async def`."""
     unseen: tuple[int, ...]
     """Lines of the statements that the running Python cannot parse."""
     generated: bool
     lines: int
-    plain: tuple[str, ...]
-    """Names of the functions that are no coroutines."""
     replaces: bool
     """Something is replaced by a name in a string, or the clock is frozen."""
-    lazy: tuple[str, ...]
-    """Names of the `async def`s, and of what is declared to give a coroutine."""
-    old_names: tuple[int, ...] = ()
+    old_names: tuple[int, ...]
     """Lines where `async` or `await` is a name, as it could be until Python 3.6."""
-    places: tuple[int, ...] = ()
-    """Where the parts begin, counted from the end of the head."""
+    imports: str
+    renaming: str
+    functions: str
+    waiting: str
+
+    @property
+    def imported(self) -> list[str]:
+        """Give the targets of all imports: `os.path`, `.compat:sleep`, `.names:*`."""
+        return packing.parted(self.imports)
+
+    @property
+    def renames(self) -> list[str]:
+        """Give `old new` for each name that an import or an alias gives another name."""
+        return packing.parted(self.renaming)
+
+    @property
+    def plain(self) -> list[str]:
+        """Give the names of the functions that are no coroutines."""
+        return packing.parted(self.functions)
+
+    @property
+    def lazy(self) -> list[str]:
+        """Give the names of `async def`s, and of what is declared to give a coroutine."""
+        return packing.parted(self.waiting)
 
 
 Kind = TypeVar("Kind")
 
 
-# The parts that count as little: scopes, patches and attributes.
-_NARROW = frozenset((0, 4, 9))
-_HEAD = 4  # bytes of the number that says where the parts begin
-_KEPT = ("path", "digest", "packed", "trace", "_start", "woken")
+_NARROW = frozenset((0, 4, 9))  # count as little: scopes, patches and attributes
+_NOTHING: dict[int, Any] = {}
+PARTS = 12
+# Packed facts begin with where the head and the parts begin, and the last one ends.
+_PLACES = Struct(f"<{PARTS + 2}I")
+_SPAN = Struct("<2I")
 
 
 class Names:
@@ -201,14 +218,15 @@ class Names:
         """Give the bindings of a name, by line; none where there are none."""
         made = self._made.get(name)
         if made is None:
-            made = self._made[name] = []
             place = self._first.get(name)
-            if place is not None:
-                scopes, names = self._columns[:2]
-                scope, most = scopes[place], len(names)
-                while place < most and names[place] == name and scopes[place] == scope:
-                    made.append(_binding([column[place] for column in self._columns]))
-                    place += 1
+            if place is None:
+                return []
+            made = self._made[name] = []
+            scopes, names = self._columns[:2]
+            scope, most = scopes[place], len(names)
+            while place < most and names[place] == name and scopes[place] == scope:
+                made.append(_binding([column[place] for column in self._columns]))
+                place += 1
         return made
 
 
@@ -227,7 +245,8 @@ class _Part(Generic[Kind]):
         raw = facts.part(self.place)
         made: Any = raw
         if self.make:
-            made = tuple(map(self.make, zip(*_columns(raw), strict=True)))
+            rows = zip(*packing.columns(raw), strict=True) if raw else ()
+            made = tuple(map(self.make, rows))
         # Kept in the instance, where it is found before this descriptor.
         facts.__dict__[self.name] = made
         return made  # type: ignore[no-any-return]  # what the part was declared to be
@@ -244,19 +263,42 @@ class Facts:
     worked out from these facts, and is dropped with them.
     """
 
+    # Of most files of a large project no part is made at any time: they do without
+    # the dictionary in which parts are kept.
+    __slots__ = (
+        "__dict__",
+        "_head",
+        "_parts",
+        "digest",
+        "packed",
+        "path",
+        "trace",
+        "woken",
+    )
+    trace: Trace
+    memo: dict[Any, Any]
+    _made: dict[int, Any]
+    _names: dict[int, Names]
+
     def __init__(self, path: str, digest: bytes, packed: bytes) -> None:
         self.path = path
         self.digest = digest
         """SHA-256 of the file's bytes."""
         self.packed = packed
-        self._start = int.from_bytes(packed[:_HEAD], "little")
-        self.trace = Trace()
         self.woken = 0
-        self.memo: dict[Any, Any] = {}
-        self._parts: dict[int, Any] = {}
-        self._places: tuple[int, ...] = ()
-        self._made: dict[int, list[Any]] = {}
-        self._names: dict[int, Names] = {}
+        self._head: Head | None = None
+        self._parts = _NOTHING
+
+    def __getattr__(self, name: str) -> Any:
+        made: Any
+        if name in ("memo", "_made", "_names"):
+            made = {}
+        elif name == "trace":
+            made = Trace()
+        else:
+            raise AttributeError(name)
+        setattr(self, name, made)
+        return made
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Facts):
@@ -265,36 +307,29 @@ class Facts:
 
     def _content(self) -> tuple[Any, ...]:
         # Not the bytes: marshal writes equal values in more than one way.
-        count = len(self.head.places) - 1
-        parts = [self.part(place) for place in range(count)]
-        return self.path, self.digest, self.head[:-1], parts
+        parts = [self.part(place) for place in range(PARTS)]
+        return self.path, self.digest, self.head, parts
 
     __hash__ = None  # type: ignore[assignment]
 
     def rest(self) -> None:
         """Drop everything that can be made again from the packed bytes."""
-        kept = {name: self.__dict__[name] for name in _KEPT}
-        self.__dict__.clear()
-        self.__dict__.update(kept)
-        self.memo = {}
-        self._parts = {}
-        self._places = ()
-        self._made = {}
-        self._names = {}
-
-    @property
-    def is_awake(self) -> bool:
-        """Tell whether something was made of the packed bytes, and is kept."""
-        return bool(self._parts or self.memo)
+        del self.__dict__
+        self._head = None
+        self._parts = _NOTHING
 
     @property
     def head(self) -> Head:
         """Give what is asked of every file; kept only while parts of it are."""
-        known: Head | None = self.memo.get("head")
+        known = self._head
         if known is None:
-            known = Head(*marshal.loads(memoryview(self.packed)[_HEAD : self._start]))
+            last = self.trace.last
+            if last is not None and last[0] is self.packed:
+                return last[1]  # several ask of one file, before its parts are made
+            known = Head(*self._loaded(0))
+            self.trace.last = self.packed, known
             if self._parts:
-                self.memo["head"] = known
+                self._head = known
         return known
 
     def holds(self, name: str) -> bool:
@@ -317,13 +352,13 @@ class Facts:
             return self._parts[place]
         if not self._parts:
             self.trace.awake.append(self)
-        if not self._places:
-            self._places = self.head.places
-        first, last = self._places[place : place + 2]
-        start = self._start
-        raw = marshal.loads(memoryview(self.packed)[start + first : start + last])
-        self._parts[place] = raw
+            self._parts = {}
+        raw = self._parts[place] = self._loaded(place + 1)
         return raw
+
+    def _loaded(self, number: int) -> Any:
+        start, end = _SPAN.unpack_from(self.packed, number * 4)
+        return marshal.loads(memoryview(self.packed)[start:end])
 
     scopes = _Part[tuple[Scope, ...]](0, Scope)
     outer = _Part[tuple[Binding, ...]](1, Binding)
@@ -360,8 +395,8 @@ class Facts:
 
     def calls_in(self, scopes: Iterable[int]) -> list[Use]:
         """Give the calls of some scopes, made for those alone."""
-        columns = self._columns(2)
         self.trace.wide.add(self.path)
+        columns = self._columns(2)
         found: list[Use] = []
         if columns:
             for scope in scopes:
@@ -385,101 +420,80 @@ class Facts:
             columns = self._columns(2)
             rows = range(len(columns[0])) if columns else ()
         else:
-            self.trace.called.update(names)
-            by_name = self._last(2)
+            self.trace.note_called(names)
+            if self.called.isdisjoint(names):
+                return []
+            by_name = self._last
             rows = sorted(
                 row for last in by_name if last in names for row in by_name[last]
             )
-            columns = self._columns(2) if rows else []
+            columns = self._columns(2)
         if roles is not None and rows:
             used = columns[6]
             rows = [row for row in rows if used[row] in roles]
         return [_use([column[row] for column in columns]) for row in rows]
 
+    def loops(self) -> dict[int, int]:
+        """Give for each scope the first line of a `for` in it, comprehensions too."""
+        self.trace.wide.add(self.path)
+        columns = self._columns(10)
+        found: dict[int, int] = {}
+        if columns:
+            for row, target in enumerate(columns[4]):
+                if "*" in target:
+                    scope, line = columns[0][row], columns[2][row]
+                    found[scope] = min(found.get(scope, line), line)
+        return found
+
     @property
     def called(self) -> frozenset[str]:
         """Give the last names of all calls; who asks notes in the trace for which."""
-        return frozenset(self._last(2))
+        found: frozenset[str] | None = self._made.get(11)
+        if found is None:
+            found = self._made[11] = frozenset(packing.parted(self._part(11)))
+        return found
 
-    @property
-    def read(self) -> frozenset[str]:
-        """Give the last names of all references."""
+    def reads(self, names: Collection[str]) -> bool:
+        """Tell whether one of these is the last name of a reference."""
         self.trace.opened.add(self.path)
         self.trace.wide.add(self.path)
-        return frozenset(self._last(3))
+        parts: set[str] | None = self.memo.get("read")
+        if parts is None:
+            parts = self.memo["read"] = packing.parts(self._part(3), 5)
+        if parts.isdisjoint(names):
+            return False
+        said = self._unpacked(3)[5]
+        return any(name.rpartition(".")[2] in names for name in said)
 
-    def _last(self, place: int) -> dict[str, list[int]]:
-        """Give the rows of uses by their last names."""
-        key = "last", place
-        found: dict[str, list[int]] | None = self.memo.get(key)
+    @property
+    def _last(self) -> dict[str, list[int]]:
+        """Give the rows of calls by their last names."""
+        found: dict[str, list[int]] | None = self.memo.get("last")
         if found is None:
-            columns = self._unpacked(place)
-            found = self.memo[key] = {}
+            columns = self._unpacked(2)
+            found = self.memo["last"] = {}
             for row, name in enumerate(columns[5] if columns else ()):
-                last = name.rpartition(".")[2]
-                if last in found:
-                    found[last].append(row)
-                else:
-                    found[last] = [row]
+                found.setdefault(name.rpartition(".")[2], []).append(row)
         return found
 
     def columns(self, place: int) -> list[Any]:
-        """Give a part as columns of plain values, or as the tuple that it is."""
+        """Give a part as columns of plain values, or in a list; nothing is noted."""
         raw = self._part(place)
-        return list(_columns(raw)) if type(raw) is list else list(raw)
+        return packing.columns(raw) if type(raw) is list else [raw]
 
     def _columns(self, place: int) -> list[Any]:
         self.trace.opened.add(self.path)
         return self._unpacked(place)
 
     def _unpacked(self, place: int) -> list[Any]:
-        found = self._made.get(place)
+        found: list[Any] | None = self._made.get(place)
         if found is None:
-            found = self._made[place] = list(_columns(self._part(place)))
+            found = self._made[place] = packing.columns(self._part(place))
         return found
 
 
-def pack(head: Head, parts: tuple[Any, ...]) -> bytes:
-    """Give the parts of `Facts`, in its order, as bytes of plain data.
-
-    A part that is a list of rows is turned into columns, numbers as arrays of
-    the least width: half the bytes, and no slower to read.
-    """
-    same: dict[str, str] = {}
-    body = [
-        marshal.dumps(
-            [_packed(column, same) for column in zip(*part, strict=True)]
-            if type(part) is list
-            else part
-        )
-        for part in parts
-    ]
-    places = tuple(accumulate(map(len, body), initial=0))
-    first = marshal.dumps(tuple(head._replace(places=places)))
-    start = (_HEAD + len(first)).to_bytes(_HEAD, "little")
-    return b"".join((start, first, *body))
-
-
-def _packed(column: tuple[Any, ...], same: dict[str, str]) -> Any:
-    kind = type(column[0])
-    if kind is str:
-        # One object for equal texts: the later ones are stored as references.
-        return tuple(map(same.setdefault, column, column))
-    if kind is not int:
-        return column
-    try:
-        return b"B" + bytes(column)
-    except ValueError:
-        pass  # a number is above 255, or below 0
-    code = "i" if min(column) < 0 else "H" if max(column) < 65536 else "I"
-    return code.encode() + array(code, column).tobytes()
-
-
-def _columns(packed: list[Any]) -> Iterator[Iterable[Any]]:
-    for column in packed:
-        if type(column) is bytes:
-            numbers = array(chr(column[0]))
-            numbers.frombytes(column[1:])
-            yield numbers
-        else:
-            yield column
+def pack(head: Head, parts: Iterable[bytes]) -> bytes:
+    """Give the head and the parts of `Facts`, these in its order and packed, as bytes."""
+    body = (marshal.dumps(tuple(head)), *parts)
+    places = accumulate(map(len, body), initial=_PLACES.size)
+    return b"".join((_PLACES.pack(*places), *body))

@@ -75,3 +75,8 @@ def lines_of(text: bytes) -> tuple[int, ...]:
 def as_written(text: bytes) -> bytes:
     """Give text with the two words where their stand-ins are."""
     return text.replace(ASYNC.encode(), b"async").replace(AWAIT.encode(), b"await")
+
+
+def name_as_written(name: str) -> str:
+    """Give a dotted name with the two words where their stand-ins are."""
+    return name.replace(ASYNC, "async").replace(AWAIT, "await")

@@ -79,6 +79,13 @@ class Library(dict[str, Facts]):
         """Give the paths whose facts are here, and need not be loaded."""
         return frozenset(super().keys())
 
+    def rest(self) -> None:
+        """Drop what was made of the facts of any file, asked for often or not."""
+        for facts in self.trace.awake:
+            facts.rest()
+            facts.woken = 0
+        self.trace.awake.clear()
+
     def holding(self, words: Collection[str]) -> list[str]:
         """Give the files that hold one of these words, as `Facts.holds` tells it."""
         self.trace.words.update(words)

@@ -21,7 +21,7 @@ from asyncfix.modules import Modules, join
 # Through more names than this, nothing is known any more.
 _LONGEST_CHAIN = 60
 # Facts unpacked so often stay unpacked, but not of more files than this.
-_OFTEN, _MOST_BUSY = 2, 250
+_OFTEN, _MOST_BUSY = 2, 60
 _BUILTINS = frozenset(vars(builtins))
 
 
@@ -66,15 +66,6 @@ class Project(Modules):
                 if facts.path not in self._busy:
                     facts.rest()
             self._awake[:] = [self.files[path] for path in self._busy]
-
-    def sleep(self) -> None:
-        """Drop all that was made of facts: whatever is asked next is noted again."""
-        for path in self.files.at_hand():
-            facts = self.files[path]
-            if facts.is_awake:
-                facts.rest()
-        self._awake.clear()
-        self._busy.clear()
 
     # -- what a name means --------------------------------------------------
 

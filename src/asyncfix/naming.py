@@ -7,19 +7,26 @@ from typing import Any
 
 from asyncfix import facts as f
 from asyncfix.expressions import annotation, chain, describe, is_dotted, type_said
-from asyncfix.nodes import text
+from asyncfix.keywords import name_as_written
+from asyncfix.nodes import TEXTS, text
 from asyncfix.record import Record
 
 
 class Naming(Record):
     """Handlers of imports, assignments and the other ways to bind a name."""
 
-    def __init__(self) -> None:
+    def __init__(self, mended: bool = False) -> None:
+        """Begin; in mended text stand-ins have modules' names (`keywords`)."""
         super().__init__()
+        self.mended = mended
         # The walk that is under way: its scope, flags and nodes still to see.
         self.scope = 0
         self.flags = 0
         self.stack: list[Any] = []
+
+    def member(self, name: str, line: int, target: str) -> None:
+        """Record `self.x = ...`."""
+        self.members.append((self.scope, name, line, f.ATTRIBUTE, target, self.flags))
 
     def stored(self, node: ast.Name) -> None:
         # A deletion leaves whatever type the name has otherwise.
@@ -30,7 +37,8 @@ class Naming(Record):
 
     def assign(self, node: ast.Assign) -> None:
         value = node.value
-        self.stack.append(value)
+        if type(value) is not ast.Constant:
+            self.stack.append(value)
         target = node.targets[0]
         if len(node.targets) == 1:
             if type(target) is ast.Name:
@@ -44,31 +52,35 @@ class Naming(Record):
             self._give(target, value)
 
     def _name(self, name: str, value: ast.expr, line: int) -> None:
-        if self.scope == 0:
-            if name == "__all__":
-                self.export([value])
-        said = text(value)
-        if said is not None:
+        if self.scope == 0 and name == "__all__":
+            self.export([value])
+        shape = type(value)
+        kind, target = f.ASSIGNED, "?"
+        if shape in TEXTS and (said := text(value)) is not None:
             self.texts[name] = said
-            kind, target = f.ASSIGNED, "?"
         else:
             target = describe(value)
-            alias = type(value) in (ast.Name, ast.Attribute)
-            kind = f.ALIAS if alias and is_dotted(target) else f.ASSIGNED
+            if shape is ast.Name:
+                kind = f.ALIAS
+                if target != name:
+                    self.renames[f"{target} {name}"] = None
+            elif shape is ast.Attribute and is_dotted(target):
+                kind = f.ALIAS
+                if value.attr != name:  # type: ignore[attr-defined]
+                    self.renames[f"{value.attr} {name}"] = None  # type: ignore[attr-defined]
         self.bindings.append((self.scope, name, line, kind, target, self.flags))
 
     def _give(self, target: ast.expr, value: ast.expr, steps: str = "") -> None:
         """Bind what stands on the left to what is known of the right."""
         if type(target) is ast.Name:
             said = describe(value) + steps
-            line = target.lineno
-            self.bind(self.scope, target.id, f.ASSIGNED, said, line, self.flags)
+            self.bindings.append(
+                (self.scope, target.id, target.lineno, f.ASSIGNED, said, self.flags)
+            )
         elif type(target) is ast.Attribute:
             name = chain(target, [])
             if name.startswith(("self.", "cls.")):
-                said = describe(value) + steps
-                line = target.lineno
-                self.bind(self.scope, name, f.ATTRIBUTE, said, line, self.flags)
+                self.member(name, target.lineno, describe(value) + steps)
             else:
                 self.stack.append(target)
         elif type(target) in (ast.Tuple, ast.List):
@@ -100,7 +112,7 @@ class Naming(Record):
         if isinstance(target, ast.Name):
             self.bind(self.scope, name, f.ASSIGNED, said, line, self.flags)
         elif name.startswith(("self.", "cls.")) and isinstance(target, ast.Attribute):
-            self.bind(self.scope, name, f.ATTRIBUTE, said, line, self.flags)
+            self.member(name, line, said)
         else:
             self.stack.append(target)
 
@@ -122,22 +134,34 @@ class Naming(Record):
 
     def imported(self, node: ast.Import) -> None:
         for alias in node.names:
+            module = name_as_written(alias.name) if self.mended else alias.name
             name = alias.asname or alias.name.partition(".")[0]
-            target = alias.name if alias.asname else name
+            target = module if alias.asname else module.partition(".")[0]
             self.bind(self.scope, name, f.IMPORT, target, node.lineno, self.flags)
-            if not alias.asname and "." in alias.name:
+            self.imports[target] = None
+            if not alias.asname and "." in module:
                 # The submodule is imported too, for who imports whom.
-                self.bind(self.scope, "", f.IMPORT, alias.name, node.lineno, self.flags)
+                self.bind(self.scope, "", f.IMPORT, module, node.lineno, self.flags)
+                self.imports[module] = None
 
     def imported_from(self, node: ast.ImportFrom) -> None:
         module = "." * node.level + (node.module or "")
+        if self.mended:
+            module = name_as_written(module)
+        scope, line, flags = self.scope, node.lineno, self.flags
         for alias in node.names:
-            if alias.name == "*":
-                self.bind(self.scope, "*", f.STAR, module, node.lineno, self.flags)
-            else:
-                target = f"{module}:{alias.name}"
-                name = alias.asname or alias.name
-                self.bind(self.scope, name, f.FROM, target, node.lineno, self.flags)
+            name = alias.name
+            if name == "*":
+                self.bind(scope, "*", f.STAR, module, line, flags)
+                self.imports[f"{module}:*"] = None
+                continue
+            given = name_as_written(name) if self.mended else name
+            target = f"{module}:{given}"
+            name = alias.asname or name
+            if name != given:
+                self.renames[f"{given} {name}"] = None
+            self.bindings.append((scope, name, line, f.FROM, target, flags))
+            self.imports[target] = None
 
     def walrus(self, node: ast.NamedExpr) -> None:
         owner = self.function_above(self.scope)

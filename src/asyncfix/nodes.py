@@ -73,6 +73,10 @@ def descend(*nodes: ast.AST) -> Iterator[ast.AST]:
                 todo.append(child)
 
 
+# The nodes of which `text` may say something.
+TEXTS = frozenset((ast.Constant, ast.JoinedStr, ast.BinOp))
+
+
 def text(node: ast.AST | None) -> str | None:
     """Give a string's value; where only its end is known, `*` and that end."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):

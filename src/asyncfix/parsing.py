@@ -30,8 +30,9 @@ _TYPE_PARAMETERS = re.compile(
 )
 _TYPE_STATEMENT = re.compile(rb"^([ \t]*)type\s+(?=\w+\s*=)", re.MULTILINE)
 # CPython joins the parts of an imported name one by one: 100 000 take 10 GB.
+_MOST_PARTS = 200
 _IMPORT = re.compile(rb"\b(?:import|from)\b[\w\x80-\xff\s\\.,]{1000}")
-_MANY_PARTS = re.compile(rb"(?:\.[\s\\]*[\w\x80-\xff]+[\s\\]*){200}")
+_MANY_PARTS = re.compile(rb"(?:\.[\s\\]*[\w\x80-\xff]+[\s\\]*){%d}" % _MOST_PARTS)
 _PYTHON_2 = re.compile(rb"""^\s*(?:print\s+["'\w]|exec\s+["']|raise\s+\w+\s*,)""")
 
 
@@ -44,9 +45,11 @@ def parse(
     in question, LibCST can parse it. Where `async` or `await` is a name, the text
     given has a stand-in for it. Never raises, never warns.
     """
-    if _IMPORT.search(text) and (many := _MANY_PARTS.search(text)):
-        line = text.count(b"\n", 0, many.start()) + 1
-        return _refused(shown, text, line, "a name has more than 200 parts")
+    if _may_be_long(text):
+        if _IMPORT.search(text) and (many := _MANY_PARTS.search(text)):
+            line = text.count(b"\n", 0, many.start()) + 1
+            message = f"a name has more than {_MOST_PARTS} parts"
+            return _refused(shown, text, line, message)
     opaque: list[Opaque] = []
     mended = False
     while True:
@@ -65,6 +68,19 @@ def parse(
             return _refused(shown, text, line, message)
         text, found = blanked
         opaque.append(found)
+
+
+def _may_be_long(text: bytes) -> bool:
+    """Tell whether an imported name could have too many parts.
+
+    Such a name stands on one line, or on lines joined by backslashes. Plain searches
+    rule nearly all files out, in a quarter of the time of the patterns.
+    """
+    if text.count(b".") < _MOST_PARTS:
+        return False
+    if b"\\\n" in text or b"\\\r" in text:
+        return True
+    return max(map(len, text.split(b"\n"))) > 2 * _MOST_PARTS
 
 
 def _parse_plain(text: bytes) -> ast.Module | tuple[int, str]:

@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 
 from asyncfix import limit
 from asyncfix.catalog import Catalog
-from asyncfix.codemod import Codemod, Model, Site, SiteError
+from asyncfix.codemod import Codemod, Site, SiteError
+from asyncfix.context import Model
 from asyncfix.detect import blocking_sites, from_plain, searched, sites
 from asyncfix.edits import apply, moved_lines
 from asyncfix.judge import Judgement, judge
@@ -131,6 +132,7 @@ class Passes:
             self.suppressed = suppressed
             # What was being looked up when it was broken off is not to be trusted.
             self.project = Project(self.project.files, self.project.root)
+            self.model.close()
             self.model = Model(self.project, self.catalog, self.settings, self.source)
 
     def _timed(self, path: str, work: Callable[..., Given], *more: object) -> Given:
@@ -344,6 +346,7 @@ class Passes:
             else:
                 fresh.append(scanned[0])
         self.project = Project(self.project.files.changed(fresh), self.project.root)
+        self.model.close()
         self.model = Model(
             self.project, self.catalog, self.settings, self.source, named=self.named
         )

@@ -94,6 +94,7 @@ class Reach:
             self._plain = {name for head in heads for name in head.plain}
         self._entries: dict[str, Entry | None] = {}
         self._made: dict[tuple[str, int], tuple[Value, ...]] = {}
+        self._coroutines: dict[str, list[int]] = {}
         self._edges: dict[Place, tuple[Edge, ...]] = {}
         self._waiting: dict[str, set[Place]] = {}
         self._next: dict[Place, Edge] = {}
@@ -345,13 +346,17 @@ class Reach:
 
     def coroutines(self, path: str) -> list[int]:
         """Give the scopes of a file's `async def`s."""
-        if not self.project.files[path].head.coroutines:
-            return []
-        return [
-            index
-            for index, scope in enumerate(self.project.files[path].scopes)
-            if scope.kind == f.FUNCTION and scope.is_async
-        ]
+        known = self._coroutines.get(path)
+        if known is None:
+            facts = self.project.files[path]
+            known = self._coroutines[path] = [
+                index
+                for index, scope in enumerate(
+                    facts.scopes if facts.head.coroutines else ()
+                )
+                if scope.kind == f.FUNCTION and scope.is_async
+            ]
+        return known
 
     def blocking(self, paths: Sequence[str]) -> dict[str, list[tuple[int, Edge]]]:
         """Give for each file the calls in its coroutines that block the loop.

@@ -25,6 +25,7 @@ from asyncfix.grown import words_of
 from asyncfix.library import Library
 from asyncfix.memory import Memory
 from asyncfix.model import Change, Finding, Level, Problem
+from asyncfix.packing import joined
 
 # More changed files than this are not looked at one by one.
 _MOST_CHANGED = 100
@@ -168,8 +169,8 @@ class Recall:
 def _head(facts: Facts, words: frozenset[str]) -> tuple[Any, ...]:
     """Give what a head says to others; names of functions are asked for by word."""
     head = facts.head
-    plain = tuple(sorted(words.intersection(head.plain)))
-    return head._replace(lines=0, places=(), plain=plain)
+    asked = joined(sorted(words.intersection(head.plain)))
+    return head._replace(lines=0, functions=asked)
 
 
 def _changed_at(folder: str) -> int:

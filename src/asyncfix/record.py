@@ -19,10 +19,17 @@ class Record:
         self.suspending: set[int] = set()
         self.yielding: set[int] = set()
         self.bindings: list[tuple[int, str, int, int, str, int]] = []
+        # `self.x = ...`: the bindings that no scope holds as a name.
+        self.members: list[tuple[int, str, int, int, str, int]] = []
+        # What is imported, and `old new` for what gets another name, in order.
+        self.imports: dict[str, None] = {}
+        self.renames: dict[str, None] = {}
         self.calls: list[tuple[int, int, int, int, int, str, int]] = []
-        # The names that are read, by piece of a scope, in the order of the walk.
-        self.names: list[tuple[int, list[Any]]] = []
-        self.attributes: list[tuple[int, str, Any]] = []
+        # The last names of calls.
+        self.called: set[str] = set()
+        # What is read, by piece of a scope, in the order of the walk: names, and
+        # attributes with the names that they begin with.
+        self.reads: list[tuple[int, list[Any], list[tuple[str, Any]]]] = []
         self.patches: list[tuple[int, int, str]] = []
         self.frozen: list[int] = []
         # `patch(NAME)`, and the strings that names of the module stand for.

@@ -13,7 +13,7 @@ _TOKEN = re.compile(r"[\w.?]+|[\[\],|]")
 Type = tuple[str, tuple[object, ...]]
 
 
-@lru_cache(maxsize=20_000)
+@lru_cache(maxsize=4_000)
 def split(said: str) -> tuple[str, tuple[str, ...]]:
     """Give the root of a name and its steps: `a.b()` -> `a`, (`.b`, `()`)."""
     root = _ROOT.match(said)
@@ -22,7 +22,7 @@ def split(said: str) -> tuple[str, tuple[str, ...]]:
     return root[0], tuple(_STEP.findall(said, root.end()))
 
 
-@lru_cache(maxsize=20_000)
+@lru_cache(maxsize=4_000)
 def parse_annotation(said: str) -> Type:
     """Give an annotation as a tree; `|` is the name of a union.
 

@@ -1,13 +1,16 @@
-"""What was asked of a project's files, noted while it is asked."""
+"""What the facts of a project were asked for, which decides how long answers hold."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from asyncfix.grown import words_of
 
 if TYPE_CHECKING:
-    from asyncfix.facts import Facts
+    from asyncfix.facts import Facts, Head
+
+_MANY = 100  # names, asked for at once
 
 
 class Trace:
@@ -32,12 +35,24 @@ class Trace:
         """Files whose source was read."""
         self.said: set[bytes] = set()
         """The words of these sources: facts leave some out."""
+        self.last: tuple[bytes, Head] | None = None
+        """The packed facts whose head was asked for last, and that head."""
+        self._noted: dict[int, Collection[str]] = {}
+
+    def note_called(self, names: Collection[str]) -> None:
+        """Note who is asked for; many names, asked of each file, are noted once."""
+        if len(names) < _MANY:
+            self.called.update(names)
+        elif id(names) not in self._noted:
+            self._noted[id(names)] = names  # kept, so that no other has its id
+            self.called.update(names)
 
     def forget(self) -> None:
         """Note from now on only; what is awake stays so, and so do sources."""
         for noted in (self.opened, self.words, self.called, self.stubs, self.wide):
             noted.clear()
         self.scoped.clear()
+        self._noted.clear()
 
     def saw(self, path: str, text: bytes) -> None:
         """Note that a file's text was read."""
@@ -51,6 +66,7 @@ class Trace:
         """Note in the same places as another trace."""
         self.opened, self.words = other.opened, other.words
         self.called, self.stubs = other.called, other.stubs
+        self._noted = other._noted
         self.read, self.said = other.read, other.said
         self.wide, self.scoped = other.wide, other.scoped
 

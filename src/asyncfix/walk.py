@@ -25,6 +25,7 @@ from asyncfix.nodes import (
 )
 
 _PLAIN = (ast.Name, ast.Constant)
+_NOTED = MAY_WAIT | SPECIAL
 # A walk still to do: a scope, the flags of its place, and its nodes.
 _Work = tuple[int, int, list[Any]]
 
@@ -32,8 +33,8 @@ _Work = tuple[int, int, list[Any]]
 class Walk(Naming):
     """One walk over one module."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, mended: bool = False) -> None:
+        super().__init__(mended)
         self.work: list[_Work] = []
         self.blocks: list[_Work] = []
         self.roles: dict[Any, int] = {}
@@ -43,7 +44,6 @@ class Walk(Naming):
         self.open(f.MODULE, "", -1, tree)
         self.work.append((0, 0, tree.body))
         handlers, children = _HANDLERS, CHILDREN
-        attributes = self.attributes
         name_, load, constant, attribute = (
             ast.Name,
             ast.Load,
@@ -53,11 +53,12 @@ class Walk(Naming):
         while self.blocks or self.work:
             # The blocks of a scope first, then the scopes inside it.
             todo = self.blocks or self.work
-            self.scope, self.flags, nodes = todo.pop()
+            scope, self.flags, nodes = todo.pop()
+            self.scope = scope
             self.stack = stack = nodes[::-1]
-            scope = self.scope
             reads: list[Any] = []
-            self.names.append((scope, reads))
+            chains: list[tuple[str, Any]] = []
+            self.reads.append((scope, reads, chains))
             while stack:
                 node = stack.pop()
                 kind = type(node)
@@ -74,7 +75,7 @@ class Walk(Naming):
                     while type(root) is attribute:
                         root = root.value
                     if type(root) is name_:
-                        attributes.append((scope, root.id, node))
+                        chains.append((root.id, node))
                     else:
                         stack.append(root)
                     continue
@@ -98,22 +99,34 @@ class Walk(Naming):
         name = chain(node, self.stack)
         if name.startswith(("self.", "cls.")):
             if type(node.ctx) is ast.Store:
-                self.bind(self.scope, name, f.ATTRIBUTE, "", node.lineno, self.flags)
+                self.member(name, node.lineno, "")
         elif is_dotted(name):
             # `time.sleep = fake`: somebody else's attribute is replaced.
             self.patches.append((node.lineno, self.scope, name))
 
-    def call(self, node: ast.Call) -> None:
+    def call(self, node: ast.Call, role: int = 0) -> None:
         stack = self.stack
         function = node.func
-        if type(function) is ast.Name:
-            name = last = function.id
+        kind = type(function)
+        if kind is ast.Name:
+            name = last = function.id  # type: ignore[attr-defined]
+        elif kind is ast.Attribute:
+            last = function.attr  # type: ignore[attr-defined]
+            root = function.value  # type: ignore[attr-defined]
+            if type(root) is ast.Name:
+                name = f"{root.id}.{last}"
+            else:
+                name = chain(function, stack)
         else:
-            name = chain(function, stack)
-            last = function.attr if type(function) is ast.Attribute else ""
-        role = self.roles.pop(node, 0) if self.roles else 0
-        if last in MAY_WAIT and is_told_not_to_wait(node):
-            role = f.AT_ONCE
+            name, last = chain(function, stack), ""
+        self.called.add(last or name.rpartition(".")[2])
+        if self.roles:
+            role = self.roles.pop(node, role)
+        if last in _NOTED:
+            if last in MAY_WAIT and is_told_not_to_wait(node):
+                role = f.AT_ONCE
+            if last in SPECIAL:
+                self.special(self.scope, last, node)
         self.calls.append(
             (
                 self.scope,
@@ -125,34 +138,38 @@ class Walk(Naming):
                 role,
             )
         )
-        if last in SPECIAL:
-            self.special(self.scope, last, node)
-        if node.args:
-            for argument in node.args:
-                if type(argument) is ast.Call:
+        for argument in node.args:
+            kind = type(argument)
+            if kind is not ast.Constant:
+                if kind is ast.Call:
                     self.roles[argument] = f.ARGUMENT
-            stack += node.args
+                stack.append(argument)
         for keyword in node.keywords:
             value = keyword.value
-            if type(value) is ast.Call:
-                self.roles[value] = f.ARGUMENT
-            stack.append(value)
+            kind = type(value)
+            if kind is not ast.Constant:
+                if kind is ast.Call:
+                    self.roles[value] = f.ARGUMENT
+                stack.append(value)
 
     def statement(self, node: ast.Expr) -> None:
         value = node.value
-        if type(value) is ast.Call:
-            self.roles[value] = f.STATEMENT
-            self.call(value)
-        elif type(value) is not ast.Constant:
+        kind = type(value)
+        if kind is ast.Call:
+            self.call(value, f.STATEMENT)  # type: ignore[arg-type]
+        elif kind is not ast.Constant:
             self.stack.append(value)
 
     def awaited(self, node: ast.Await) -> None:
         self.suspending.add(self.function_above(self.scope))
-        self.roles[node.value] = f.AWAITED
-        if type(node.value) in (ast.List, ast.Tuple):
-            calls = [each for each in node.value.elts if type(each) is ast.Call]  # type: ignore[attr-defined]
+        value = node.value
+        if type(value) is ast.Call:
+            self.call(value, f.AWAITED)
+            return
+        if type(value) in (ast.List, ast.Tuple):
+            calls = [each for each in value.elts if type(each) is ast.Call]  # type: ignore[attr-defined]
             self.roles.update(dict.fromkeys(calls, f.AWAITED_WITHIN))
-        self.stack.append(node.value)
+        self.stack.append(value)
 
     def yielded(self, node: ast.Yield | ast.YieldFrom) -> None:
         self.yielding.add(self.function_above(self.scope))
@@ -167,30 +184,53 @@ class Walk(Naming):
         self.stack += [each for each in node.keys if each is not None]
         self.stack += node.values
 
+    def subscript(self, node: ast.Subscript) -> None:
+        self.stack.append(node.value)
+        if type(node.slice) is not ast.Constant:
+            self.stack.append(node.slice)
+
+    def several(self, node: ast.Tuple | ast.List | ast.Set) -> None:
+        self.stack += node.elts
+
     # -- definitions --------------------------------------------------------
 
     def function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
-        self.bind(self.scope, node.name, f.DEF, "", node.lineno, self.flags)
-        self.stack += node.decorator_list
-        self._signature(node.args)
-        if node.returns is not None and type(node.returns) not in _PLAIN:
-            self.stack.append(node.returns)
-        positional = node.args.posonlyargs or node.args.args
-        inner = self.open(
-            f.FUNCTION,
-            node.name,
-            self._type_parameters(node),
-            node,
-            type(node) is ast.AsyncFunctionDef,
-            tuple(map(decorator, node.decorator_list)),
-            (),
-            annotation(node.returns),
-            positional[0].arg if positional else "",
+        name, line, arguments = node.name, node.lineno, node.args
+        self.bindings.append((self.scope, name, line, f.DEF, "", self.flags))
+        stack = self.stack
+        decorators: tuple[str, ...] = ()
+        if node.decorator_list:
+            stack += node.decorator_list
+            decorators = tuple([decorator(each) for each in node.decorator_list])
+        self._signature(arguments)
+        returns, said = node.returns, ""
+        if returns is not None:
+            said = annotation(returns)
+            if type(returns) not in _PLAIN:
+                stack.append(returns)
+        positional = arguments.posonlyargs or arguments.args
+        parent = self._type_parameters(node)
+        inner = len(self.scopes)
+        self.scopes.append(
+            (
+                f.FUNCTION,
+                name,
+                parent,
+                line,
+                type(node) is ast.AsyncFunctionDef,
+                decorators,
+                (),
+                False,
+                False,
+                said,
+                positional[0].arg if positional else "",
+                node.end_lineno,
+            )
         )
-        self._parameters(node.args, inner)
-        if node.name.startswith("test"):
+        self._parameters(arguments, inner)
+        if name.startswith("test"):
             # The fixture of pytest-freezer, which freezes the clock.
-            frozen = (a.lineno for a in parameters(node.args) if a.arg == "freezer")
+            frozen = (a.lineno for a in parameters(arguments) if a.arg == "freezer")
             self.frozen.extend(frozen)
         self.work.append((inner, 0, node.body))
 
@@ -231,23 +271,29 @@ class Walk(Naming):
         """Walk what belongs to the scope around: defaults and annotations."""
         if arguments.defaults:
             self.stack += arguments.defaults
-        if arguments.kw_defaults:
+        if arguments.kwonlyargs:
             self.stack += [each for each in arguments.kw_defaults if each is not None]
 
     def _parameters(self, arguments: ast.arguments, scope: int) -> None:
         """Bind the parameters in their function, and walk their annotations."""
         bindings, stack = self.bindings, self.stack
-        for group in (arguments.posonlyargs, arguments.args, arguments.kwonlyargs):
-            for argument in group:
-                note, said = argument.annotation, ""
-                if note is not None:
+        every = arguments.args
+        if arguments.kwonlyargs or arguments.posonlyargs:
+            every = [*arguments.posonlyargs, *every, *arguments.kwonlyargs]
+        for argument in every:
+            note, said = argument.annotation, ""
+            if note is not None:
+                kind = type(note)
+                # A plain name as an annotation is neither a call nor a value.
+                if kind is ast.Name:
+                    said = f":{note.id}"  # type: ignore[attr-defined]
+                else:
                     said = annotation(note)
-                    # A plain name as an annotation is neither a call nor a value.
-                    if type(note) not in _PLAIN:
+                    if kind is not ast.Constant:
                         stack.append(note)
-                bindings.append(
-                    (scope, argument.arg, argument.lineno, f.PARAMETER, said, 0)
-                )
+            bindings.append(
+                (scope, argument.arg, argument.lineno, f.PARAMETER, said, 0)
+            )
         for rest in (arguments.vararg, arguments.kwarg):
             if rest is not None:
                 self.bind(scope, rest.arg, f.PARAMETER, "", rest.lineno, 0)
@@ -258,9 +304,10 @@ class Walk(Naming):
         value = node.value
         if value is None:
             return
-        self.stack.append(value)
         if type(value) is ast.Call:
-            self.roles[value] = f.HANDED_BACK
+            self.call(value, f.HANDED_BACK)
+        else:
+            self.stack.append(value)
         if not self.scopes[self.scope][9]:
             said = describe(value)
             self.bind(self.scope, "", f.RETURNED, said, node.lineno, self.flags)
@@ -363,6 +410,10 @@ _HANDLERS: dict[type[ast.AST], Callable[..., None]] = {
     ast.Expr: Walk.statement,
     ast.Return: Walk.returned,
     ast.Dict: Walk.dictionary,
+    ast.Subscript: Walk.subscript,
+    ast.Tuple: Walk.several,
+    ast.List: Walk.several,
+    ast.Set: Walk.several,
     ast.Assign: Walk.assign,
     ast.AnnAssign: Walk.annotated,
     ast.AugAssign: Walk.augmented,
