@@ -141,6 +141,71 @@ def test_spellings_hold_every_last_name(
     assert linked(files).spellings(["time.sleep"]) == spelled
 
 
+CHANGED = {
+    "an import goes": {"main.py": "import p.a\n"},
+    "an import comes": {"alone.py": "from p.b import g\n"},
+    "an import is another one": {"main.py": "import alone\n"},
+    "a name comes": {"p/a.py": "from .b import g as h\n"},
+    "two files change": {"main.py": "", "p/a.py": "import main as m\n"},
+}
+
+
+@pytest.mark.parametrize("change", CHANGED)
+def test_a_project_takes_over_what_is_known_of_the_files_that_did_not_change(
+    linked: Linked, change: str
+) -> None:
+    former = linked(PACKAGE)
+    paths = [f"{former.root}/{path}" for path in PACKAGE]
+    for path in paths:
+        former.importers(path)
+    former.spellings(["p.b.g"])
+    fresh = linked({**PACKAGE, **CHANGED[change]})
+    changed = [f"{former.root}/{path}" for path in CHANGED[change]]
+    project = Project(
+        former.files.changed([fresh.files[path] for path in changed]), former.root
+    )
+    project.follow(former, changed)
+    for path in paths:
+        assert project.importers(path) == fresh.importers(path)
+        assert project.imports(path) == fresh.imports(path)
+    wanted = fresh.spellings(["p.b.g"])
+    assert wanted is not None
+    assert wanted <= (project.spellings(["p.b.g"]) or frozenset())
+
+
+def test_who_defines_a_name(linked: Linked) -> None:
+    project = linked(
+        {
+            "b.py": "async def f():\n    pass\n",
+            "a.py": "def f():\n    async def f():\n        pass\ndef g():\n    pass\n",
+            "c.py": "f = 1\n",
+        }
+    )
+    a, b = f"{project.root}/a.py", f"{project.root}/b.py"
+    assert project.defining("f", lazy=False) == [a]
+    assert project.defining("f", lazy=True) == [b, a, a]  # in the order of the files
+    assert project.defining("g", lazy=True) == [a]
+    assert project.defining("h", lazy=True) == []
+
+
+def test_a_file_at_rest_says_the_same_again_and_keeps_nothing(linked: Linked) -> None:
+    project = linked(PACKAGE)
+    path = f"{project.root}/p/b.py"
+    facts = project.files[path]
+
+    def said() -> tuple[object, ...]:
+        names = [each.name for each in facts.names(0).get("g")]
+        return facts.head, facts.scopes, facts.calls, facts.bindings, names
+
+    before = said()
+    assert project.answers(path, 0, "g")
+    project.files.rest()
+    assert project.files.trace.awake == []
+    assert facts.__dict__ == {}
+    assert said() == before
+    assert project.files.trace.awake == [facts]
+
+
 def test_long_chains_of_modules_and_names_do_not_break_it(
     meant: Meant, answers: Answers
 ) -> None:

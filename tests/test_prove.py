@@ -436,3 +436,29 @@ def test_a_codemod_without_an_end_costs_its_file(tmp_path: Path) -> None:
     assert [change.path.name for change in result.changes] == ["w.py", "y.py"]
     assert [Path(each.path).name for each in result.findings] == ["w.py", "y.py"]
     assert signal.getsignal(signal.SIGVTALRM) == before
+
+
+class Asking(Endless):
+    """A codemod that asks whether files may be written, and never ends for one."""
+
+    def __init__(self, rewriting: Rewriting) -> None:
+        super().__init__(rewriting)
+        self.told: list[tuple[bool, bool]] = []
+
+    def judge(self, context: Context) -> Plan | None:
+        may = context.model.may_write
+        self.told.append((may(context.site.path), may("another.py")))
+        return super().judge(context)
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timer here")
+def test_what_may_be_written_is_the_same_after_a_file_was_given_up(
+    tmp_path: Path,
+) -> None:
+    for name in ("w.py", "x.py", "y.py"):
+        (tmp_path / name).write_text(HEAD + SITE)
+    settings = Settings(paths=(tmp_path,), root=tmp_path, max_file_time=1)
+    codemod = Asking(code("await other(1)"))
+    engine.run(settings, (codemod,))
+    assert set(codemod.told) == {(True, False)}
+    assert len(codemod.told) >= 4  # w, x, and again w and y

@@ -71,7 +71,6 @@ class Effects:
         self._bodies: dict[Where, Body] = {}
         self._overrides: dict[tuple[str, int], tuple[Where, ...] | None] = {}
         self._named: dict[str, list[Where]] = {}
-        self._plain: dict[str, list[str]] = {}
 
     def of(self, place: Where) -> Summary:
         """Give all that a call of a function touches, in its own words."""
@@ -275,7 +274,7 @@ class Effects:
         if name not in self._named:
             self.project.files.trace.words.add(name)
             found = self._named[name] = []
-            for path in self._defining().get(name, ()):
+            for path in self.project.defining(name, lazy=self.awaits):
                 scopes = self.project.files[path].scopes
                 found += [
                     (path, index)
@@ -285,15 +284,6 @@ class Effects:
                     and scopes[each.parent].kind == f.CLASS
                 ]
         return self._named[name]
-
-    def _defining(self) -> dict[str, list[str]]:
-        """Give the files by the names of the functions that they define."""
-        if not self._plain:
-            for path, facts in self.project.files.items():
-                head = facts.head
-                for name in (*head.plain, *(head.lazy if self.awaits else ())):
-                    self._plain.setdefault(name, []).append(path)
-        return self._plain
 
     def is_defined(self, name: str) -> bool:
         """Tell whether some class of the project has a method of a name."""

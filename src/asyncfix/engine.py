@@ -62,6 +62,8 @@ class _Run:
         """The files that judging opened."""
         self._all_kept = True
         """What was judged is kept, with all that it went by."""
+        self._renames: list[str] | None = None
+        """Of all files, where they are known."""
 
     def result(self) -> Result:
         """Give what the run found and would change."""
@@ -163,6 +165,7 @@ class _Run:
                 renames = [each for head in heads for each in head.renames]
             if renames is not None:
                 project.renames(renames)
+                self._renames = renames if not self.around.files else None
             told.update(self._look(project, fresh))
             self.memory.tell(question, told, project, renames)
             self.memory.hear(question, library.trace, self._texts)
@@ -269,6 +272,8 @@ class _Run:
         project = Project(library, str(self.settings.root))
         library.rest()  # else what is open already would not be noted again
         library.trace.forget()
+        if self._renames is not None:
+            project.renames(self._renames)
         blocked = {path: told[path].blocked for path in with_sites}
         passes = Passes(self.settings, self.chosen, project, self.catalog, named)
         passes.until_stable(with_sites, blocked, self.progress)

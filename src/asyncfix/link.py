@@ -17,6 +17,7 @@ from asyncfix import facts as f
 from asyncfix.expressions import is_dotted
 from asyncfix.library import Library
 from asyncfix.modules import Modules, join
+from asyncfix.names import Names
 
 # Through more names than this, nothing is known any more.
 _LONGEST_CHAIN = 60
@@ -49,6 +50,7 @@ class Project(Modules):
         self._spelled: dict[frozenset[str], frozenset[str]] = {}
         self._calls: dict[str, list[tuple[str, f.Use]]] = {}
         self._replacing: list[str] | None = None
+        self._defining: tuple[dict[str, list[int]], dict[str, list[int]]] | None = None
         self._depth = 0
 
     def rest(self, most: int = 0) -> None:
@@ -69,7 +71,7 @@ class Project(Modules):
 
     # -- what a name means --------------------------------------------------
 
-    def names(self, path: str, scope: int) -> f.Names:
+    def names(self, path: str, scope: int) -> Names:
         """Give the bindings of a scope by name."""
         return self.files[path].names(scope)
 
@@ -274,6 +276,47 @@ class Project(Modules):
             files = sorted(self.files)
             self._replacing = [each for each in files if self.files[each].head.replaces]
         return self._replacing
+
+    def defining(self, name: str, lazy: bool) -> list[str]:
+        """Give the files that define a plain function of a name.
+
+        With `lazy` also those with a coroutine of the name, behind the same file if
+        it has both.
+        """
+        if self._defining is None:
+            self._defining = {}, {}
+            for number, facts in enumerate(self.files.values()):
+                head = facts.head
+                for found, names in zip(
+                    self._defining, (head.plain, head.lazy), strict=True
+                ):
+                    for each in names:
+                        found.setdefault(each, []).append(number)
+        numbers = list(self._defining[0].get(name, ()))
+        if lazy:
+            numbers += self._defining[1].get(name, ())
+        paths = list(self.files) if numbers else []
+        return [paths[number] for number in sorted(numbers)]
+
+    def follow(self, former: Project, changed: Iterable[str]) -> None:
+        """Take over what is known of files, but for the changed ones.
+
+        Both projects have the same files. Renames that are gone do no harm: they
+        only say what cannot be ruled out.
+        """
+        changed = list(changed)
+        if former._renames is not None:
+            heads = (self.files[path].head for path in changed)
+            self.renames(each for head in heads for each in head.renames)
+            assert self._renames is not None
+            self._renames |= former._renames
+        if former._importers is not None:
+            self._importers = former._importers
+            for path in changed:
+                for imported in former.imports(path):
+                    self._importers[imported].remove(path)
+                for imported in self.imports(path):
+                    self._importers.setdefault(imported, []).append(path)
 
     def is_builtin(self, name: str) -> bool:
         """Tell whether a name is one of Python's own."""

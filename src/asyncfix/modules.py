@@ -32,7 +32,7 @@ class Modules:
         self._bases: dict[str, str] = {}
         self._packages: dict[tuple[str, str], set[str]] = {}
         self._resolved: dict[tuple[str, str], list[str]] = {}
-        self._importers: dict[str, set[str]] | None = None
+        self._importers: dict[str, list[str]] | None = None
         mark = os.sep + "__init__.py"
         packages = {
             place[: -len(mark)] for place in self._by_place if place.endswith(mark)
@@ -176,10 +176,10 @@ class Modules:
     def importers(self, path: str) -> frozenset[str]:
         """Give the project's files that import a file themselves."""
         if self._importers is None:
-            self._importers = defaultdict(set)
+            self._importers = defaultdict(list)
             for importer in self.files:
                 for imported in self.imports(importer):
-                    self._importers[imported].add(importer)
+                    self._importers[imported].append(importer)
         return frozenset(self._importers.get(path, ()))
 
     def reached_by(self, path: str) -> frozenset[str]:

@@ -53,7 +53,7 @@ class Passes:
         self.codemods = codemods
         self.project = project
         self.catalog = catalog
-        self.model = Model(project, catalog, settings, self.source, named=named)
+        self.model = self._fresh_model()
         self.findings: list[Finding] = []
         self.problems: list[Problem] = []
         self.suppressed = 0
@@ -97,7 +97,7 @@ class Passes:
             if not changed:
                 return
             self._relink(changed)
-            waiting = {each.finding.path for each in chosen} - self._broken
+            waiting = chosen - self._broken
             paths = sorted({*changed, *waiting})
             found = self._blocked(paths)
         for path in paths:
@@ -109,8 +109,8 @@ class Passes:
         found: Mapping[str, Sequence[Site]],
         number: int,
         progress: Callable[[str, int, int], None],
-    ) -> tuple[list[Judgement], list[str]]:
-        """Make one pass; gives whose fix was to be made, and the changed files.
+    ) -> tuple[set[str], list[str]]:
+        """Make one pass; gives the files with fixes to be made, and the changed ones.
 
         A file that takes too long is given up, and the pass made without it.
         """
@@ -123,7 +123,9 @@ class Passes:
                     if path not in self._broken:
                         blocked = found.get(path, [])
                         chosen += self._timed(path, self._judged, blocked, number)
-                return chosen, self._rewritten(chosen, number)
+                changed = self._rewritten(chosen, number)
+                self._same = {}  # they hold the trees of this pass
+                return {each.finding.path for each in chosen}, changed
             except _Late as late:
                 words = f"took longer than {self.settings.max_file_time} s to judge"
                 hint = "its fixes are dropped; exclude it, or raise max-file-time"
@@ -133,7 +135,7 @@ class Passes:
             # What was being looked up when it was broken off is not to be trusted.
             self.project = Project(self.project.files, self.project.root)
             self.model.close()
-            self.model = Model(self.project, self.catalog, self.settings, self.source)
+            self.model = self._fresh_model()
 
     def _timed(self, path: str, work: Callable[..., Given], *more: object) -> Given:
         """Do the work for one file; raises _Late where it takes too long."""
@@ -345,9 +347,14 @@ class Passes:
                 self._fail(path, scanned.line, scanned.message)
             else:
                 fresh.append(scanned[0])
-        self.project = Project(self.project.files.changed(fresh), self.project.root)
+        former = self.project
+        self.project = Project(former.files.changed(fresh), former.root)
+        self.project.follow(former, [each.path for each in fresh])
         self.model.close()
-        self.model = Model(
+        self.model = self._fresh_model()
+
+    def _fresh_model(self) -> Model:
+        return Model(
             self.project, self.catalog, self.settings, self.source, named=self.named
         )
 

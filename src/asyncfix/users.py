@@ -50,6 +50,7 @@ class Users:
         self._is_test = is_test
         self._references = References(values, catalog, trees)
         self._calls: dict[Place, tuple[Call, ...]] = {}
+        self._holding: dict[str, list[str]] = {}
         self._others: dict[Place, tuple[Reference, ...] | None] = {}
 
     def scope(self, place: Place) -> f.Scope:
@@ -86,7 +87,11 @@ class Users:
         return self.project.spellings([name]) or frozenset((name,))
 
     def _files(self, name: str) -> list[str]:
-        return self.project.files.holding(self._spelled(name))
+        found = self._holding.get(name)
+        if found is None:
+            found = self.project.files.holding(self._spelled(name))
+            self._holding[name] = found
+        return found
 
     def _reach(self, place: Place) -> list[str]:
         """Give the files that may use a function: one inside another, its own."""
