@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from asyncfix import config, engine, registry
+from asyncfix import config, engine, link, registry
 from asyncfix.memory import Memory
 from asyncfix.model import Result, Settings
 from asyncfix.recall import Recall
@@ -40,7 +40,10 @@ START = {
         "class Model(Base):\n    def save(self):\n        return self.get()\n"
     ),
     "app/api.py": "from .helpers import load, rest\nfrom .models import Model as M\n",
-    "app/names.py": "from .quiet import *\nimport time\nnap = time.sleep\n",
+    "app/names.py": (
+        "from .quiet import *\nimport time\nnap = time.sleep\n"
+        "def afar():\n    size = 1\n    return size\n"
+    ),
     "app/views.py": (
         "from .api import M, load, rest\nfrom . import helpers, names\n"
         "async def view(model: M):\n    load()\n    rest()\n    model.save()\n"
@@ -156,6 +159,10 @@ EDITS: dict[str, Edit] = {
     "nobody cares": swap("app/alone2.py", "pass", "return 5 + 5"),
     "nobody cares for a word": swap("app/alone2.py", "def nothing", "def anything"),
     "a word counts": swap("app/alone2.py", "pass", "alone.time.sleep = print"),
+    "a body that nobody asks for": swap("app/names.py", "size = 1", "size = len(str(5))"),
+    "lines that nobody asks for": swap("app/names.py", "size = 1", "size = 1\n\n    more = 2"),
+    "a body with a name asked for": swap("app/names.py", "size = 1", "size = nap(1)"),
+    "one more function": swap("app/names.py", "def afar", "def other(): pass\ndef afar"),
     "off": swap("app/alone.py", "time.sleep(1)", "time.sleep(1)  # asyncfix: off"),
     "the view alone": swap("app/views.py", "    rest()\n", "    rest(); load()\n"),
     "the caller's argument": swap("app/views.py", "load(False)", "load(1)"),
@@ -173,7 +180,7 @@ class Project:
 
     def write(self, files: Mapping[str, str]) -> None:
         for name in self.files.keys() - files.keys():
-            (self.root / name).unlink()
+            (self.root / name).unlink(missing_ok=True)
             shutil.rmtree(self.root / "app" / "types", ignore_errors=True)
         for name, text in files.items():
             if self.files.get(name) != text:
@@ -301,6 +308,10 @@ def test_after_one_edit_and_back(project: Project, name: str) -> None:
         ("a comment", False),  # the file was opened, for a type
         ("another sleep", False),
         ("a test patches the call", False),
+        ("a body that nobody asks for", True),
+        ("lines that nobody asks for", True),
+        ("a body with a name asked for", False),
+        ("one more function", False),
     ],
 )
 def test_what_was_judged_holds_where_nothing_asked_for_has_changed(
@@ -315,6 +326,20 @@ def test_what_was_judged_holds_where_nothing_asked_for_has_changed(
     assert recalled == [False, holds]
     assert both(project).cached == fresh
     assert recalled[-1]
+
+
+def test_what_is_open_already_is_noted_again(
+    project: Project, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Facts that many files ask for stay unpacked: judging opens them all the same."""
+    opened = []
+    for often in (2, 0):
+        monkeypatch.setattr(link, "_OFTEN", often)
+        shutil.rmtree(folder, ignore_errors=True)
+        project.run()
+        opened.append(Memory(str(project.root)).kept("judged")[2][0])
+    assert len(opened[0]) > 5
+    assert opened[0] == opened[1]
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from asyncfix import store
+from asyncfix import prune, store
 from asyncfix.store import Store
 
 DAY = 86_400
@@ -442,7 +442,7 @@ def test_the_oldest_of_too_much_are_removed(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     size = only_file(folder).stat().st_size
-    monkeypatch.setattr(store, "_LARGEST_FOLDER", size + 35_000)
+    monkeypatch.setattr(prune, "_LARGEST_FOLDER", size + 35_000)
     for days in (1, 2, 3, 4, 5):
         path = folder / f"{str(days) * 32}-{HEX}.cache"
         path.write_bytes(bytes(10_000))

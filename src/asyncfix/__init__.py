@@ -7,9 +7,10 @@ they are first used, so that `asyncfix --help` costs next to nothing.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # that of `typing` costs its import
 if TYPE_CHECKING:
+    from typing import Any
+
     from asyncfix import facts, touches, value
     from asyncfix.catalog_file import Entry
     from asyncfix.codemod import Codemod, Names, Part, Plan, Site

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
+from typing import Any
 
 from asyncfix import registry, workers
 from asyncfix.catalog import Catalog
@@ -17,7 +18,7 @@ from asyncfix.gather import MARKERS, Gathered, around, gather
 from asyncfix.library import Library
 from asyncfix.link import Project
 from asyncfix.memory import Memory, Told
-from asyncfix.model import Problem, Result, Settings
+from asyncfix.model import GAINS, UNREAD, UNSEEN, Problem, Result, Settings
 from asyncfix.reach import Chain, Edge, Place
 from asyncfix.recall import Judged, Recall
 
@@ -57,6 +58,10 @@ class _Run:
         self.around: Gathered = around(settings, self.gathered)
         self.problems: list[Problem] = []
         self.notes: list[str] = []
+        self._opened: frozenset[str] = frozenset()
+        """The files that judging opened."""
+        self._all_kept = True
+        """What was judged is kept, with all that it went by."""
         self._renames: list[str] | None = None
         """Of all files, where they are known."""
 
@@ -70,7 +75,7 @@ class _Run:
             path for path in targets if told[path].has_sites or told[path].blocked
         ]
         passes = self._judged(library, told, with_sites, frozenset(targets))
-        self.memory.save()
+        base = self.memory.save(self._quiet(told, targets, passes))
         self.notes += self.memory.notes
         problems = {*self.problems, *self.gathered.problems, *passes.problems}
         failed = {problem.path for problem in problems}
@@ -98,7 +103,32 @@ class _Run:
                 **{path: os.stat(path) for path in beside},
             },
             looked_around=self.around.listed,
+            base=base if self._all_kept and not self.notes else None,
         )
+
+    def _quiet(
+        self, told: Mapping[str, Told], targets: Iterable[str], judged: Judged
+    ) -> dict[str, int]:
+        """Give the files that may change without another result, as `Base` has them."""
+        changed = {change.shown for change in judged.changes}
+        read, opened = self.memory.read, self._opened
+        shown = {
+            step[0]
+            for each in told.values()
+            for _, _, _, steps, _ in each.blocked
+            for step in steps
+        }
+        quiet = {}
+        for path in targets:
+            if path not in changed and not told[path].unseen:
+                quiet[path] = GAINS
+                if path not in read and not (
+                    told[path].has_sites or told[path].blocked
+                ):
+                    quiet[path] |= UNREAD
+                    if path not in opened and path not in shown:
+                        quiet[path] |= UNSEEN
+        return quiet
 
     def _scan(self) -> Library:
         files = self.gathered.files
@@ -138,6 +168,7 @@ class _Run:
                 self._renames = renames if not self.around.files else None
             told.update(self._look(project, fresh))
             self.memory.tell(question, told, project, renames)
+            self.memory.hear(question, library.trace, self._texts)
             library.rest()
         return {path: told[path] for path in paths}
 
@@ -226,12 +257,13 @@ class _Run:
         """Judge the sites, and make the passes that their fixes take."""
         if not with_sites:
             return Judged()
-        sites = [(path, told[path]) for path in with_sites]
+        sites = [(path, _by_place(told[path])) for path in with_sites]
         left_out = sorted(path for path in told if path not in named)
         question = self._question, repr(self.settings), sites, left_out, self.problems
         recall = Recall(self.memory, library, str(self.settings.root), question)
         known = recall.find()
         if known is not None:
+            self._opened = recall.opened
             return known
         from asyncfix.passes import Passes
 
@@ -252,9 +284,18 @@ class _Run:
             tuple(passes.problems),
             passes.suppressed,
         )
-        if noted == len(self.notes) + len(self.memory.notes):
-            recall.keep(judged)
+        self._opened = frozenset(library.trace.opened)
+        self._all_kept = noted == len(self.notes) + len(
+            self.memory.notes
+        ) and recall.keep(judged, self._texts)
         return judged
+
+    def _texts(self) -> Iterator[bytes]:
+        """Give what else can say a name that is looked for in the project."""
+        yield repr(self.settings).encode("utf-8", "surrogatepass")
+        for path in registry.code():
+            with open(path, "rb") as file:
+                yield file.read()
 
     def _prepared(self, library: Library, with_sites: Sequence[str]) -> Library:
         """Scan the rest of the project where guards will ask about all of it."""
@@ -270,6 +311,12 @@ class _Run:
             ]
             library = library.changed(scanned.values())
         return library
+
+
+def _by_place(told: Told) -> tuple[Any, ...]:
+    """Give what was told without the numbers of scopes: one that is added moves them."""
+    blocked = [(use[1:], name, *more) for use, name, _, *more in told.blocked]
+    return blocked, *told[1:]
 
 
 def _unseen(path: str, lines: Sequence[int]) -> Problem:

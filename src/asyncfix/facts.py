@@ -186,10 +186,11 @@ class Head(NamedTuple):
         return packing.parted(self.waiting)
 
 
+_NARROW = frozenset((0, 4, 9))  # count as little: scopes, patches and attributes
 _NOTHING: dict[int, Any] = {}
-_PARTS = 12
+PARTS = 12
 # Packed facts begin with where the head and the parts begin, and the last one ends.
-_PLACES = Struct(f"<{_PARTS + 2}I")
+_PLACES = Struct(f"<{PARTS + 2}I")
 _SPAN = Struct("<2I")
 
 
@@ -248,7 +249,7 @@ class Facts:
 
     def _content(self) -> tuple[Any, ...]:
         # Not the bytes: marshal writes equal values in more than one way.
-        parts = [self.part(place) for place in range(_PARTS)]
+        parts = [self.part(place) for place in range(PARTS)]
         return self.path, self.digest, self.head, parts
 
     __hash__ = None  # type: ignore[assignment]
@@ -284,6 +285,8 @@ class Facts:
     def part(self, place: int) -> Any:
         """Give one part as plain columns, unpacked when it is first asked for."""
         self.trace.opened.add(self.path)
+        if place not in _NARROW:
+            self.trace.wide.add(self.path)
         return self._part(place)
 
     def _part(self, place: int) -> Any:
@@ -330,11 +333,13 @@ class Facts:
             # Others ask for a module's names only: they need not know its scopes.
             outer = scope == 0 or self.scopes[scope].kind in (MODULE, CLASS)
             place = 1 if outer else 10
+            self.trace.scoped.setdefault(self.path, set()).add(scope)
             found = self._names[scope] = Names(self._columns(place), scope, _binding)
         return found
 
     def calls_in(self, scopes: Iterable[int]) -> list[Use]:
         """Give the calls of some scopes, made for those alone."""
+        self.trace.wide.add(self.path)
         columns = self._columns(2)
         found: list[Use] = []
         if columns:
@@ -356,6 +361,7 @@ class Facts:
         """
         rows: Iterable[int]
         if names is None:
+            self.trace.wide.add(self.path)
             columns = self._columns(2)
             rows = range(len(columns[0])) if columns else ()
         else:
@@ -374,6 +380,7 @@ class Facts:
 
     def loops(self) -> dict[int, int]:
         """Give for each scope the first line of a `for` in it, comprehensions too."""
+        self.trace.wide.add(self.path)
         columns = self._columns(10)
         found: dict[int, int] = {}
         if columns:
@@ -394,6 +401,7 @@ class Facts:
     def reads(self, names: Collection[str]) -> bool:
         """Tell whether one of these is the last name of a reference."""
         self.trace.opened.add(self.path)
+        self.trace.wide.add(self.path)
         parts: set[str] | None = self.memo.get("read")
         if parts is None:
             parts = self.memo["read"] = packing.parts(self._part(3), 5)
@@ -412,6 +420,11 @@ class Facts:
             for row, name in enumerate(columns[5] if columns else ()):
                 found.setdefault(name.rpartition(".")[2], []).append(row)
         return found
+
+    def columns(self, place: int) -> list[Any]:
+        """Give a part as columns of plain values, or in a list; nothing is noted."""
+        raw = self._part(place)
+        return packing.columns(raw) if type(raw) is list else [raw]
 
     def _columns(self, place: int) -> list[Any]:
         self.trace.opened.add(self.path)

@@ -141,6 +141,24 @@ class Settings:
         return level is Level.UNSAFE and self.unsafe
 
 
+GAINS, UNREAD, UNSEEN = 1, 2, 4
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """The state of the cache that a result was made from."""
+
+    root: str
+    key: bytes
+    mark: bytes
+    quiet: Mapping[str, int]
+    """The files that may change without another result, and how far.
+
+    GAINS: by what nobody can tell; UNREAD: as long as its facts stay as they are;
+    UNSEEN: also if things move to other lines.
+    """
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     """What one run found and would change; nothing is written yet."""
@@ -161,6 +179,8 @@ class Result:
     """Every file that may have been read, with its `stat` from before that."""
     looked_around: bool = False
     """Files of the project were listed that are not below the named paths."""
+    base: Base | None = None
+    """What it was made from, where that is kept."""
 
     @property
     def unchanged(self) -> int:

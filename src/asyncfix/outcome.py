@@ -73,6 +73,7 @@ def keep(
         map(os.fspath, settings.paths),
         registry.code(),
         [state.marker(settings.root)],
+        result.base,
     )
     return code
 

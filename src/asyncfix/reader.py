@@ -10,6 +10,7 @@ from functools import partial
 from asyncfix import workers
 from asyncfix.conditions import Function
 from asyncfix.facts import Use
+from asyncfix.grown import words_of
 from asyncfix.link import Project
 from asyncfix.model import Problem
 from asyncfix.parsing import parse
@@ -34,7 +35,7 @@ def read_source(project: Project, path: str) -> Source:
     source = decode(path, data)
     if isinstance(source, Problem):
         raise LookupError(source.message)
-    project.files.trace.opened.add(path)
+    project.files.trace.saw(path, source.text)
     if source.digest != project.files[path].digest:
         raise LookupError("has changed while it was looked at")
     return source
@@ -89,7 +90,10 @@ class Reader:
 
     def _text(self, name: str) -> str:
         data = workers.read(name, workers.Limits(megabytes=_LARGEST))
-        return "" if isinstance(data, Problem) else data.decode("utf-8", "replace")
+        if isinstance(data, Problem):
+            return ""
+        self.project.files.trace.said.update(words_of(data))
+        return data.decode("utf-8", "replace")
 
     def text(self, path: str, use: Use) -> bytes:
         """Give the source of a use; raises LookupError as `lines` does."""

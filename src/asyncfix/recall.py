@@ -1,11 +1,12 @@
 """What was judged, kept with all that it went by, for the next run.
 
 A judgement may ask the whole project: who patches a name, who imports a module,
-who calls a function. So what it asked is noted (`facts.Trace`): the files that were
+who calls a function. So what it asked is noted (`Trace`): the files that were
 opened, the words that all others were searched for, and the names by which they were
 searched for calls. After a change it still holds if no opened file has changed, and if
 those that have say the same in their heads (imports, other names of things, ...), hold
-the same of these words, and call by the same of these names.
+the same of these words, and call by the same of these names. A file that was opened may
+have gained what nobody can tell (`grown`).
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from asyncfix.alike import MOVED, SAME, narrowly_alike
 from asyncfix.facts import Facts
 from asyncfix.gather import MARKERS
+from asyncfix.grown import words_of
 from asyncfix.library import Library
 from asyncfix.memory import Memory
 from asyncfix.model import Change, Finding, Level, Problem
@@ -53,6 +56,8 @@ class Recall:
         """
         self._memory = memory
         self._library = library
+        self.opened: frozenset[str] = frozenset()
+        """The files that were opened for what `find` gave."""
         places = [*sys.path, *(os.path.join(root, each) for each in MARKERS)]
         said = [sys.version, *map(_changed_at, places), *question]
         whole = repr(said).encode("utf-8", "surrogatepass")
@@ -63,13 +68,21 @@ class Recall:
         kept = self._memory.kept(_SECTION)
         try:
             key, state, asked, judged = kept
-            opened, words, called, stubs = asked
+            opened, words, called, stubs, narrow = asked
             if key != self._key or state.keys() != dict.fromkeys(self._library).keys():
                 return None
             digest = self._memory.digest
             changed = [path for path, old in state.items() if old != digest(path)]
-            if len(changed) > _MOST_CHANGED or not opened.isdisjoint(changed):
+            if len(changed) > _MOST_CHANGED or not self._memory.has_heard(self._name):
                 return None
+            if not {row[1] for row in judged[1]}.isdisjoint(changed):
+                return None
+            for path in opened.intersection(changed):
+                if not (
+                    self._memory.is_unnoticed(path, state[path])
+                    or self._is_alike(path, state[path], narrow, called, judged)
+                ):
+                    return None
             if any(_changed_at(name) != stamp for name, stamp in stubs):
                 return None
             self._library.trace.stubs.update(name for name, _ in stubs)
@@ -79,28 +92,65 @@ class Recall:
             ):
                 found = _unpacked(judged)
                 self._keep(judged, asked)
+                self.opened = opened
                 return found
         except (KeyError, AttributeError, TypeError, ValueError):
             pass  # there is none, or it is forged, or of another time
         return None
 
-    def keep(self, judged: Judged) -> None:
-        """Keep what was judged; the library knows what it went by."""
+    @property
+    def _name(self) -> str:
+        return self._key.hex()
+
+    def keep(self, judged: Judged, texts: Callable[[], Iterable[bytes]]) -> bool:
+        """Keep what was judged, if it can be; the library knows what it went by.
+
+        `texts` gives what else the judging may have gone by.
+        """
         trace = self._library.trace
         size = sum(len(each.old) + len(each.new) for each in judged.changes)
-        if not judged.problems and size <= _LARGEST:
-            asked = (
-                frozenset(trace.opened),
-                frozenset(trace.words),
-                frozenset(trace.called),
-                tuple((name, _changed_at(name)) for name in sorted(trace.stubs)),
-            )
-            self._keep(_packed(judged), asked)
+        if judged.problems or size > _LARGEST:
+            return False
+        asked = (
+            frozenset(trace.opened),
+            frozenset(trace.words),
+            frozenset(trace.called),
+            tuple((name, _changed_at(name)) for name in sorted(trace.stubs)),
+            trace.narrow(),
+        )
+        self._keep(_packed(judged), asked)
+        # A name that was chosen because nobody has it stands in what came of it.
+        for each in judged.findings:
+            said = f"{each.message} {each.advice} {each.source}"
+            trace.said.update(words_of(said.encode("utf-8", "surrogatepass")))
+        for change in judged.changes:
+            trace.said.update(words_of(change.new))
+        self._memory.hear(self._name, trace, texts)
+        return True
 
     def _keep(self, judged: Any, asked: tuple[Any, ...]) -> None:
         state = {path: self._memory.digest(path) for path in self._library}
         if None not in state.values():
             self._memory.keep(_SECTION, (self._key, state, asked, judged))
+
+    def _is_alike(
+        self,
+        path: str,
+        digest: bytes,
+        narrow: Mapping[str, tuple[int, ...]],
+        called: frozenset[str],
+        judged: Any,
+    ) -> bool:
+        """Tell whether the little that was asked of an opened file is as it was."""
+        old = self._memory.former(path)
+        if path not in narrow or old is None or old.digest != digest:
+            return False
+        new = self._library[path]
+        how = narrowly_alike(old, new, frozenset(narrow[path]), called)
+        if how == MOVED:
+            # Its lines may be told: where a function is called from, for one.
+            return not any(path in text for row in judged[0] for text in row[6:8])
+        return how == SAME
 
     def _says_the_same(
         self, path: str, digest: bytes, words: frozenset[str], called: frozenset[str]

@@ -4,7 +4,8 @@ A run that writes nothing is remembered whole: what it printed, its exit code,
 and the `stat` of everything that it depended on: each file that was read, each
 folder that was listed, the configuration, the ignore files of git, the code of
 asyncfix and of its packs, and what was looked for and was not there. If all of
-that is as it was, the answer is, too. Anything doubtful is not remembered.
+that is as it was, the answer is, too. If only source files have changed, `renew`
+may find that the answer is the same. Anything doubtful is not remembered.
 
 This module is all that such a run needs, so it imports next to nothing.
 """
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any
 
+    from asyncfix.model import Base
+
 _RACY = 2_000_000_000
 _MOST_FOLDERS = 50_000
 _LARGEST = 20_000_000
@@ -29,11 +32,14 @@ _NEVER = frozenset(
     (".git", ".hg", ".svn", ".tox", ".nox", ".venv", "venv", "node_modules",
      "__pycache__", "__pypackages__", ".mypy_cache", ".ruff_cache", ".eggs", ".direnv")
 )  # fmt: skip
+# More changed files than this are not looked at one by one.
+_MOST_CHANGED = 20
 _LOOKED_FOR = (".git", "pyproject.toml", "setup.py", "setup.cfg", ".gitignore")
 _ENVIRONMENT = ("NO_COLOR", "FORCE_COLOR", "PYTHONIOENCODING", "PYTHONUTF8", "TERM",
                 "LANG", "LC_ALL", "LC_CTYPE", "COLUMNS", "PATH", "HOME",
                 "XDG_CONFIG_HOME", "GIT_CONFIG_GLOBAL")  # fmt: skip
 
+Stamp = tuple[int, int, int, int]
 Answer = tuple[int, bytes, bytes]
 """Exit code, and what went to stdout and to stderr."""
 
@@ -48,6 +54,15 @@ class Replay:
         """Open what is remembered; never raises."""
         self._started = time.time_ns()
         self._store: Store | None = None
+        self.changed: dict[str, tuple[os.stat_result, int]] = {}
+        """The source files that kept `find` from its answer, if it were only they.
+
+        With how far each may change.
+        """
+        self.base: tuple[str, bytes, bytes] | None = None
+        """The cache that the answer was made from: its root, its key, its mark."""
+        self.answer: Answer = 0, b"", b""
+        """The answer that was remembered, while it is doubtful."""
         try:
             here = os.getcwd()
         except OSError:
@@ -68,17 +83,40 @@ class Replay:
         if self._store is None:
             return None
         kept = self._store.section("run")
+        changed: dict[str, tuple[os.stat_result, int]] = {}
         try:
-            paths, stamps, absent, code, out, err = kept
+            paths, stamps, absent, code, out, err, base, quiet = kept
             stat = os.stat
-            for path, stamp in zip(paths, stamps):  # noqa: B905 (3.9 has no strict)
-                if _stamp(stat(path)) != stamp:
-                    return None
+            for at, path in enumerate(paths):
+                status = stat(path)
+                if _stamp(status) != stamps[at]:
+                    if not quiet[at] or len(changed) == _MOST_CHANGED:
+                        return None
+                    changed[path] = status, quiet[at]
             if any(map(os.path.lexists, absent)):
                 return None
-        except (TypeError, ValueError, OSError):
+            if changed:
+                self.base = tuple(base)
+        except (TypeError, ValueError, IndexError, OSError):
             return None
-        return code, out, err
+        self.changed, self.answer = changed, (code, out, err)
+        return None if changed else self.answer
+
+    def renewed(self) -> dict[str, tuple[Stamp | None, bytes]]:
+        """Give the stamps and digests of files whose change was seen to be nothing."""
+        kept = self._store.section("renewed") if self._store else None
+        return kept if type(kept) is dict else {}
+
+    def renew(self, files: dict[str, tuple[Stamp | None, bytes]]) -> None:
+        """Remember that the answer is the same with these files; never raises."""
+        if self._store is not None:
+            self._store.set_section("renewed", files)
+            self._store.save()
+
+    def stamp(self, status: os.stat_result) -> Stamp | None:
+        """Give what tells a later change of a file, None where nothing does."""
+        stamp = _stamp(status)
+        return None if stamp[0] > self._started - _RACY else stamp
 
     def keep(
         self,
@@ -88,6 +126,7 @@ class Replay:
         starts: Iterable[str],
         code_of: Iterable[str],
         never: Iterable[str] = (),
+        base: Base | None = None,
     ) -> None:
         """Remember an answer.
 
@@ -95,13 +134,23 @@ class Replay:
         `listed` the folders under which files were looked for, `starts` the
         paths from which the project's root was looked for upwards, `code_of`
         the files that asyncfix and its packs are made of, `never` paths at
-        which there must be nothing. Never raises.
+        which there must be nothing, `base` what the answer was made from.
+        Never raises.
         """
         code, out, err = answer
         if self._store is None or len(out) + len(err) > _LARGEST:
             return
         seen = {path: _stamp(status) for path, status in read.items()}
         absent: set[str] = set(never)
+        quiet = base.quiet if base else {}
+        # What these are is known by their digests, too.
+        young = [
+            path for path in quiet if path in read and self.stamp(read[path]) is None
+        ]
+        if len(young) > _MOST_CHANGED:
+            return
+        for path in young:
+            seen[path] = 0, 0, 0, 0
         if self._is_young(seen):
             return
         try:
@@ -122,11 +171,14 @@ class Replay:
             _look_for(path, seen, absent)
         if self._is_young(seen):
             return
-        run = tuple(seen), tuple(seen.values()), tuple(absent), code, out, err
+        kept = base and (base.root, base.key, base.mark)
+        may = bytes(quiet.get(path, 0) for path in seen)
+        run = *map(tuple, (seen, seen.values(), absent)), code, out, err, kept, may
         self._store.set_section("run", run)
+        self._store.set_section("renewed", {})
         self._store.save()
 
-    def _is_young(self, seen: Mapping[str, tuple[int, int, int, int]]) -> bool:
+    def _is_young(self, seen: Mapping[str, Stamp]) -> bool:
         """Tell whether something may change again without its times telling."""
         youngest = max((stamp[0] for stamp in seen.values()), default=0)
         return youngest > self._started - _RACY
@@ -184,22 +236,18 @@ def _is_terminal(stream: object) -> bool:
     return bool(getattr(stream, "isatty", bool)())
 
 
-def _stamp(status: os.stat_result) -> tuple[int, int, int, int]:
+def _stamp(status: os.stat_result) -> Stamp:
     return status.st_mtime_ns, status.st_size, status.st_ino, status.st_ctime_ns
 
 
-def _look_for(
-    path: str, seen: dict[str, tuple[int, int, int, int]], absent: set[str]
-) -> None:
+def _look_for(path: str, seen: dict[str, Stamp], absent: set[str]) -> None:
     try:
         seen[path] = _stamp(os.stat(path))
     except OSError:
         absent.add(path)
 
 
-def _look_up(
-    start: str, seen: dict[str, tuple[int, int, int, int]], absent: set[str]
-) -> None:
+def _look_up(start: str, seen: dict[str, Stamp], absent: set[str]) -> None:
     """Note what decides the root and the configuration, up to the repository."""
     folder = start if os.path.isdir(start) else os.path.dirname(start)
     while True:
@@ -221,7 +269,7 @@ def _look_up(
         folder = above
 
 
-def _look_down(folder: str, seen: dict[str, tuple[int, int, int, int]]) -> None:
+def _look_down(folder: str, seen: dict[str, Stamp]) -> None:
     """Note every folder, and every file of git that says what is ignored."""
     todo = [folder]
     count = 0

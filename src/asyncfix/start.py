@@ -20,6 +20,10 @@ def main() -> None:
     if _ALWAYS_DONE.isdisjoint(arguments):
         replay.current = replay.Replay(arguments, __version__)
         found = replay.current.find()
+        if replay.current.changed:
+            from asyncfix import renew
+
+            found = renew.answer(replay.current)
         if found is not None:
             code, out, err = found
             sys.stdout.buffer.write(out)

@@ -52,7 +52,8 @@ _MAGIC = b"asyncfix cache 1"
 _HEADER = 88
 _RACY = 2_000_000_000
 _DAY = 86_400
-_LARGEST_FOLDER = 1_000_000_000
+_PIECE = 1 << 18  # of what is searched: it stays in the processor's cache
+_MOST_PLACES = 100
 # Follow no link, wait for no pipe, translate no line ends.
 _SAFELY = 0
 for _flag in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"):
@@ -72,6 +73,8 @@ class Store:
     """Why the cache is not used, where a person should know."""
     folder = ""
     """Where the cache is, empty where there is none."""
+    mark = b""
+    """What tells this state of the cache from any other; empty where none is kept."""
     _file = -1
 
     def __init__(self, root: str, key: bytes, folder: str | None = None) -> None:
@@ -122,6 +125,63 @@ class Store:
         entry = self._files.get(path)
         blob = entry and self.blob(path, entry[4])
         return (entry[4], blob) if entry and blob else None
+
+    def size(self, path: str) -> int:
+        """Give how many bytes a file had when its blob was put, 0 for no such file."""
+        entry = self._files.get(path)
+        return entry[1] if entry else 0
+
+    def digest(self, path: str) -> bytes:
+        """Give the digest a file had when its blob was put, or nothing."""
+        entry = self._files.get(path)
+        return entry[4] if entry else b""
+
+    def saying(self, words: Iterable[bytes]) -> set[str] | None:
+        """Give the files whose blob holds one of some words, None if that fails.
+
+        A word that is found too often is not followed.
+        """
+        words = tuple(words)
+        longest = max(map(len, words), default=0)
+        found = {
+            path
+            for path, blob in self._new_blobs.items()
+            if any(word in blob for word in words)
+        }
+        offset = self._base + self._start
+        end = offset + self._kept
+        places: list[int] = []
+        before = b""
+        while offset < end:
+            try:
+                data = self._read(offset, min(_PIECE, end - offset))
+            except OSError:
+                return None
+            if not data:
+                return None
+            text = before + data
+            for word in words:
+                at = text.find(word)
+                while at >= 0:
+                    places.append(offset - len(before) + at)
+                    at = text.find(word, at + 1)
+            if len(places) > _MOST_PLACES:
+                return None
+            # What begins here may end in the next piece.
+            before = text[len(text) - longest + 1 :] if longest > 1 else b""
+            offset += len(data)
+        return found | self._owners(places)
+
+    def _owners(self, places: list[int]) -> set[str]:
+        """Give the files that have their blobs at places of the file, not in waste."""
+        found = set()
+        first = self._base + self._start
+        for path, entry in self._files.items() if places else ():
+            if path not in self._new_blobs:
+                start = first + entry[5]
+                if any(start <= place < start + entry[6] for place in places):
+                    found.add(path)
+        return found
 
     def put(
         self, path: str, status: os.stat_result, digest: bytes, blob: bytes
@@ -193,7 +253,9 @@ class Store:
         except (OSError, ValueError, MemoryError) as error:
             return f"the cache is not saved: {_reason(error)}"
         self._changed = False
-        _quietly(self._prune)
+        from asyncfix.prune import prune  # a run that has nothing to do needs it not
+
+        _quietly(prune, self.folder, self._name, self._size)
         return ""
 
     # -- reading ------------------------------------------------------------
@@ -212,7 +274,7 @@ class Store:
         except Exception:
             # A table with the right checksum was forged, and may be anything
             # at all; what has been taken from it so far is forgotten.
-            self._files, self._sections, self._kept = {}, {}, 0
+            self._files, self._sections, self._kept, self.mark = {}, {}, 0, b""
         if time.time() - status.st_mtime > _DAY:
             _quietly(os.utime, self._path)  # for `_prune`: it is in use
 
@@ -232,6 +294,7 @@ class Store:
         if base + start + kept != self._size or not type(start) is type(kept) is int:
             return
         self._base, self._start, self._kept = base, start, kept
+        self.mark = header[56:]
         for name, (offset, size, checksum, mark) in sections.items():
             self._sections[name] = (offset, size, checksum, mark)
         data = self._checked(*place)
@@ -284,7 +347,7 @@ class Store:
         (as in git, https://git-scm.com/docs/racy-git).
         """
         racy = status.st_mtime_ns > self._opened - _RACY
-        return (None, 0, 0, 0) if racy else _times(status)
+        return (None, status.st_size, 0, 0) if racy else _times(status)
 
     def _drop_waste(self) -> None:
         """Take the blobs into memory where more than half of their region is waste."""
@@ -346,6 +409,7 @@ class Store:
         self._size = self._base + start + end
         self._files, self._sections = files, sections
         self._new_blobs, self._new_sections = {}, {}
+        self.mark = header[56:]
 
     def _copy_blobs(self, target: int) -> None:
         offset = self._base + self._start
@@ -365,34 +429,6 @@ class Store:
                 raise OSError("the old cache was cut short")
             _write_all(target, data)
             offset += len(data)
-
-    def _prune(self) -> None:
-        """Remove what nobody uses from the folder, and the oldest of too much.
-
-        Another key's cache of the same project is given a week: who runs two
-        Pythons in turn has two. Raises OSError where the folder is gone.
-        """
-        now = time.time()
-        total = self._size
-        rest = []
-        with os.scandir(self.folder) as found:
-            for each in found:
-                if each.name == self._name or not _is_ours(each.name):
-                    continue
-                status = each.stat(follow_symlinks=False)
-                if each.name.endswith(".tmp"):
-                    days = 1 / 24  # its writer was killed; a write takes no hour
-                else:
-                    days = 7 if each.name[:32] == self._name[:32] else 30
-                    rest.append((status.st_mtime, status.st_size, each.path))
-                    total += status.st_size
-                if now - status.st_mtime > days * _DAY:
-                    _quietly(os.unlink, each.path)
-        for _, size, path in sorted(rest):
-            if total <= _LARGEST_FOLDER:
-                break
-            _quietly(os.unlink, path)
-            total -= size
 
 
 def _chosen(asked: str | None) -> str:
@@ -427,12 +463,6 @@ def _trust(path: str, status: os.stat_result, kind: int, closed: int) -> None:
             raise OSError(f"{path} belongs to another user")
         if mode & closed:
             raise OSError(f"{path} is open to others, its mode is {mode & 0o777:o}")
-
-
-def _is_ours(name: str) -> bool:
-    stem, suffix, rest = name.partition(".cache")
-    named = len(stem) == 65 and set(stem) <= set("-0123456789abcdef")
-    return named and suffix != "" and (not rest or rest[-4:] == ".tmp")
 
 
 def _quietly(call: Callable[..., object], *arguments: object) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
+from asyncfix.grown import words_of
+
 if TYPE_CHECKING:
     from asyncfix.facts import Facts, Head
 
@@ -25,6 +27,14 @@ class Trace:
         """The last names of calls that `Facts.calls_by` was asked for."""
         self.stubs: set[str] = set()
         """Stub files that were looked for, there or not."""
+        self.wide: set[str] = set()
+        """Of these, the ones of which more was asked than `narrow` gives."""
+        self.scoped: dict[str, set[int]] = {}
+        """The scopes of files whose names were asked for."""
+        self.read: set[str] = set()
+        """Files whose source was read."""
+        self.said: set[bytes] = set()
+        """The words of these sources: facts leave some out."""
         self.last: tuple[bytes, Head] | None = None
         """The packed facts whose head was asked for last, and that head."""
         self._noted: dict[int, Collection[str]] = {}
@@ -38,13 +48,35 @@ class Trace:
             self.called.update(names)
 
     def forget(self) -> None:
-        """Note from now on only; what is awake stays so."""
-        for noted in (self.opened, self.words, self.called, self.stubs):
+        """Note from now on only; what is awake stays so, and so do sources."""
+        for noted in (self.opened, self.words, self.called, self.stubs, self.wide):
             noted.clear()
+        self.scoped.clear()
         self._noted.clear()
+
+    def saw(self, path: str, text: bytes) -> None:
+        """Note that a file's text was read."""
+        self.opened.add(path)
+        self.wide.add(path)
+        if path not in self.read:
+            self.read.add(path)
+            self.said.update(words_of(text))
 
     def follow(self, other: Trace) -> None:
         """Note in the same places as another trace."""
         self.opened, self.words = other.opened, other.words
         self.called, self.stubs = other.called, other.stubs
         self._noted = other._noted
+        self.read, self.said = other.read, other.said
+        self.wide, self.scoped = other.wide, other.scoped
+
+    def narrow(self) -> dict[str, tuple[int, ...]]:
+        """Give the files of which little was asked, with the scopes that were.
+
+        Their scopes, patches and attributes, the names that these scopes bind, and
+        calls by some last names.
+        """
+        return {
+            path: tuple(sorted(self.scoped.get(path, ())))
+            for path in self.opened - self.wide
+        }

@@ -1,0 +1,402 @@
+"""A function that does nothing is added, and nobody can tell: nothing is done again.
+
+What decides is compared with a run that remembers nothing: in a project whose names
+are said in every way there is, functions of such names come at the end of its files.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from asyncfix import engine, registry, renew
+from asyncfix.grown import added, digest_of
+from asyncfix.model import Result, Settings
+from asyncfix.replay import Answer, Replay
+
+OLD = b'"""About zebras."""\nimport time\n\n\ndef first():\n    return time.time()\n'
+CODEMODS = registry.installed()
+IDLE = "\n\ndef {}():\n    return []\n"
+
+
+@pytest.mark.parametrize(
+    ("block", "words"),
+    [
+        ("\n\ndef gained():\n    return []\n", "gained"),
+        ("def gained():\n    pass\n", "gained"),
+        ("\ndef gained(): return {1: [(None, True, -0)[:0]]}\n", None),
+        ("\ndef gained(): return {1: [(None, True, 0)], 2.5: {3}}\n", "gained"),
+        ("\ndef one(): pass\n\n\n\ndef two():\n\treturn\n", "one two"),
+        ('\ndef gained():\n    """Words of its own"""\n', "Words gained of its own"),
+        ('\ndef gained():\n    """About time"""\n', None),  # the file says it
+        ("\ndef _gained_async():\n    pass\n", "_gained_async gained"),
+        ("\r\ndef gained():\r\n    pass\r\n", "gained"),
+        ("\n\n", ""),
+        ("\n# gained\n", None),
+        ("\n    def gained(): pass\n", None),
+        ("\ndef gained(a): pass\n", None),
+        ("\ndef gained(*a): pass\n", None),
+        ("\ndef gained(**a): pass\n", None),
+        ("\ndef gained(*, a=1): pass\n", None),
+        ("\ndef gained(a=1, /): pass\n", None),
+        ("\ndef gained() -> int: pass\n", None),
+        ("\nasync def gained(): pass\n", None),
+        ("\n@time\ndef gained(): pass\n", None),
+        ("\ndef gained(): yield\n", None),
+        ("\ndef gained(): return other\n", None),
+        ("\ndef gained(): return other()\n", None),
+        ("\ndef gained(): return [].pop\n", None),
+        ("\ndef gained(): return f'{1}'\n", None),
+        ("\ndef gained(): return lambda: 1\n", None),
+        ("\ndef gained(): global other\n", None),
+        ("\ndef gained():\n    import other\n", None),
+        ("\ndef gained():\n    def inner(): pass\n", None),
+        ("\ndef gained():\n    x = 1\n", None),
+        ("\ndef gained(): pass  # asyncfix: off\n", None),
+        ("\ndef gained(): return '\\u0061'\n", None),
+        ("\ndef gained(): return 'é'\n", None),
+        ("\ndef gained(): pass\ndef gained(): pass\n", None),
+        ("\ndef gained(): pass\nx = 1\n", None),
+        ("\ndef gained(:\n", None),
+        ("\nclass Gained: pass\n", None),
+        ("\ndef first(): pass\n", None),
+        ("\ndef ir(): pass\n", None),  # a part of what the file says
+        ("\ndef __getattr__(): pass\n", None),
+        ("\ndef test_gained(): pass\n", None),
+        ("\ndef pytest_gained(): pass\n", None),
+        ("\ndef _(): pass\n", None),
+        ("\ndef __all__(): pass\n", None),
+    ],
+)
+def test_what_nobody_can_tell(block: str, words: str | None) -> None:
+    found = added(digest_of(OLD), len(OLD), OLD + block.encode())
+    wanted = None if words is None else {each.encode() for each in words.split()}
+    assert found == wanted
+
+
+@pytest.mark.parametrize(
+    ("old", "size", "new"),
+    [
+        (OLD, len(OLD), OLD),
+        (OLD, len(OLD) - 1, OLD + IDLE.format("gained").encode()),
+        (OLD, 0, OLD + IDLE.format("gained").encode()),
+        (OLD, len(OLD), b"#" + OLD + IDLE.format("gained").encode()),
+        (OLD, len(OLD), OLD.replace(b"zebras", b"zebros") + b"\ndef gained(): pass\n"),
+        (b"x = 1", 5, b"x = 1def gained(): pass\n"),
+        (b"# end", 5, b"# end def gained(): pass\n"),
+        (b"# coding: utf-7\n", 16, b"# coding: utf-7\ndef gained(): pass\n"),
+        (OLD, len(OLD), OLD + b"\n" * 20_000 + b"def gained(): pass\n"),
+        (b" " * 600_000 + b"\n", 600_001, b" " * 600_000 + b"\ndef gained(): pass\n"),
+    ],
+)
+def test_it_is_the_old_file_and_more(old: bytes, size: int, new: bytes) -> None:
+    assert added(digest_of(old), size, new) is None
+
+
+# -- a project whose names are said in every way ------------------------------------
+
+START = {
+    "app/__init__.py": "",
+    "app/helpers.py": (
+        "import time\nfrom .quiet import calm\n"
+        "def load(wait=True):\n    if wait:\n        slow()\n"
+        "def slow():\n    time.sleep(1)\ndef rest():\n    calm()\n"
+    ),
+    "app/quiet.py": "def calm():\n    return 1\nLIMIT = 0\n",
+    "app/core.py": "class Base:\n    def get(self):\n        return 1\n",
+    "app/names.py": "from .quiet import *\nimport time\nnap = time.sleep\n",
+    "app/more.py": "from .quiet import *\nfrom .core import Base\n",
+    "app/views.py": (
+        "from .helpers import load, rest, asked\nfrom . import helpers, names, quiet\n"
+        "from .core import Base\nfrom .more import *\n"
+        "class Child(Base):\n    def late(self):\n        return self.get()\n"
+        "async def view(model: Child):\n    load()\n    rest()\n    model.late()\n"
+        "async def other(mod):\n    names.nap(1)\n    quiet.known(1)\n    asked()\n"
+        "    if mod.bare and starred:\n        getattr(helpers, 'named')()\n"
+        "async def third():\n    sleep(1)\n    open('x')\n    taken_2 = 1\n"
+        "    with open('y') as file:\n        return file.read() + shown()\n"
+    ),
+    "app/alone.py": "import time\nasync def alone():\n    time.sleep(1)\n",
+    "app/idle.py": "def nothing():\n    pass\n",
+    "app/test_it.py": (
+        "from unittest.mock import patch\nimport app.quiet\n"
+        "def test():\n    with patch('app.helpers.patched'):\n        pass\n"
+        "    app.quiet.set_here = print\n"
+    ),
+    "app/exports.py": "from .helpers import *\n__all__ = ['exported', 'load']\n",
+    "app/last.py": "from .exports import exported\nasync def last():\n    exported()\n",
+}
+NAMES = (
+    "asked", "known", "bare", "starred", "named", "sleep", "open", "shown", "taken_2",
+    "patched", "set_here", "exported", "late", "get", "nap", "load", "slow", "calm",
+    "time", "read", "print", "LIMIT", "exec", "main", "lifespan", "read_file",
+    "load_async", "to_thread", "close",
+    "gained_1", "gained_2", "gained_3", "gained_4", "gained_5", "gained_6",
+)  # fmt: skip
+OTHER = {
+    "a body": ("app/helpers.py", "time.sleep(1)", "print(1)"),
+    "a base": ("app/core.py", "class Base:", "class Base(dict):"),
+    "a signature": ("app/helpers.py", "wait=True", "wait=False"),
+    "a decorator": ("app/helpers.py", "def rest", "@staticmethod\ndef rest"),
+    "an import": ("app/helpers.py", "import calm", "import calm as slow"),
+    "a star": ("app/more.py", "import *", "import LIMIT"),
+    "a string": ("app/test_it.py", "helpers.patched", "alone.time.sleep"),
+    "shifted": ("app/helpers.py", "def slow", "\n\ndef slow"),
+    "a name": ("app/idle.py", "pass", "return gained_1, gained_2"),
+    "a call": ("app/views.py", "    rest()\n", "    rest(); helpers.gained_3()\n"),
+    "a patch": ("app/test_it.py", "set_here", "gained_4"),
+    "all": ("app/exports.py", "'exported'", "'gained_5'"),
+}
+# What leaves the facts as they are, but for lines: the file, what is changed in it,
+# and whether it is nothing to anybody.
+SMALL = {
+    "a number": ("app/core.py", "return 1", "return 2", True),
+    "a constant": ("app/quiet.py", "LIMIT = 0", "LIMIT = 1", True),
+    "a text": ("app/test_it.py", "pass", "'some text'", True),
+    "a comment": ("app/core.py", "get(self):", "get(self):  # one", True),
+    "lines": ("app/idle.py", "    pass", "\n\n    pass", True),
+    "lines inside": ("app/core.py", "    def get", "\n    # one\n    def get", True),
+    "lines of a way": ("app/helpers.py", "def slow", "\n\n\ndef slow", False),
+    "a condition": ("app/helpers.py", "if wait", "if not wait", False),
+    "a blocking call": ("app/views.py", "open('x')", "open('z')", False),
+    "lines of findings": ("app/views.py", "class Child", "\n\nclass Child", False),
+    "lines of a change": ("app/alone.py", "async def", "\n\nasync def", False),
+    "switched off": ("app/alone.py", "sleep(1)", "sleep(1)  # asyncfix: off", False),
+    "generated": ("app/idle.py", "def nothing", "# @generated\ndef nothing", False),
+    "joined": ("app/core.py", "1\n", "1; 2\n", True),
+}
+Files = dict[str, str]
+
+
+class Command:
+    """The command, in this process: from memory, from the last answer, or anew."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.files: Files = {}
+        self._seconds = 1_000_000_000
+        self.how: list[str] = []
+        self.write(START)
+        os.utime(root, (1, 1))
+        os.utime(root / "app", (1, 1))
+
+    def write(self, files: Mapping[str, str], young: bool = False) -> None:
+        for name, text in files.items():
+            if self.files.get(name) != text:
+                path = self.root / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text)
+                self._seconds += 10
+                if not young:
+                    os.utime(path, (self._seconds, self._seconds))
+        self.files = dict(files)
+
+    def run(self) -> Result:
+        settings = Settings(paths=(self.root / "app",), root=self.root)
+        return engine.run(settings, CODEMODS)
+
+    def __call__(self) -> str:
+        """Give what it says, and note how that was found."""
+        replay = Replay(["x"], "1")
+        found = replay.find()
+        how = "found"
+        if replay.changed:
+            found, how = renew.answer(replay), "renewed"
+        if found is None:
+            result = self.run()
+            how, found = "worked", (0, said(result).encode(), b"")
+            self._keep(replay, found, result)
+        self.how.append(how)
+        return found[1].decode()
+
+    def _keep(self, replay: Replay, answer: Answer, result: Result) -> None:
+        # A file of which the times are not trusted is known by its digest.
+        app = os.fspath(self.root / "app")
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(sys, "path", [])
+            replay.keep(answer, result.read, [app], [app], [], [], result.base)
+
+    def fresh(self) -> str:
+        """Give what a run says that remembers nothing."""
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setenv("ASYNCFIX_CACHE_DIR", "off")
+            return said(self.run())
+
+
+def said(result: Result) -> str:
+    names = ("findings", "changes", "problems", "unseen", "notes", "gathered",
+             "skipped", "failed", "suppressed")  # fmt: skip
+    return "\n".join(repr(getattr(result, name)) for name in names)
+
+
+@pytest.fixture
+def command(here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
+    monkeypatch.setenv("ASYNCFIX_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (here / "app").mkdir()
+    return Command(here)
+
+
+def grow(files: Files, name: str, *added: str) -> Files:
+    return {**files, name: files[name] + "".join(map(IDLE.format, added))}
+
+
+def test_nobody_can_tell(command: Command) -> None:
+    first = command()
+    assert "load" in first and command() == first
+    files = START
+    for number, name in enumerate(
+        ("app/core.py", "app/helpers.py", "app/quiet.py") * 2
+    ):
+        # The same function in two files: neither of them asks for it.
+        files = grow(files, name, f"gained_{number // 3}")
+        command.write(files)
+        assert command() == first
+    command.write(START)
+    assert command() == first == command.fresh()
+    assert command.how == ["worked", "found", *["renewed"] * 7]
+
+
+@pytest.mark.parametrize("name", NAMES[:-6])
+def test_a_name_that_is_asked_for(command: Command, name: str) -> None:
+    for path in ("app/helpers.py", "app/quiet.py"):
+        command.write(START)
+        command()
+        command.write(grow(START, path, name))
+        assert command() == command.fresh()
+        assert command.how[-1] == "worked", path
+
+
+@pytest.mark.parametrize("name", ["app/views.py", "app/alone.py", "app/last.py"])
+def test_a_file_that_is_changed_has_another_answer(command: Command, name: str) -> None:
+    before = command()
+    assert f"shown='{name}'" in before or name == "app/last.py"
+    command.write(grow(START, name, "gained_1"))
+    after = command()
+    assert after == command.fresh()
+    assert command.how[-1] == ("worked" if after != before else "renewed")
+
+
+@pytest.mark.parametrize("name", OTHER)
+def test_another_edit_is_looked_at(command: Command, name: str) -> None:
+    command()
+    path, old, new = OTHER[name]
+    files = grow(START, "app/core.py", "gained_1", "gained_3")
+    command.write(files)
+    command()
+    files = {**files, path: files[path].replace(old, new)}
+    assert files[path] != START[path]
+    command.write(files)
+    assert command() == command.fresh()
+    # Who says the name now asks for it.
+    command.write(grow(files, "app/quiet.py", "gained_1", "gained_3", "gained_4"))
+    assert command() == command.fresh()
+    assert command.how == ["worked", "renewed", "worked", command.how[-1]]
+    if name in ("a name", "a call", "a patch"):
+        assert command.how[-1] == "worked"
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_a_small_edit(command: Command, name: str) -> None:
+    first = command()
+    path, old, new, nothing = SMALL[name]
+    files = {**START, path: START[path].replace(old, new)}
+    assert files[path] != START[path]
+    command.write(files)
+    after = command()
+    assert after == command.fresh()
+    assert command.how == ["worked", "renewed" if nothing else "worked"]
+    assert not nothing or after == first
+    command.write(START)
+    assert command() == first
+
+
+def test_a_young_file_is_known_by_its_digest(command: Command) -> None:
+    first = command()
+    later = grow(START, "app/core.py", "gained_1")
+    command.write(later, young=True)
+    assert [command(), command()] == [first, first]
+    assert command.how == ["worked", "renewed", "renewed"]
+    shown = {**later, "app/core.py": later["app/core.py"].replace("1\n", "2\n")}
+    command.write(shown, young=True)
+    assert command() == command.fresh()
+    assert command.how[-1] == "worked"
+    assert [command(), command()] == [command.fresh()] * 2
+    assert command.how[-2:] == ["renewed", "renewed"]
+    files = {**shown, "app/core.py": shown["app/core.py"].replace("get(", "late(")}
+    command.write(files, young=True)
+    assert command() == command.fresh()
+    assert command.how[-1] == "worked"
+
+
+def test_another_run_has_changed_the_cache(command: Command) -> None:
+    """What a file is compared with is the state that the answer was made from."""
+    first = command()
+    edited = START["app/helpers.py"].replace("time.sleep(1)", "print(1)")
+    command.write({**START, "app/helpers.py": edited})
+    assert said(command.run()) == command.fresh() != first
+    command.write(grow(command.files, "app/helpers.py", "gained_1"))
+    assert command() == command.fresh() != first
+    assert command.how[-1] == "worked"
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_after_any_edits(command: Command, seed: int) -> None:
+    chance = random.Random(seed)
+    done: list[Any] = []
+    command()
+    idle = chance.choice(("app/core.py", "app/helpers.py", "app/idle.py"))
+    files = grow(START, idle, "gained_7")
+    command.write(files)
+    assert command() == command.fresh()
+    assert command.how == ["worked", "renewed"]
+    for _ in range(14):
+        for _ in range(chance.choice((1, 1, 2))):
+            path = chance.choice(sorted(START))
+            if chance.random() < 0.15:
+                kind = chance.choice(sorted(OTHER))
+                path, old, new = OTHER[kind]
+                if old in files[path]:
+                    files[path] = files[path].replace(old, new)
+                else:
+                    files[path] = files[path].replace(new, old)
+                done.append(kind)
+            elif chance.random() < 0.3:
+                kind = chance.choice(sorted(SMALL))
+                path, old, new, _ = SMALL[kind]
+                there = new in files[path]
+                swap = (new, old) if there else (old, new)
+                files[path] = files[path].replace(*swap)
+                done.append((kind, there))
+            elif chance.random() < 0.1:
+                files[path] = START[path]
+                done.append((path, "as it was"))
+            else:
+                names = NAMES if chance.random() < 0.25 else NAMES[-6:]
+                name = chance.choice(names)
+                files = grow(files, path, name)
+                done.append((path, name))
+        command.write(files, young=chance.random() < 0.3)
+        assert command() == command.fresh(), done
+
+
+def test_the_way_imports_next_to_nothing(command: Command) -> None:
+    import subprocess
+
+    program = (
+        "import sys; before = set(sys.modules)\nfrom asyncfix import renew, replay\n"
+        "print([each for each in set(sys.modules) - before if each[:1] != '_'])"
+    )
+    line = [sys.executable, "-E", "-c", program]
+    found = subprocess.run(line, capture_output=True, check=True, text=True).stdout
+    ours = {f"asyncfix.{name}" for name in ("grown", "renew", "replay", "store")}
+    asked = {"click", "libcst", "typing", "dataclasses", "re", "ast", "subprocess"}
+    modules = set(eval(found))
+    assert asked.isdisjoint(modules)
+    assert {each for each in modules if each[:8] == "asyncfix"} == {"asyncfix", *ours}
