@@ -8,13 +8,10 @@ from typing import Any
 from asyncfix import facts as f
 from asyncfix.catalog import Entry
 from asyncfix.codemod import Codemod, Model, Site
-from asyncfix.link import Project
+from asyncfix.link import MOST_AWAKE, Project
 from asyncfix.reach import SEVERITIES, Chain, Edge, Place, Reach, Step
 from asyncfix.value import OUTSIDE
 from asyncfix.values import Values
-
-# Facts of more files than this are not kept unpacked.
-_MOST_AWAKE = 100
 
 
 def sites(
@@ -162,7 +159,7 @@ def blocking_sites(
                 told[use[1:5]] = site
         if told:
             found[path] = list(told.values())
-        reach.project.rest(_MOST_AWAKE)
+        reach.project.rest(MOST_AWAKE)
     return found
 
 
