@@ -28,7 +28,7 @@ from pinned import obtain, read_pins
 
 from asyncfix import registry
 from asyncfix.catalog import Catalog
-from asyncfix.codemod import is_test
+from asyncfix.context import is_test
 from asyncfix.engine import run
 from asyncfix.model import Finding, Settings
 

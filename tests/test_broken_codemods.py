@@ -21,7 +21,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from asyncfix import engine
-from asyncfix.codemod import Codemod, Context, Names, Part, Plan
+from asyncfix.codemod import Codemod, Names, Part, Plan
+from asyncfix.context import Context
 from asyncfix.model import Result, Settings
 
 HEAD = "from time import sleep as wait\n\nNOW = wait\n\n\n"

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import pytest
 
 from asyncfix import GUARDS, NEW_THREAD, Codemod, Context, Settings
-from asyncfix.codemod import Model
+from asyncfix.context import Model
 from asyncfix.detect import sites
 from asyncfix.guards import ask
 from asyncfix.link import Project

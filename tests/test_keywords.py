@@ -77,4 +77,4 @@ def test_a_file_that_has_the_stand_in_is_not_mended() -> None:
     scanned = scan("a.py", b"from b import a_ync\n")
     assert not isinstance(scanned, Problem)
     head = scanned[0].head
-    assert head.old_names == () and head.imported == ("b:a_ync",)
+    assert head.old_names == () and head.imported == ["b:a_ync"]

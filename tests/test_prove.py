@@ -14,7 +14,8 @@ import libcst as cst
 import pytest
 
 from asyncfix import engine
-from asyncfix.codemod import Codemod, Context, Names, Plan
+from asyncfix.codemod import Codemod, Names, Plan
+from asyncfix.context import Context
 from asyncfix.edits import Edit, apply, moved_lines
 from asyncfix.model import Problem, Result, Settings
 from asyncfix.prove import prove

@@ -147,7 +147,7 @@ def test_functions_that_may_give_a_coroutine_are_named() -> None:
         "def b() -> Coroutine[Any, Any, int]: ...\ndef c() -> Answer: ...\n"
         "def d() -> Awaitable[int]: ...\ndef e(): ...\n"
     )
-    assert facts(text).head.lazy == ("a", "b", "c")
+    assert list(facts(text).head.lazy) == ["a", "b", "c"]
 
 
 @pytest.mark.parametrize(

@@ -12,16 +12,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from asyncfix import facts, touches, value
     from asyncfix.catalog_file import Entry
-    from asyncfix.codemod import (
-        Codemod,
-        Context,
-        Model,
-        Names,
-        Part,
-        Plan,
-        Site,
-        is_test,
-    )
+    from asyncfix.codemod import Codemod, Names, Part, Plan, Site
+    from asyncfix.context import Context, Model, is_test
     from asyncfix.detect import calls_named, calls_used, site_of
     from asyncfix.guards import GUARDS
     from asyncfix.guards.ahead import goes_ahead
@@ -99,9 +91,9 @@ _HOMES = {
     "Reference": "references",
     "Chain": "reach",
     "Codemod": "codemod",
-    "is_test": "codemod",
-    "Context": "codemod",
-    "Model": "codemod",
+    "is_test": "context",
+    "Context": "context",
+    "Model": "context",
     "Names": "codemod",
     "Part": "codemod",
     "Plan": "codemod",

@@ -7,7 +7,8 @@ from typing import Any
 
 from asyncfix import facts as f
 from asyncfix.catalog import Entry
-from asyncfix.codemod import Codemod, Model, Site
+from asyncfix.codemod import Codemod, Site
+from asyncfix.context import Model
 from asyncfix.link import MOST_AWAKE, Project
 from asyncfix.reach import SEVERITIES, Chain, Edge, Place, Reach, Step
 from asyncfix.value import OUTSIDE

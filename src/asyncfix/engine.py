@@ -10,7 +10,8 @@ from functools import cached_property
 
 from asyncfix import registry, workers
 from asyncfix.catalog import Catalog
-from asyncfix.codemod import Codemod, Model, Site, by_names
+from asyncfix.codemod import Codemod, Site, by_names
+from asyncfix.context import Model
 from asyncfix.detect import blocking_sites, plain, searched, sites
 from asyncfix.gather import MARKERS, Gathered, around, gather
 from asyncfix.library import Library

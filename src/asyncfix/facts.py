@@ -28,9 +28,11 @@ from collections.abc import Collection, Container, Iterable
 from functools import partial
 from itertools import accumulate
 from struct import Struct
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from asyncfix import packing
+from asyncfix.names import Names
+from asyncfix.packing import Part
 from asyncfix.trace import Trace
 
 # Kinds of scope. TYPE is the scope of PEP 695 type parameters.
@@ -184,71 +186,11 @@ class Head(NamedTuple):
         return packing.parted(self.waiting)
 
 
-Kind = TypeVar("Kind")
-
-
 _NOTHING: dict[int, Any] = {}
 _PARTS = 12
 # Packed facts begin with where the head and the parts begin, and the last one ends.
 _PLACES = Struct(f"<{_PARTS + 2}I")
 _SPAN = Struct("<2I")
-
-
-class Names:
-    """The bindings of one scope by name, as little of them made as can be."""
-
-    def __init__(self, columns: list[Any], scope: int) -> None:
-        self._columns = columns
-        self._made: dict[str, list[Binding]] = {}
-        self._first: dict[str, int] = {}
-        if columns:
-            first = bisect_left(columns[0], scope)
-            last = bisect_right(columns[0], scope)
-            # Backwards, so that of equal names, which are neighbours, the first stays.
-            names = columns[1][first:last]
-            self._first = dict(
-                zip(names[::-1], range(last - 1, first - 1, -1), strict=True)
-            )
-
-    def __contains__(self, name: str) -> bool:
-        return name in self._first
-
-    def get(self, name: str) -> list[Binding]:
-        """Give the bindings of a name, by line; none where there are none."""
-        made = self._made.get(name)
-        if made is None:
-            place = self._first.get(name)
-            if place is None:
-                return []
-            made = self._made[name] = []
-            scopes, names = self._columns[:2]
-            scope, most = scopes[place], len(names)
-            while place < most and names[place] == name and scopes[place] == scope:
-                made.append(_binding([column[place] for column in self._columns]))
-                place += 1
-        return made
-
-
-class _Part(Generic[Kind]):
-    """A part of the facts, made of the packed bytes when it is first asked for."""
-
-    def __init__(self, place: int, kind: Any = None) -> None:
-        self.place = place
-        # What `kind._make` does, without a Python call for each of a million.
-        self.make = kind and partial(tuple.__new__, kind)
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self.name = name
-
-    def __get__(self, facts: Facts, owner: type) -> Kind:
-        raw = facts.part(self.place)
-        made: Any = raw
-        if self.make:
-            rows = zip(*packing.columns(raw), strict=True) if raw else ()
-            made = tuple(map(self.make, rows))
-        # Kept in the instance, where it is found before this descriptor.
-        facts.__dict__[self.name] = made
-        return made  # type: ignore[no-any-return]  # what the part was declared to be
 
 
 _use = partial(tuple.__new__, Use)
@@ -357,23 +299,23 @@ class Facts:
         start, end = _SPAN.unpack_from(self.packed, number * 4)
         return marshal.loads(memoryview(self.packed)[start:end])
 
-    scopes = _Part[tuple[Scope, ...]](0, Scope)
-    outer = _Part[tuple[Binding, ...]](1, Binding)
+    scopes = Part[tuple[Scope, ...]](0, Scope)
+    outer = Part[tuple[Binding, ...]](1, Binding)
     """The bindings of the module and of classes: by scope, name and line."""
-    calls = _Part[tuple[Use, ...]](2, Use)
-    references = _Part[tuple[Use, ...]](3, Use)
+    calls = Part[tuple[Use, ...]](2, Use)
+    references = Part[tuple[Use, ...]](3, Use)
     """Reads of what the file imports or defines, and of members of `self`."""
-    patches = _Part[tuple[Patch, ...]](4, Patch)
-    frozen = _Part[tuple[int, ...]](5)
+    patches = Part[tuple[Patch, ...]](4, Patch)
+    frozen = Part[tuple[int, ...]](5)
     """Lines of `freeze_time(...)` without `real_asyncio=True`."""
-    driven = _Part[tuple[Use, ...]](6, Use)
+    driven = Part[tuple[Use, ...]](6, Use)
     """Calls whose coroutine is stepped by hand: `f().send(None)`."""
-    exported = _Part[tuple[str, ...]](7)
+    exported = Part[tuple[str, ...]](7)
     """The strings of `__all__`."""
-    opaque = _Part[tuple[Opaque, ...]](8, Opaque)
-    attributes = _Part[tuple[Binding, ...]](9, Binding)
+    opaque = Part[tuple[Opaque, ...]](8, Opaque)
+    attributes = Part[tuple[Binding, ...]](9, Binding)
     """The bindings of kind ATTRIBUTE, which no scope holds as a name."""
-    inner = _Part[tuple[Binding, ...]](10, Binding)
+    inner = Part[tuple[Binding, ...]](10, Binding)
     """The bindings of functions and of all else: by scope, name and line."""
 
     @property
@@ -386,7 +328,7 @@ class Facts:
         found = self._names.get(scope)
         if found is None:
             place = 1 if self.scopes[scope].kind in (MODULE, CLASS) else 10
-            found = self._names[scope] = Names(self._columns(place), scope)
+            found = self._names[scope] = Names(self._columns(place), scope, _binding)
         return found
 
     def calls_in(self, scopes: Iterable[int]) -> list[Use]:
@@ -397,8 +339,9 @@ class Facts:
             for scope in scopes:
                 first = bisect_left(columns[0], scope)
                 last = bisect_right(columns[0], scope)
-                rows = zip(*(column[first:last] for column in columns), strict=True)
-                found += map(_use, rows)
+                if first < last:
+                    rows = zip(*[each[first:last] for each in columns], strict=True)
+                    found += map(_use, rows)
         return found
 
     def calls_by(

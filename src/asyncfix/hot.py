@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from asyncfix.codemod import is_test
+from asyncfix.context import is_test
 from asyncfix.reach import SEVERITIES, Chain, Place
 from asyncfix.survey import Survey
 from asyncfix.value import OUTSIDE

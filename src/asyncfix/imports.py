@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from asyncfix import facts as f
-from asyncfix.codemod import Context
+from asyncfix.context import Context
 from asyncfix.edits import Edit
 from asyncfix.link import Project
 from asyncfix.nodes import descend

@@ -11,17 +11,8 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from asyncfix.codemod import (
-    Codemod,
-    Context,
-    Model,
-    Names,
-    Part,
-    Plan,
-    Site,
-    SiteError,
-    attempt,
-)
+from asyncfix.codemod import Codemod, Names, Part, Plan, Site, SiteError, attempt
+from asyncfix.context import Context, Model
 from asyncfix.guards import ask
 from asyncfix.imports import name_for
 from asyncfix.keywords import as_written

@@ -13,8 +13,13 @@ import tokenize
 
 ASYNC, AWAIT = "a_ync", "aw_it"
 _OLD = {"async": ASYNC, "await": AWAIT}
-_WORD = re.compile(rb"\b(?:async|await)\b")
 _MENDED = re.compile(rb"\b(?:a_ync|aw_it)\b")
+# Where one of them may be a name, as far as that can be told without tokens.
+_MAY_BE_NAME = re.compile(
+    rb"\basync\b(?![ \t]+(?:def|for|with)\b)"
+    rb"|(?:\.|\b(?:def|class|import|as)\b|#[^\r\n]*[\r\n])[\s\\]*await\b"
+    rb"|\bawait\b\s*[=,):\]}.#\\]"
+)
 _AFTER = frozenset(("def", "for", "with"))
 _BEFORE = frozenset((".", "def", "class", "import", "as"))
 _ENDS = frozenset(("=", ",", ")", ":", "]", "}", "."))
@@ -25,8 +30,8 @@ def mended(text: bytes) -> bytes | None:
 
     None where there are no such names, or where that cannot be told.
     """
-    if not _WORD.search(text) or _MENDED.search(text):
-        return None
+    if not _MAY_BE_NAME.search(text) or _MENDED.search(text):
+        return None  # tokens cost as much as three readings by the parser
     lines = text.splitlines(keepends=True)
     places: list[tuple[int, int, str]] = []
     try:

@@ -17,6 +17,7 @@ from asyncfix import facts as f
 from asyncfix.expressions import is_dotted
 from asyncfix.library import Library
 from asyncfix.modules import Modules, join
+from asyncfix.names import Names
 
 # Through more names than this, nothing is known any more.
 _LONGEST_CHAIN = 60
@@ -72,7 +73,7 @@ class Project(Modules):
 
     # -- what a name means --------------------------------------------------
 
-    def names(self, path: str, scope: int) -> f.Names:
+    def names(self, path: str, scope: int) -> Names:
         """Give the bindings of a scope by name."""
         return self.files[path].names(scope)
 

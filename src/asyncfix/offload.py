@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import re
 
-from asyncfix.codemod import Context
+from asyncfix.context import Context
 
 _OFFLOADER = re.compile(
     r"to_thread|to_process|executor|threadpool|in_thread|in_process|sync_to_async"

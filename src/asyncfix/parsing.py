@@ -36,6 +36,10 @@ _MANY_PARTS = re.compile(rb"(?:\.[\s\\]*[\w\x80-\xff]+[\s\\]*){%d}" % _MOST_PART
 _PYTHON_2 = re.compile(rb"""^\s*(?:print\s+["'\w]|exec\s+["']|raise\s+\w+\s*,)""")
 
 
+# A tree, or the line of a mistake (0 if it has none) and what is wrong.
+Parsed = ast.Module | tuple[int, str]
+
+
 def parse(
     shown: str, text: bytes
 ) -> tuple[ast.Module, bytes, tuple[Opaque, ...]] | Problem:
@@ -52,22 +56,24 @@ def parse(
             return _refused(shown, text, line, message)
     opaque: list[Opaque] = []
     mended = False
-    while True:
-        tree = _parse_plain(text)
-        if isinstance(tree, ast.Module):
-            return tree, text, tuple(opaque)
+    tree = _parse_plain(text)
+    while not isinstance(tree, ast.Module):
         line, message = tree
         if line and not mended:
             mended = True
-            text = keywords.mended(text) or text
-            continue
+            with_names = keywords.mended(text)
+            if with_names is not None:
+                text = with_names
+                tree = _parse_plain(text)
+                continue
         blanked = None
         if line and len(opaque) < _MOST_OPAQUE:
             blanked = _blank_statement(text, line)
         if blanked is None:
             return _refused(shown, text, line, message)
-        text, found = blanked
+        text, found, tree = blanked
         opaque.append(found)
+    return tree, text, tuple(opaque)
 
 
 def _may_be_long(text: bytes) -> bool:
@@ -83,7 +89,7 @@ def _may_be_long(text: bytes) -> bool:
     return max(map(len, text.split(b"\n"))) > 2 * _MOST_PARTS
 
 
-def _parse_plain(text: bytes) -> ast.Module | tuple[int, str]:
+def _parse_plain(text: bytes) -> Parsed:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -105,8 +111,11 @@ def _refused(shown: str, text: bytes, line: int, message: str) -> Problem:
     return Problem(shown, max(line, 1), f"does not parse: {message}", hint)
 
 
-def _blank_statement(text: bytes, line: int) -> tuple[bytes, Opaque] | None:
-    """Blank the top-level statement round a syntax error, if LibCST takes it."""
+def _blank_statement(text: bytes, line: int) -> tuple[bytes, Opaque, Parsed] | None:
+    """Blank the top-level statement round a syntax error, if LibCST takes it.
+
+    Gives the text, what is opaque in it, and what the parser says of it now.
+    """
     lines = text.splitlines(keepends=True)
     starts = [
         number
@@ -127,7 +136,7 @@ def _blank_statement(text: bytes, line: int) -> tuple[bytes, Opaque] | None:
             if isinstance(parsed, tuple) and first < parsed[0] <= end:
                 continue
             names = {a or b for a, b in _BINDS.findall(statement)}
-            return changed, Opaque(
+            hidden = Opaque(
                 first + 1,
                 end,
                 tuple(sorted(name.decode("utf-8", "replace") for name in names)),
@@ -138,6 +147,7 @@ def _blank_statement(text: bytes, line: int) -> tuple[bytes, Opaque] | None:
                     )
                 ),
             )
+            return changed, hidden, parsed
     return None
 
 

@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 
 from asyncfix import limit
 from asyncfix.catalog import Catalog
-from asyncfix.codemod import Codemod, Model, Site, SiteError
+from asyncfix.codemod import Codemod, Site, SiteError
+from asyncfix.context import Model
 from asyncfix.detect import blocking_sites, from_plain, searched, sites
 from asyncfix.edits import apply, moved_lines
 from asyncfix.judge import Judgement, judge

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from asyncfix import imports, kept, style, toplevel
-from asyncfix.codemod import Context, Names, Part, SiteError, attempt
+from asyncfix.codemod import Names, Part, SiteError, attempt
+from asyncfix.context import Context
 from asyncfix.edits import Edit, apply
 from asyncfix.judge import Judgement
 from asyncfix.keywords import as_written

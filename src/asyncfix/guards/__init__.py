@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from asyncfix.codemod import Context
+from asyncfix.context import Context
 from asyncfix.guards import (
     around,
     atomicity,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 
-from asyncfix.codemod import Context
+from asyncfix.context import Context
 from asyncfix.guards.atomicity import earlier, nothing_read_before
 
 _PLAIN = (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Expr, ast.Return)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from asyncfix.codemod import Context
+from asyncfix.context import Context
 from asyncfix.guards.locks import is_lock
 from asyncfix.guards.threads import touched
 from asyncfix.model import Doubt, Level

@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator
 from functools import partial
 
-from asyncfix.codemod import Context, Site
+from asyncfix.codemod import Site
+from asyncfix.context import Context
 from asyncfix.facts import CLASS, Use
 from asyncfix.guards.flow import torn_update
 from asyncfix.guards.locks import is_lock

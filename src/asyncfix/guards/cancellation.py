@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 
-from asyncfix.codemod import Context
+from asyncfix.context import Context
 from asyncfix.model import Doubt, Level
 from asyncfix.tree import dotted
 

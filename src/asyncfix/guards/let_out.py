@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from asyncfix.codemod import Context
+from asyncfix.context import Context
 from asyncfix.nodes import parameters
 from asyncfix.tree import walk_function
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from asyncfix import facts as f
-from asyncfix.codemod import Context
+from asyncfix.context import Context
 from asyncfix.imports import name_for
 from asyncfix.link import Answer
 from asyncfix.model import Doubt, Level

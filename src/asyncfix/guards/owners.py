@@ -7,7 +7,7 @@ round the site, async or not.
 from __future__ import annotations
 
 from asyncfix import facts as f
-from asyncfix.codemod import Context
+from asyncfix.context import Context
 from asyncfix.model import Doubt, Level
 
 # Decorators that call an async function as they call a sync one, or that

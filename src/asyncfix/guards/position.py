@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 import sys
 
-from asyncfix.codemod import Context
+from asyncfix.context import Context
 from asyncfix.model import Doubt, Level
 
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator
 
-from asyncfix.codemod import Context
+from asyncfix.context import Context
 from asyncfix.guards.let_out import arguments, is_let_out
 from asyncfix.model import Doubt, Level
 from asyncfix.touches import (

@@ -9,7 +9,7 @@ from functools import partial
 from typing import NamedTuple
 
 from asyncfix import facts as f
-from asyncfix.codemod import Context, Model, is_test
+from asyncfix.context import Context, Model, is_test
 from asyncfix.link import Project
 from asyncfix.model import Doubt, Level
 from asyncfix.nodes import decorator

@@ -1,0 +1,49 @@
+"""The bindings of one scope by their names, for who asks for a few of many."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from asyncfix.facts import Binding
+
+
+class Names:
+    """The bindings of one scope by name, as little of them made as can be."""
+
+    def __init__(
+        self, columns: list[Any], scope: int, make: Callable[[Any], Binding]
+    ) -> None:
+        self._columns = columns
+        self._make = make
+        self._made: dict[str, list[Binding]] = {}
+        self._first: dict[str, int] = {}
+        if columns:
+            first = bisect_left(columns[0], scope)
+            last = bisect_right(columns[0], scope)
+            # Backwards, so that of equal names, which are neighbours, the first stays.
+            names = columns[1][first:last]
+            self._first = dict(
+                zip(names[::-1], range(last - 1, first - 1, -1), strict=True)
+            )
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._first
+
+    def get(self, name: str) -> list[Binding]:
+        """Give the bindings of a name, by line; none where there are none."""
+        made = self._made.get(name)
+        if made is None:
+            place = self._first.get(name)
+            if place is None:
+                return []
+            made = self._made[name] = []
+            scopes, names, lines, kinds, targets, flags = self._columns
+            scope, most = scopes[place], len(names)
+            while place < most and names[place] == name and scopes[place] == scope:
+                rest = lines[place], kinds[place], targets[place], flags[place]
+                made.append(self._make((scope, name, *rest)))
+                place += 1
+        return made
