@@ -94,15 +94,19 @@ class Model:
         """Keep a file's tree: a fix holds nodes of it."""
         self._kept.add(path)
 
+    def rest(self) -> None:
+        """Drop what can be read again; the trees that are kept stay."""
+        self.reader.rest()
+        for name in ("effects", "awaited_effects"):
+            if name in vars(self):
+                vars(self)[name].rest()
+
     def close(self) -> None:
         """Let go of all that was worked out; nothing may be asked any more.
 
         Its parts know each other, and a run collects no garbage.
         """
-        for name in ("effects", "awaited_effects"):
-            effects: Effects | None = vars(self).get(name)
-            if effects is not None:
-                effects.close()
+        self.rest()
         for name in _PARTS:
             part = vars(self).get(name)
             if part is not None:

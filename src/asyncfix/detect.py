@@ -9,13 +9,10 @@ from asyncfix import facts as f
 from asyncfix.catalog import Entry
 from asyncfix.codemod import Codemod, Site
 from asyncfix.context import Model
-from asyncfix.link import Project
+from asyncfix.link import MOST_AWAKE, Project
 from asyncfix.reach import SEVERITIES, Chain, Edge, Place, Reach, Step
 from asyncfix.value import OUTSIDE
 from asyncfix.values import Values
-
-# Facts of more files than this are not kept unpacked.
-_MOST_AWAKE = 100
 
 
 def sites(
@@ -163,7 +160,7 @@ def blocking_sites(
                 told[use[1:5]] = site
         if told:
             found[path] = list(told.values())
-        reach.project.rest(_MOST_AWAKE)
+        reach.project.rest(MOST_AWAKE)
     return found
 
 

@@ -193,8 +193,9 @@ class Effects:
             self._bodies[place] = body
         return body
 
-    def close(self) -> None:
-        """Let go of the functions that were looked through."""
+    def rest(self) -> None:
+        """Let go of the functions that were looked through, not of what was found."""
+        self._functions.clear()
         while self._bodies:
             self._bodies.popitem()[1].close()
 

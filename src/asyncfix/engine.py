@@ -16,14 +16,11 @@ from asyncfix.context import Model
 from asyncfix.detect import blocking_sites, plain, searched, sites
 from asyncfix.gather import MARKERS, Gathered, around, gather
 from asyncfix.library import Library
-from asyncfix.link import Project
+from asyncfix.link import MOST_AWAKE, Project
 from asyncfix.memory import Memory, Told
 from asyncfix.model import GAINS, UNREAD, UNSEEN, Problem, Result, Settings
 from asyncfix.reach import Chain, Edge, Place
 from asyncfix.recall import Judged, Recall
-
-# Facts of more files than this are not kept unpacked.
-_MOST_AWAKE = 100
 
 Progress = Callable[[str, int, int], None]
 
@@ -191,7 +188,7 @@ class _Run:
                 searched(model, path, self.chosen)
             ):
                 with_sites.add(path)
-            project.rest(_MOST_AWAKE)
+            project.rest(MOST_AWAKE)
         blocked: Mapping[str, Sequence[Site]] = {}
         if blocking:
             blocked = blocking_sites(model.reach, paths, self._ways(model))

@@ -23,6 +23,8 @@ from asyncfix.names import Names
 _LONGEST_CHAIN = 60
 # Facts unpacked so often stay unpacked, but not of more files than this.
 _OFTEN, _MOST_BUSY = 2, 60
+# While many files are looked through, no more of them are kept unpacked.
+MOST_AWAKE = 100
 _BUILTINS = frozenset(vars(builtins))
 
 
@@ -340,11 +342,11 @@ class Project(Modules):
         """Give every call whose last name is `last`, with its file."""
         known = self._calls.get(last)
         if known is None:
-            known = self._calls[last] = [
-                (path, use)
-                for path in self.files.holding((last,))
-                for use in self.files[path].calls_by((last,))
-            ]
+            known = []
+            for path in self.files.holding((last,)):
+                known += [(path, use) for use in self.files[path].calls_by((last,))]
+                self.rest(MOST_AWAKE)
+            self._calls[last] = known
         return known
 
     def callers(self, path: str, scope: int) -> list[tuple[str, f.Use]]:

@@ -14,7 +14,7 @@ from asyncfix.context import Model
 from asyncfix.detect import blocking_sites, from_plain, searched, sites
 from asyncfix.edits import apply, moved_lines
 from asyncfix.judge import Judgement, judge
-from asyncfix.link import Project
+from asyncfix.link import MOST_AWAKE, Project
 from asyncfix.model import Change, Finding, Problem, Settings
 from asyncfix.prove import prove
 from asyncfix.reach import Chain, Edge, Place
@@ -24,8 +24,6 @@ from asyncfix.scan import scan
 from asyncfix.source import Source
 
 _MOST_PASSES = 10
-# Facts of more files than this are not kept unpacked.
-_MOST_AWAKE = 250
 Given = TypeVar("Given")
 
 
@@ -189,7 +187,7 @@ class Passes:
             for placed in each.parts:
                 self.model.keep(placed.context.site.path)
         self.model.release()
-        self.project.rest(_MOST_AWAKE)
+        self.project.rest(MOST_AWAKE)
         return chosen
 
     def _rewritten(self, chosen: Sequence[Judgement], number: int) -> list[str]:
@@ -198,6 +196,7 @@ class Passes:
         A fix that overlaps another waits for the next pass. A file that cannot
         be proven drops its fixes, also where they stand in other files.
         """
+        self.model.rest()
         fixes = self._compatible(chosen)
         while True:
             files: dict[str, list[Made]] = {}

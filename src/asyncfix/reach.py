@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from asyncfix import facts as f
 from asyncfix.catalog import Catalog, Entry
-from asyncfix.link import Project
+from asyncfix.link import MOST_AWAKE, Project
 from asyncfix.value import (
     CLASS,
     FUNCTION,
@@ -27,8 +27,6 @@ from asyncfix.value import (
 from asyncfix.values import Values
 
 SEVERITIES = ("low", "medium", "high")
-# Facts of more files than this are not kept unpacked.
-_MOST_AWAKE = 250
 _ASYNCHRONOUS = (f.AWAITED, f.ASYNC_WITH, f.ASYNC_FOR)
 
 Place = tuple[str, int]
@@ -250,7 +248,7 @@ class Reach:
             # File by file, so that facts are unpacked as seldom as can be.
             for path in sorted(self._waiting):
                 self._follow(path)
-                self.project.rest(_MOST_AWAKE)
+                self.project.rest(MOST_AWAKE)
         self._measure()
 
     def begin(self, path: str) -> None:

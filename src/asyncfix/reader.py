@@ -68,6 +68,11 @@ class Reader:
         self._lines: dict[str, Lines] = {}
         self._constants: dict[tuple[str, int], ast.expr | None] = {}
 
+    def rest(self) -> None:
+        """Drop what was read; it is read again when it is asked for."""
+        self._trees.clear()
+        self._lines.clear()
+
     def lines(self, path: str) -> Lines:
         """Give a file's lines; raises LookupError if the file is not what it was."""
         lines = self._lines.pop(path, None)

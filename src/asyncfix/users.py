@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from asyncfix import facts as f
 from asyncfix.catalog import Catalog
-from asyncfix.link import Project
+from asyncfix.link import MOST_AWAKE, Project
 from asyncfix.modules import join
 from asyncfix.reach import Place
 from asyncfix.references import Reference, References
@@ -82,6 +82,7 @@ class Users:
                 if self.meant(path, use.scope, use.name) == place:
                     around = self.project.coroutine_around(path, use.scope)
                     yield Call(path, use, around)
+            self.project.rest(MOST_AWAKE)
 
     def _spelled(self, name: str) -> frozenset[str]:
         return self.project.spellings([name]) or frozenset((name,))
