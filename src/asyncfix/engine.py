@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -18,7 +18,7 @@ from asyncfix.gather import MARKERS, Gathered, around, gather
 from asyncfix.library import Library
 from asyncfix.link import MOST_AWAKE, Project
 from asyncfix.memory import Memory, Told
-from asyncfix.model import GAINS, UNREAD, UNSEEN, Problem, Result, Settings
+from asyncfix.model import UNREAD, UNSEEN, Problem, Result, Settings
 from asyncfix.reach import Chain, Edge, Place
 from asyncfix.recall import Judged, Recall
 
@@ -117,14 +117,11 @@ class _Run:
         }
         quiet = {}
         for path in targets:
-            if path not in changed and not told[path].unseen:
-                quiet[path] = GAINS
-                if path not in read and not (
-                    told[path].has_sites or told[path].blocked
-                ):
-                    quiet[path] |= UNREAD
-                    if path not in opened and path not in shown:
-                        quiet[path] |= UNSEEN
+            each = told[path]
+            if not (each.unseen or each.has_sites or each.blocked):
+                if path not in changed and path not in read:
+                    seen = path in opened or path in shown
+                    quiet[path] = UNREAD if seen else UNREAD | UNSEEN
         return quiet
 
     def _scan(self) -> Library:
@@ -165,7 +162,7 @@ class _Run:
                 self._renames = renames if not self.around.files else None
             told.update(self._look(project, fresh))
             self.memory.tell(question, told, project, renames)
-            self.memory.hear(question, library.trace, self._texts)
+            self.memory.note_read(library.trace)
             library.rest()
         return {path: told[path] for path in paths}
 
@@ -284,15 +281,8 @@ class _Run:
         self._opened = frozenset(library.trace.opened)
         self._all_kept = noted == len(self.notes) + len(
             self.memory.notes
-        ) and recall.keep(judged, self._texts)
+        ) and recall.keep(judged)
         return judged
-
-    def _texts(self) -> Iterator[bytes]:
-        """Give what else can say a name that is looked for in the project."""
-        yield repr(self.settings).encode("utf-8", "surrogatepass")
-        for path in registry.code():
-            with open(path, "rb") as file:
-                yield file.read()
 
     def _prepared(self, library: Library, with_sites: Sequence[str]) -> Library:
         """Scan the rest of the project where guards will ask about all of it."""

@@ -3,8 +3,7 @@
 Facts are kept by a file's content, whatever the settings are. What blocks
 depends on the file itself and on those that it imports, directly or through
 others; so after a change only the changed files and all that import them are
-looked at again. Where files come or go, all are; where nobody can tell what a
-file gained (`grown`), none is but that file.
+looked at again. Where files come or go, all are.
 """
 
 from __future__ import annotations
@@ -16,15 +15,6 @@ from typing import Any, NamedTuple
 
 from asyncfix import __version__, workers
 from asyncfix.facts import Facts
-from asyncfix.grown import (
-    GAINED,
-    HEARD,
-    digest_of,
-    gained_in,
-    heard_in,
-    unnoticed,
-    words_of,
-)
 from asyncfix.library import Library
 from asyncfix.link import Project
 from asyncfix.model import Base, Problem
@@ -65,8 +55,6 @@ class Memory:
         self._failed: set[str] = set()
         self._former: dict[str, Facts] = {}
         self._old: dict[str, Any] = {}
-        self._gained: dict[str, tuple[bytes, bytes, frozenset[bytes]]] = {}
-        self._unnoticed: dict[str, bytes] = {}
         self._around = False
         self.notes: list[str] = []
         """What should be known of files that could not be read on the way."""
@@ -107,13 +95,11 @@ class Memory:
         if len(todo) <= _MOST_FORMER:
             for path in todo:
                 self._note_former(path)
-            self._note_unnoticed(todo)
         scanned = workers.scan_files(todo, jobs, tick, self._limits)
         facts = [each for each in scanned if isinstance(each, Facts)]
         for each in facts:
             self._digests[each.path] = each.digest
             self._store.put(each.path, statuses[each.path], each.digest, each.packed)
-        self._settle_unnoticed()
         problems = [each for each in scanned if isinstance(each, Problem)]
         self._failed.update(each.path for each in problems)
         return Library(facts, (*waiting, *around), self._load), problems
@@ -165,69 +151,18 @@ class Memory:
         if self.keeps:
             self._store.set_section(name, value)
 
-    # -- what nobody can tell -------------------------------------------------
+    # -- what was read ------------------------------------------------------
 
-    def hear(
-        self, key: str, trace: Trace, texts: Callable[[], Iterable[bytes]]
-    ) -> None:
-        """Keep the words of all that was read besides facts to answer questions.
-
-        These are the sources in the trace, and, once for each key, some texts.
-        """
-        if not self.keeps:
-            return
-        keys, said, asked = heard_in(self._store) or ((), b"", ())
-        fresh = set(trace.said)
-        if key not in keys:
-            fresh.update(word for text in texts() for word in words_of(text))
-            keys = (*keys, key)[-2 * _MOST_QUESTIONS :]
-        known = set(said.split())
-        if not fresh <= known:
-            said = b"\n".join(sorted(fresh | known))
-        searched = {each.encode() for each in trace.words | trace.called}
-        asked = tuple(sorted(searched.union(asked)))
-        self._store.set_section(HEARD, (keys, said, asked))
-        self._store.set_section("read", tuple(sorted(trace.read | self.read)))
+    def note_read(self, trace: Trace) -> None:
+        """Keep which sources were read to answer questions, whatever questions."""
+        if self.keeps:
+            self._store.set_section("read", tuple(sorted(trace.read | self.read)))
 
     @property
     def read(self) -> frozenset[str]:
         """Give the files of which the source was read, for whatever question."""
         kept = self._store.section("read")
         return frozenset(kept if type(kept) is tuple else ())
-
-    def has_heard(self, key: str) -> bool:
-        """Tell whether the words are kept of what was read under a key."""
-        heard = heard_in(self._store)
-        return heard is not None and key in heard[0]
-
-    def is_unnoticed(self, path: str, digest: bytes) -> bool:
-        """Tell whether nobody can tell a file from what it was with this digest.
-
-        Nobody but who looks at its own calls and findings: it has the old ones.
-        """
-        return self._unnoticed.get(path) == digest
-
-    def _note_unnoticed(self, paths: Iterable[str]) -> None:
-        """Find out which of some files that will be scanned nobody can tell."""
-        for path in self._former.keys() & set(paths):
-            former = self._former[path]
-            data = workers.read(path, self._limits)
-            if isinstance(data, Problem) or former.head.unseen:
-                continue
-            words = unnoticed(self._store, path, data)
-            if words is not None:
-                self._gained[path] = former.digest, digest_of(data), words
-
-    def _settle_unnoticed(self) -> None:
-        gained = gained_in(self._store)
-        for path, (old, new, words) in self._gained.items():
-            if new != self._digests.get(path):
-                continue  # it has changed once more, or cannot be scanned
-            self._unnoticed[path] = old
-            digest, before = gained.get(path, (b"", ()))
-            words = words.union(before if digest == old else ())
-            gained[path] = new, tuple(sorted(words))
-        self._store.set_section(GAINED, gained)
 
     # -- what was told ------------------------------------------------------
 
@@ -240,8 +175,6 @@ class Memory:
         graph = self._store.section("imports")
         if not isinstance(kept, dict) or not isinstance(graph, dict):
             return {}
-        if not self.has_heard(question):
-            return {}
         try:
             changed = [
                 path
@@ -249,14 +182,7 @@ class Memory:
                 if each[0] is None or each[0] != self.digest(path)
             ]
             # Also where the facts are equal: conditions are read from the source.
-            noticed = [
-                path
-                for path in changed
-                if len(changed) > _MOST_FORMER
-                or kept[path][0] is None
-                or not self.is_unnoticed(path, kept[path][0])
-            ]
-            stale = _reached(graph, noticed).union(changed)
+            stale = _reached(graph, changed)
             if len(stale) > len(paths) * _WORTH_IT:
                 return {}
             self._old = {path: each for path, each in kept.items() if path not in stale}

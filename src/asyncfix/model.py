@@ -141,7 +141,7 @@ class Settings:
         return level is Level.UNSAFE and self.unsafe
 
 
-GAINS, UNREAD, UNSEEN = 1, 2, 4
+UNREAD, UNSEEN = 1, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +154,8 @@ class Base:
     quiet: Mapping[str, int]
     """The files that may change without another result, and how far.
 
-    GAINS: by what nobody can tell; UNREAD: as long as its facts stay as they are;
-    UNSEEN: also if things move to other lines.
+    UNREAD: as long as its facts stay as they are; UNSEEN: also if things move to
+    other lines.
     """
 
 

@@ -10,7 +10,6 @@ from functools import partial
 from asyncfix import workers
 from asyncfix.conditions import Function
 from asyncfix.facts import Use
-from asyncfix.grown import words_of
 from asyncfix.link import Project
 from asyncfix.model import Problem
 from asyncfix.parsing import parse
@@ -35,7 +34,7 @@ def read_source(project: Project, path: str) -> Source:
     source = decode(path, data)
     if isinstance(source, Problem):
         raise LookupError(source.message)
-    project.files.trace.saw(path, source.text)
+    project.files.trace.saw(path)
     if source.digest != project.files[path].digest:
         raise LookupError("has changed while it was looked at")
     return source
@@ -97,7 +96,6 @@ class Reader:
         data = workers.read(name, workers.Limits(megabytes=_LARGEST))
         if isinstance(data, Problem):
             return ""
-        self.project.files.trace.said.update(words_of(data))
         return data.decode("utf-8", "replace")
 
     def text(self, path: str, use: Use) -> bytes:

@@ -5,8 +5,8 @@ who calls a function. So what it asked is noted (`Trace`): the files that were
 opened, the words that all others were searched for, and the names by which they were
 searched for calls. After a change it still holds if no opened file has changed, and if
 those that have say the same in their heads (imports, other names of things, ...), hold
-the same of these words, and call by the same of these names. A file that was opened may
-have gained what nobody can tell (`grown`).
+the same of these words, and call by the same of these names. Of a
+file that was opened it is enough if the little that was asked of it is as it was.
 """
 
 from __future__ import annotations
@@ -14,14 +14,13 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from asyncfix.alike import MOVED, SAME, narrowly_alike
 from asyncfix.facts import Facts
 from asyncfix.gather import MARKERS
-from asyncfix.grown import words_of
 from asyncfix.library import Library
 from asyncfix.memory import Memory
 from asyncfix.model import Change, Finding, Level, Problem
@@ -73,15 +72,12 @@ class Recall:
                 return None
             digest = self._memory.digest
             changed = [path for path, old in state.items() if old != digest(path)]
-            if len(changed) > _MOST_CHANGED or not self._memory.has_heard(self._name):
+            if len(changed) > _MOST_CHANGED:
                 return None
             if not {row[1] for row in judged[1]}.isdisjoint(changed):
                 return None
             for path in opened.intersection(changed):
-                if not (
-                    self._memory.is_unnoticed(path, state[path])
-                    or self._is_alike(path, state[path], narrow, called, judged)
-                ):
+                if not self._is_alike(path, state[path], narrow, called, judged):
                     return None
             if any(_changed_at(name) != stamp for name, stamp in stubs):
                 return None
@@ -98,15 +94,8 @@ class Recall:
             pass  # there is none, or it is forged, or of another time
         return None
 
-    @property
-    def _name(self) -> str:
-        return self._key.hex()
-
-    def keep(self, judged: Judged, texts: Callable[[], Iterable[bytes]]) -> bool:
-        """Keep what was judged, if it can be; the library knows what it went by.
-
-        `texts` gives what else the judging may have gone by.
-        """
+    def keep(self, judged: Judged) -> bool:
+        """Keep what was judged, if it can be; the library knows what it went by."""
         trace = self._library.trace
         size = sum(len(each.old) + len(each.new) for each in judged.changes)
         if judged.problems or size > _LARGEST:
@@ -119,13 +108,7 @@ class Recall:
             trace.narrow(),
         )
         self._keep(_packed(judged), asked)
-        # A name that was chosen because nobody has it stands in what came of it.
-        for each in judged.findings:
-            said = f"{each.message} {each.advice} {each.source}"
-            trace.said.update(words_of(said.encode("utf-8", "surrogatepass")))
-        for change in judged.changes:
-            trace.said.update(words_of(change.new))
-        self._memory.hear(self._name, trace, texts)
+        self._memory.note_read(trace)
         return True
 
     def _keep(self, judged: Any, asked: tuple[Any, ...]) -> None:

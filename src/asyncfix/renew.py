@@ -1,20 +1,29 @@
 """Say again what was said before an edit, where the edit is nothing to anybody.
 
 The answer was made from a state of the project's cache, which still is there. A file
-that has changed since is compared with what the cache knows of it (`grown`).
+that has changed since is scanned, and compared with the facts that the cache has of it
+(`alike`). Whether a file may change at all without another answer was found out by the
+run that gave it: nobody has read its source, and nothing of it is told.
 
-This module is on the way of a run after an edit: it imports next to nothing.
+This module is on the way of a run after an edit: it imports next to nothing at first.
 """
 
 from __future__ import annotations
 
 from stat import S_ISREG
 
-from asyncfix.grown import LARGEST, digest_of, unnoticed
 from asyncfix.store import Store
 
+try:
+    # By way of hashlib it would come with OpenSSL, and 5 ms later.
+    from _sha2 import sha256  # type: ignore[import-not-found]  # of CPython
+except ImportError:  # before Python 3.12, or one that is not CPython
+    from hashlib import sha256
+
 # As in `model`, which takes long to import.
-_UNREAD, _UNSEEN = 2, 4
+_UNSEEN = 2
+# A larger file may be over a limit of the run, or has to be scanned apart.
+_LARGEST = 500_000
 TYPE_CHECKING = False  # that of `typing` costs its import
 if TYPE_CHECKING:
     from asyncfix.replay import Answer, Replay
@@ -39,17 +48,13 @@ def answer(replay: Replay) -> Answer | None:
         data = _read(path) if S_ISREG(status.st_mode) else None
         if data is None:
             return None
-        found = digest_of(data)
+        found = bytes(sha256(data).digest())
         if found != digest:
             if store is None:
                 store = Store(root, key)
             if not mark or store.mark != mark:
                 return None
-            if (
-                found != store.digest(path)
-                and unnoticed(store, path, data) is None
-                and not _says_the_same(store, path, data, how_far)
-            ):
+            if not _says_the_same(store, path, data, found, how_far):
                 return None
         renewed[path] = now, found
     if renewed != before:
@@ -57,11 +62,15 @@ def answer(replay: Replay) -> Answer | None:
     return replay.answer
 
 
-def _says_the_same(store: Store, path: str, data: bytes, how_far: int) -> bool:
-    """Tell whether the facts of a file say the same, if it may change at all."""
-    last = how_far & _UNREAD and store.last(path)
-    if not last:
+def _says_the_same(
+    store: Store, path: str, data: bytes, digest: bytes, how_far: int
+) -> bool:
+    """Tell whether a file says the same to all others as when the cache was made."""
+    last = store.last(path)
+    if last is None:
         return False
+    if last[0] == digest:
+        return True
     from asyncfix.alike import DIFFERENT, MOVED, alike
     from asyncfix.facts import Facts
     from asyncfix.scan import scan
@@ -76,7 +85,7 @@ def _says_the_same(store: Store, path: str, data: bytes, how_far: int) -> bool:
 def _read(path: str) -> bytes | None:
     try:
         with open(path, "rb", buffering=0) as file:
-            data = file.read(LARGEST + 1)
+            data = file.read(_LARGEST + 1)
     except OSError:
         return None
-    return data if len(data) <= LARGEST else None
+    return data if len(data) <= _LARGEST else None

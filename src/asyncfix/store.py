@@ -52,8 +52,6 @@ _MAGIC = b"asyncfix cache 1"
 _HEADER = 88
 _RACY = 2_000_000_000
 _DAY = 86_400
-_PIECE = 1 << 18  # of what is searched: it stays in the processor's cache
-_MOST_PLACES = 100
 # Follow no link, wait for no pipe, translate no line ends.
 _SAFELY = 0
 for _flag in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"):
@@ -126,62 +124,10 @@ class Store:
         blob = entry and self.blob(path, entry[4])
         return (entry[4], blob) if entry and blob else None
 
-    def size(self, path: str) -> int:
-        """Give how many bytes a file had when its blob was put, 0 for no such file."""
-        entry = self._files.get(path)
-        return entry[1] if entry else 0
-
     def digest(self, path: str) -> bytes:
         """Give the digest a file had when its blob was put, or nothing."""
         entry = self._files.get(path)
         return entry[4] if entry else b""
-
-    def saying(self, words: Iterable[bytes]) -> set[str] | None:
-        """Give the files whose blob holds one of some words, None if that fails.
-
-        A word that is found too often is not followed.
-        """
-        words = tuple(words)
-        longest = max(map(len, words), default=0)
-        found = {
-            path
-            for path, blob in self._new_blobs.items()
-            if any(word in blob for word in words)
-        }
-        offset = self._base + self._start
-        end = offset + self._kept
-        places: list[int] = []
-        before = b""
-        while offset < end:
-            try:
-                data = self._read(offset, min(_PIECE, end - offset))
-            except OSError:
-                return None
-            if not data:
-                return None
-            text = before + data
-            for word in words:
-                at = text.find(word)
-                while at >= 0:
-                    places.append(offset - len(before) + at)
-                    at = text.find(word, at + 1)
-            if len(places) > _MOST_PLACES:
-                return None
-            # What begins here may end in the next piece.
-            before = text[len(text) - longest + 1 :] if longest > 1 else b""
-            offset += len(data)
-        return found | self._owners(places)
-
-    def _owners(self, places: list[int]) -> set[str]:
-        """Give the files that have their blobs at places of the file, not in waste."""
-        found = set()
-        first = self._base + self._start
-        for path, entry in self._files.items() if places else ():
-            if path not in self._new_blobs:
-                start = first + entry[5]
-                if any(start <= place < start + entry[6] for place in places):
-                    found.add(path)
-        return found
 
     def put(
         self, path: str, status: os.stat_result, digest: bytes, blob: bytes
@@ -347,7 +293,7 @@ class Store:
         (as in git, https://git-scm.com/docs/racy-git).
         """
         racy = status.st_mtime_ns > self._opened - _RACY
-        return (None, status.st_size, 0, 0) if racy else _times(status)
+        return (None, 0, 0, 0) if racy else _times(status)
 
     def _drop_waste(self) -> None:
         """Take the blobs into memory where more than half of their region is waste."""

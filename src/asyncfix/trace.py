@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from asyncfix.grown import words_of
-
 if TYPE_CHECKING:
     from asyncfix.facts import Facts, Head
 
@@ -33,8 +31,6 @@ class Trace:
         """The scopes of files whose names were asked for."""
         self.read: set[str] = set()
         """Files whose source was read."""
-        self.said: set[bytes] = set()
-        """The words of these sources: facts leave some out."""
         self.last: tuple[bytes, Head] | None = None
         """The packed facts whose head was asked for last, and that head."""
         self._noted: dict[int, Collection[str]] = {}
@@ -54,21 +50,18 @@ class Trace:
         self.scoped.clear()
         self._noted.clear()
 
-    def saw(self, path: str, text: bytes) -> None:
+    def saw(self, path: str) -> None:
         """Note that a file's text was read."""
         self.opened.add(path)
         self.wide.add(path)
-        if path not in self.read:
-            self.read.add(path)
-            self.said.update(words_of(text))
+        self.read.add(path)
 
     def follow(self, other: Trace) -> None:
         """Note in the same places as another trace."""
         self.opened, self.words = other.opened, other.words
         self.called, self.stubs = other.called, other.stubs
         self._noted = other._noted
-        self.read, self.said = other.read, other.said
-        self.wide, self.scoped = other.wide, other.scoped
+        self.read, self.wide, self.scoped = other.read, other.wide, other.scoped
 
     def narrow(self) -> dict[str, tuple[int, ...]]:
         """Give the files of which little was asked, with the scopes that were.
