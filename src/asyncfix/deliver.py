@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from asyncfix import transaction
-from asyncfix.model import Change
+from asyncfix.model import Change, Status
 from asyncfix.transaction import Outcome, Write
 
 
@@ -15,7 +15,7 @@ def write(
     changes: Sequence[Change],
     root: Path,
     command: str,
-    read: Mapping[str, os.stat_result] | None = None,
+    read: Mapping[str, Status] | None = None,
 ) -> Outcome:
     """Write the files of a run; of a symbolic link the target is written.
 

@@ -168,9 +168,11 @@ class _Run:
 
     def _look(self, project: Project, paths: Sequence[str]) -> Mapping[str, Told]:
         marks = {}
+        usual = False, ()  # one for nearly all files
         for path in paths:
             head = project.files[path].head
-            marks[path] = head.generated, head.unseen
+            mark = head.generated, head.unseen
+            marks[path] = usual if mark == usual else mark
         if not self.settings.include_generated:
             paths = [path for path in paths if not marks[path][0]]
         whole = len(paths) == len(project.files)

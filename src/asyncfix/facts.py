@@ -333,7 +333,8 @@ class Facts:
             # Others ask for a module's names only: they need not know its scopes.
             outer = scope == 0 or self.scopes[scope].kind in (MODULE, CLASS)
             place = 1 if outer else 10
-            self.trace.scoped.setdefault(self.path, set()).add(scope)
+            scoped = self.trace.scoped
+            scoped[self.path] = scoped.get(self.path, 0) | 1 << scope
             found = self._names[scope] = Names(self._columns(place), scope, _binding)
         return found
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from asyncfix.model import AsyncfixError, Problem, Settings
+from asyncfix.model import AsyncfixError, Problem, Settings, Stat
 
 MARKERS = ("pyproject.toml", "setup.py", "setup.cfg")
 # Never the project's own code, tracked or not.
@@ -39,7 +39,7 @@ class Gathered:
     notes: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     """Folders that could not be listed."""
-    statuses: dict[str, os.stat_result] = field(default_factory=dict)
+    statuses: dict[str, Stat] = field(default_factory=dict)
     """The `stat` of each file, taken before anything is read."""
     listed: bool = False
     """The project's root was listed for it."""
@@ -85,7 +85,7 @@ def gather(settings: Settings) -> Gathered:
         if reason is None and status is not None:
             short = shorten(name)
             gathered.files.append(short)
-            gathered.statuses[short] = status
+            gathered.statuses[short] = Stat.of(status)
         elif reason:
             gathered.skipped[reason] += 1
     gathered.files.sort()
@@ -149,7 +149,7 @@ def around(settings: Settings, known: Gathered) -> Gathered:
 
 def surroundings(settings: Settings, known: Iterable[str]) -> list[str]:
     """List the files of `around`."""
-    named = Gathered(statuses={path: os.stat(path) for path in known})
+    named = Gathered(statuses={path: Stat.of(os.stat(path)) for path in known})
     return around(settings, named).files
 
 

@@ -22,9 +22,9 @@ from asyncfix.names import Names
 # Through more names than this, nothing is known any more.
 _LONGEST_CHAIN = 60
 # Facts unpacked so often stay unpacked, but not of more files than this.
-_OFTEN, _MOST_BUSY = 2, 60
+_OFTEN, _MOST_BUSY = 2, 20
 # While many files are looked through, no more of them are kept unpacked.
-MOST_AWAKE = 100
+MOST_AWAKE = 40
 _BUILTINS = frozenset(vars(builtins))
 
 

@@ -17,7 +17,7 @@ from asyncfix import __version__, workers
 from asyncfix.facts import Facts
 from asyncfix.library import Library
 from asyncfix.link import Project
-from asyncfix.model import Base, Problem
+from asyncfix.model import Base, Problem, Status
 from asyncfix.store import Store
 from asyncfix.trace import Trace
 
@@ -51,7 +51,7 @@ class Memory:
         self._root, self._key = root, key.encode("utf-8", "surrogatepass")
         self._store = Store(root, self._key)
         self._digests: dict[str, bytes] = {}
-        self._statuses: dict[str, os.stat_result] = {}
+        self._statuses: dict[str, Status] = {}
         self._failed: set[str] = set()
         self._former: dict[str, Facts] = {}
         self._old: dict[str, Any] = {}
@@ -68,7 +68,7 @@ class Memory:
 
     def scan(
         self,
-        statuses: Mapping[str, os.stat_result],
+        statuses: Mapping[str, Status],
         paths: Sequence[str],
         jobs: int,
         tick: Callable[[int], None] = lambda done: None,

@@ -70,9 +70,9 @@ class Passes:
 
     def source(self, path: str) -> Source:
         """Give a file as this run has left it; raises LookupError if it moved."""
-        if path not in self._now:
-            self._old[path] = self._now[path] = read_source(self.project, path)
-        return self._now[path]
+        known = self._now.get(path)
+        # Not kept: others are asked for by the hundred, and are small to read again.
+        return read_source(self.project, path) if known is None else known
 
     # -- the passes ---------------------------------------------------------
 
@@ -232,6 +232,7 @@ class Passes:
             self._note(path, cured, number, before)
             # Only the next pass sees it: this one goes by the facts it has.
             source = self.source(path)
+            self._old.setdefault(path, source)
             self._next[path] = Source(path, data, text, source.encoding, source.bom)
         for _, parts in fixes:
             paths = {each.context.site.path for each in parts}

@@ -183,8 +183,8 @@ def _new(known: Mapping[str, str], root: Path, above: Path) -> list[str]:
     """
     identities = set()
     for name in known:
-        status = os.stat(os.path.join(above, *name.split("/")))
-        identities.add((status.st_dev, status.st_ino))
+        there = os.stat(os.path.join(above, *name.split("/")))
+        identities.add((there.st_dev, there.st_ino))
     found = []
     every = gather(Settings(paths=(root,), root=root))
     for path in every.files:

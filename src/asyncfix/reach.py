@@ -94,7 +94,11 @@ class Reach:
         self._made: dict[tuple[str, int], tuple[Value, ...]] = {}
         self._coroutines: dict[str, list[int]] = {}
         self._edges: dict[Place, tuple[Edge, ...]] = {}
-        self._waiting: dict[str, set[Place]] = {}
+        self._explored: dict[str, int] = {}
+        """The functions of files that were looked up, a bit for each scope."""
+        self._waiting: dict[str, set[int]] = {}
+        self._followed: dict[Place, tuple[Edge, ...]] = {}
+        """Of explored functions the calls that are followed, where there are any."""
         self._next: dict[Place, Edge] = {}
         self._far: dict[Place, int] = {}
 
@@ -102,17 +106,21 @@ class Reach:
 
     def edges(self, place: Place) -> tuple[Edge, ...]:
         """Give the calls in a function that lead on, in the order of the file."""
+        if self.awaited and self._is_explored(*place):
+            return self._followed.get(place, ())
         known = self._edges.get(place)
         if known is None:
-            path = place[0]
-            known = tuple(
-                edge
-                for use in self._calls(place)
-                if self._may_lead(use)
-                for edge in self._of(path, use)
-            )
-            self._edges[place] = known
+            known = self._edges[place] = self._looked_up(place)
         return known
+
+    def _looked_up(self, place: Place) -> tuple[Edge, ...]:
+        path = place[0]
+        return tuple(
+            edge
+            for use in self._calls(place)
+            if self._may_lead(use)
+            for edge in self._of(path, use)
+        )
 
     def _may_lead(self, use: f.Use) -> bool:
         """Tell by its name alone whether a call can lead on; most cannot."""
@@ -257,33 +265,46 @@ class Reach:
         self._follow(path)
 
     def _wait_for(self, places: Iterable[Place]) -> None:
-        for place in places:
-            if place not in self._edges:
-                self._waiting.setdefault(place[0], set()).add(place)
+        for path, scope in places:
+            if not self._is_explored(path, scope):
+                self._waiting.setdefault(path, set()).add(scope)
 
     def _follow(self, path: str) -> None:
         """Look up the functions of a file that wait for it, and those they lead to."""
         todo = list(self._waiting.pop(path, ()))
         while todo:
-            place = todo.pop()
-            if place in self._edges:
+            scope = todo.pop()
+            if self._is_explored(path, scope):
                 continue
-            for edge in self.edges(place):
+            self._explored[path] = self._explored.get(path, 0) | 1 << scope
+            place = path, scope
+            # Calls of coroutines are many, and most are not followed: they are not kept.
+            edges = tuple(
+                edge
+                for edge in self._edges.get(place) or self._looked_up(place)
+                if self.awaited or not edge.awaited
+            )
+            if edges:
+                self._followed[place] = edges
+            for edge in edges:
                 target = edge.target
-                if target is None or (edge.awaited and not self.awaited):
+                if target is None:
                     continue
                 if target[0] == path:
-                    todo.append(target)
+                    todo.append(target[1])
                 else:
                     self._wait_for((target,))
+
+    def _is_explored(self, path: str, scope: int) -> bool:
+        return bool(self._explored.get(path, 0) >> scope & 1)
 
     def _measure(self) -> None:
         """Walk back from what blocks: the first step of each shortest chain."""
         callers: dict[Place, list[tuple[Place, Edge]]] = {}
         far: dict[Place, int] = {}
         first: dict[Place, Edge] = {}
-        for place in sorted(self._edges):
-            edges = self._edges[place]
+        for place in sorted(self._followed):
+            edges = self._followed[place]
             for edge in edges:
                 if edge.target is not None:
                     callers.setdefault(edge.target, []).append((place, edge))
@@ -295,7 +316,7 @@ class Reach:
         while todo:
             here = todo.popleft()
             for place, edge in callers.get(here, ()):
-                if place not in far and (self.awaited or not edge.awaited):
+                if place not in far:
                     far[place] = far[here] + 1
                     first[place] = edge
                     todo.append(place)
@@ -303,9 +324,13 @@ class Reach:
 
     def nearest(self, place: Place) -> list[Edge]:
         """Give the calls of a function that lead to what blocks, the nearest first."""
+        if self._is_explored(*place):
+            edges = self._followed.get(place, ())
+        else:
+            edges = self.edges(place)
         found = [
             edge
-            for edge in self.edges(place)
+            for edge in edges
             if edge.entry is not None
             or (edge.target in self._far and (self.awaited or not edge.awaited))
         ]
@@ -367,7 +392,7 @@ class Reach:
         self.explore(places)
         for place in places:
             path, scope = place
-            for edge in self.edges(place):
+            for edge in self._followed.get(place, ()):
                 reaches = edge.target in self._far and not edge.awaited
                 if edge.entry is not None or reaches:
                     found.setdefault(path, []).append((scope, edge))

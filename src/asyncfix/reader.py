@@ -19,7 +19,7 @@ from asyncfix.tree import Tree, dotted
 # A tree takes about fifty times the bytes of its file: no more trees than of so many
 # bytes, but of large files one at least.
 _MOST_TREES = 24
-_MOST_BYTES = 300_000
+_MOST_BYTES = 100_000
 # A constant that is longer is not read.
 _MOST_LINES = 20
 # In MB: what was scanned was within the limit of the run.

@@ -16,6 +16,7 @@ import time
 from typing import NamedTuple
 
 from asyncfix.disk import write_all
+from asyncfix.model import Status
 
 _SAFELY = 0  # follow no link, wait for no pipe, translate no line ends
 for _flag in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY", "O_CLOEXEC"):
@@ -62,7 +63,7 @@ def look(path: str | os.PathLike[str], most: int = -1) -> Seen:
     return Seen(real, status, data or b"")
 
 
-def same(one: os.stat_result, other: os.stat_result) -> bool:
+def same(one: Status, other: Status) -> bool:
     """Tell whether two looks at a path saw the same file with the same bytes."""
     return all(
         getattr(one, each) == getattr(other, each)

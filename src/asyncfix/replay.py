@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any
 
-    from asyncfix.model import Base
+    from asyncfix.model import Base, Status
 
 _RACY = 2_000_000_000
 _MOST_FOLDERS = 50_000
@@ -54,7 +54,7 @@ class Replay:
         """Open what is remembered; never raises."""
         self._started = time.time_ns()
         self._store: Store | None = None
-        self.changed: dict[str, tuple[os.stat_result, int]] = {}
+        self.changed: dict[str, tuple[Status, int]] = {}
         """The source files that kept `find` from its answer, if it were only they.
 
         With how far each may change.
@@ -83,7 +83,7 @@ class Replay:
         if self._store is None:
             return None
         kept = self._store.section("run")
-        changed: dict[str, tuple[os.stat_result, int]] = {}
+        changed: dict[str, tuple[Status, int]] = {}
         try:
             paths, stamps, absent, code, out, err, base, quiet = kept
             stat = os.stat
@@ -113,7 +113,7 @@ class Replay:
             self._store.set_section("renewed", files)
             self._store.save()
 
-    def stamp(self, status: os.stat_result) -> Stamp | None:
+    def stamp(self, status: Status) -> Stamp | None:
         """Give what tells a later change of a file, None where nothing does."""
         stamp = _stamp(status)
         return None if stamp[0] > self._started - _RACY else stamp
@@ -121,7 +121,7 @@ class Replay:
     def keep(
         self,
         answer: Answer,
-        read: Mapping[str, os.stat_result],
+        read: Mapping[str, Status],
         listed: Iterable[str],
         starts: Iterable[str],
         code_of: Iterable[str],
@@ -236,7 +236,7 @@ def _is_terminal(stream: object) -> bool:
     return bool(getattr(stream, "isatty", bool)())
 
 
-def _stamp(status: os.stat_result) -> Stamp:
+def _stamp(status: Status) -> Stamp:
     return status.st_mtime_ns, status.st_size, status.st_ino, status.st_ctime_ns
 
 

@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any
 
+    from asyncfix.model import Status
+
     # As in the file, with mtime_ns None where the stat is not to be trusted.
     Entry = tuple[int | None, int, int, int, bytes, int, int, bytes]
     # Offset, length, checksum, and the mark that tells equal values.
@@ -104,7 +106,7 @@ class Store:
     def __del__(self) -> None:
         self._close()
 
-    def known(self, path: str, status: os.stat_result) -> bytes | None:
+    def known(self, path: str, status: Status) -> bytes | None:
         """Give the content's digest where the file is surely unchanged."""
         entry = self._files.get(path)
         return entry[4] if entry and entry[:4] == _times(status) else None
@@ -129,16 +131,14 @@ class Store:
         entry = self._files.get(path)
         return entry[4] if entry else b""
 
-    def put(
-        self, path: str, status: os.stat_result, digest: bytes, blob: bytes
-    ) -> None:
+    def put(self, path: str, status: Status, digest: bytes, blob: bytes) -> None:
         """Keep a blob for a file; `status` is from before its content was read."""
         stamp = self._stamp(status)
         self._files[path] = (*stamp, digest, -1, len(blob), _sum(blob))
         self._new_blobs[path] = blob
         self._changed = True
 
-    def touch(self, path: str, status: os.stat_result, digest: bytes) -> None:
+    def touch(self, path: str, status: Status, digest: bytes) -> None:
         """Note that a file was touched and has the same content as before."""
         entry = self._files.get(path)
         if entry is None or entry[4] != digest:
@@ -285,7 +285,7 @@ class Store:
 
     # -- writing ------------------------------------------------------------
 
-    def _stamp(self, status: os.stat_result) -> tuple[int | None, int, int, int]:
+    def _stamp(self, status: Status) -> tuple[int | None, int, int, int]:
         """Give what will tell a later change of the file, if anything can.
 
         Where it was written just before it was read, a second write may come
@@ -334,7 +334,8 @@ class Store:
         target = os.open(temporary, flags, 0o600)
         try:
             try:
-                _write_all(target, b"".join((header, table, *parts)))
+                for part in (header, table, *parts):
+                    _write_all(target, part)
                 self._copy_blobs(target)
                 blobs = list(self._new_blobs.values())
                 for first in range(0, len(blobs), 256):  # not all of it at once
@@ -429,7 +430,7 @@ def _sum(data: bytes, size: int = 16) -> bytes:
     return blake2b(data, digest_size=size).digest()
 
 
-def _times(status: os.stat_result) -> tuple[int, int, int, int]:
+def _times(status: Status) -> tuple[int, int, int, int]:
     # The last tells of a change whose author has set the old mtime again.
     return status.st_mtime_ns, status.st_size, status.st_ino, status.st_ctime_ns
 

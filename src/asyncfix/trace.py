@@ -27,8 +27,8 @@ class Trace:
         """Stub files that were looked for, there or not."""
         self.wide: set[str] = set()
         """Of these, the ones of which more was asked than `narrow` gives."""
-        self.scoped: dict[str, set[int]] = {}
-        """The scopes of files whose names were asked for."""
+        self.scoped: dict[str, int] = {}
+        """The scopes of files whose names were asked for, a bit for each."""
         self.read: set[str] = set()
         """Files whose source was read."""
         self.last: tuple[bytes, Head] | None = None
@@ -70,6 +70,10 @@ class Trace:
         calls by some last names.
         """
         return {
-            path: tuple(sorted(self.scoped.get(path, ())))
-            for path in self.opened - self.wide
+            path: _bits(self.scoped.get(path, 0)) for path in self.opened - self.wide
         }
+
+
+def _bits(number: int) -> tuple[int, ...]:
+    """Give which bits of a number are set."""
+    return tuple(at for at in range(number.bit_length()) if number >> at & 1)

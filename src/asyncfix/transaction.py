@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from asyncfix import journal, lock, replaced, settle, state
 from asyncfix.journal import Entry, Run
-from asyncfix.model import AsyncfixError, Problem
+from asyncfix.model import AsyncfixError, Problem, Status
 from asyncfix.replaced import Seen
 
 
@@ -27,7 +27,7 @@ class Write:
     old: bytes
     new: bytes
     group: str
-    status: os.stat_result | None = None
+    status: Status | None = None
     """Its `stat` from when it was read, where it must be the same still."""
 
 
