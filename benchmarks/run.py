@@ -31,6 +31,12 @@ ASYNCFIX = (sys.executable, "-m", "asyncfix")
 RUFF = ("check", "--isolated", "--select", "ASYNC,RUF006")
 FIXIT = ("--rules", "fixit.rules.use_async_sleep_in_async_def", "lint", ".")
 FLAKE8 = ("--asyncio", "--enable=ASYNC")
+# What an edit adds to the end of a file. Of the first nobody can tell, the second has
+# to be looked at; the calls in it are those of many functions.
+ADDED = (
+    ("comment", b"\n# comment %d\n"),
+    ("edit", b"\n\ndef edited_%d(items):\n    return [str(each) for each in items]\n"),
+)
 SETTLED = 3.0  # seconds; younger files may change again without their times telling
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -119,22 +125,23 @@ def warm(bench: Bench) -> list[Contest]:
 
 
 def edit(bench: Bench) -> list[Contest]:
-    """Out: the same command, right after a function was added to one file."""
+    """Out: the same command, right after a comment or a function came to one file."""
     leaf, core = in_child(trees.to_edit, bench.copy)
-    contests = []
+    contests: list[tuple[Path, bytes, list[Contest]]] = []
     for kind, (path, importers) in (("leaf", leaf), ("core", core)):
         told = f"The {kind} that is edited: {path.relative_to(bench.copy)}, "
         bench.notes.append(f"{told}which {importers} files import.")
-        contests.append((path, filled(bench, f"edit {kind}")))
-    before = [(path, path.read_bytes()) for path, _ in contests]
+        for name, added in ADDED:
+            contests.append((path, added, filled(bench, f"{name} {kind}")))
+    before = {path: path.read_bytes() for path, *_ in contests}
     for number in range(bench.rounds):
-        for path, taking_part in contests:
+        for path, added, taking_part in contests:
             with path.open("ab") as file:
-                file.write(b"\n\ndef edited_%d():\n    return []\n" % number)
+                file.write(added % number)
             compete(taking_part, 1, bench.state)
-    for path, content in before:
+    for path, content in before.items():
         path.write_bytes(content)
-    return [each for _, taking_part in contests for each in taking_part]
+    return [each for *_, taking_part in contests for each in taking_part]
 
 
 def growth(bench: Bench) -> list[Contest]:

@@ -45,6 +45,8 @@ BOUNDS = (
         at_least=True,
     ),
     Bound("warm, nothing changed", ("warm", "asyncfix"), ("warm", "ruff"), 1),
+    Bound("after a comment in a leaf", ("comment leaf", "asyncfix"), ("comment leaf", "ruff"), 2),
+    Bound("after a comment in the core", ("comment core", "asyncfix"), ("comment core", "ruff"), 2),
     Bound("after an edit of a leaf", ("edit leaf", "asyncfix"), ("edit leaf", "ruff"), 2),
     Bound("after an edit of the core", ("edit core", "asyncfix"), ("edit core", "ruff"), 2),
     Bound("--help", ("start-up", "asyncfix --help"), ("start-up", "python -c pass"), 5),

@@ -88,6 +88,8 @@ def test_all_that_needs_a_copy(project: Path) -> None:
         ("cold", "asyncfix"),
         ("warm", "asyncfix"),
         ("warm", "asyncfix, another command"),
+        ("comment leaf", "asyncfix"),
+        ("comment core", "asyncfix"),
         ("edit leaf", "asyncfix"),
         ("edit core", "asyncfix"),
         ("1/4 tree", "asyncfix --jobs 1"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from pathlib import Path
@@ -87,11 +88,21 @@ def test_a_pool_leaves_the_environment_alone(
     assert dict(os.environ) == before
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("Unexpected error within the Pool"),
+        OSError(errno.EMFILE, "Too many open files"),
+    ],
+)
 def test_where_no_worker_starts_the_files_are_named(
-    paths: list[str], pool: list[list[str]], monkeypatch: pytest.MonkeyPatch
+    paths: list[str],
+    pool: list[list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
 ) -> None:
     def refuse(*args: Any, **named: Any) -> None:
-        raise RuntimeError("Unexpected error within the Pool")
+        raise error
 
     monkeypatch.setattr("pebble.ProcessPool.schedule", refuse)
     found = scan_files(paths, 2)

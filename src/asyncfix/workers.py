@@ -195,7 +195,7 @@ def apart(
             futures = [
                 pool.schedule(work, args=[each], timeout=seconds) for each in given
             ]
-        except RuntimeError as error:
+        except (RuntimeError, OSError) as error:
             return _unstarted(error)
         return _settled(lambda: [each.result() for each in futures], f"{seconds} s")
 
@@ -251,11 +251,11 @@ def _schedule(
     """Send a chunk out, or say why not. It has the time of one file, many times enough."""
     try:
         return pool.schedule(scan_packed, args=[chunk, limits], timeout=limits.seconds)
-    except RuntimeError as error:  # no worker starts any more
+    except (RuntimeError, OSError) as error:  # no worker starts (any more)
         return _unstarted(error)
 
 
-def _unstarted(error: RuntimeError) -> str:
+def _unstarted(error: RuntimeError | OSError) -> str:
     return f"could not be given to a worker ({error})"
 
 
