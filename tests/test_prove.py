@@ -462,3 +462,20 @@ def test_what_may_be_written_is_the_same_after_a_file_was_given_up(
     engine.run(settings, (codemod,))
     assert set(codemod.told) == {(True, False)}
     assert len(codemod.told) >= 4  # w, x, and again w and y
+
+
+def test_a_file_that_is_written_to_before_its_fix_is_made(tmp_path: Path) -> None:
+    """The fix is of the file as it was seen; whoever delivers it finds another one."""
+    path = tmp_path / "x.py"
+    path.write_text(HEAD + SITE)
+
+    def written(node: cst.Call) -> cst.BaseExpression:
+        path.write_text(HEAD + SITE + "# somebody else\n")
+        return cst.parse_expression("await other(1)")
+
+    settings = Settings(paths=(tmp_path,), root=tmp_path)
+    result = engine.run(settings, (Broken(written),))
+    assert path.read_text().endswith("# somebody else\n")
+    assert not result.problems
+    (change,) = result.changes
+    assert change.old == (HEAD + SITE).encode()

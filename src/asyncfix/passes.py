@@ -58,6 +58,7 @@ class Passes:
         self._old: dict[str, Source] = {}
         self._now: dict[str, Source] = {}
         self._next: dict[str, Source] = {}
+        self._to_fix: set[str] = set()
         self._origin: dict[str, list[int | None]] = {}
         self._fixed: dict[str, list[Finding]] = {}
         self._broken: set[str] = set()
@@ -70,9 +71,17 @@ class Passes:
 
     def source(self, path: str) -> Source:
         """Give a file as this run has left it; raises LookupError if it moved."""
-        known = self._now.get(path)
-        # Not kept: others are asked for by the hundred, and are small to read again.
-        return read_source(self.project, path) if known is None else known
+        if path not in self._now:
+            self._old[path] = self._now[path] = read_source(self.project, path)
+        return self._now[path]
+
+    def _release(self) -> None:
+        """Let go of sources that no fix is made in: there are hundreds of them.
+
+        The others stay as they were seen, whoever writes to the files meanwhile.
+        """
+        for path in self._now.keys() - self._origin.keys() - self._to_fix:
+            del self._now[path], self._old[path]
 
     # -- the passes ---------------------------------------------------------
 
@@ -186,7 +195,9 @@ class Passes:
         for each in chosen:
             for placed in each.parts:
                 self.model.keep(placed.context.site.path)
+                self._to_fix.add(placed.context.site.path)
         self.model.release()
+        self._release()
         self.project.rest(MOST_AWAKE)
         return chosen
 
@@ -232,7 +243,6 @@ class Passes:
             self._note(path, cured, number, before)
             # Only the next pass sees it: this one goes by the facts it has.
             source = self.source(path)
-            self._old.setdefault(path, source)
             self._next[path] = Source(path, data, text, source.encoding, source.bom)
         for _, parts in fixes:
             paths = {each.context.site.path for each in parts}
@@ -282,7 +292,9 @@ class Passes:
             return made(judgement)
         except SiteError as error:
             self._fail(path, error.line, str(error))
-            return None
+        except LookupError as error:
+            self._fail(path, 1, str(error).strip("'\""))
+        return None
 
     def _proven(
         self, path: str, parts: Sequence[Made]
