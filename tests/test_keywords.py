@@ -78,3 +78,22 @@ def test_a_file_that_has_the_stand_in_is_not_mended() -> None:
     assert not isinstance(scanned, Problem)
     head = scanned[0].head
     assert head.old_names == () and head.imported == ["b:a_ync"]
+
+
+@pytest.mark.parametrize(
+    ("text", "mended_text"),
+    [
+        ("async\ndef f(): pass\n", "a_ync\ndef f(): pass\n"),  # another statement
+        ("f(async=1)\n", "f(a_ync=1)\n"),
+        ("x.await\n", "x.aw_it\n"),
+        ("x. \\\nawait\n", "x. \\\naw_it\n"),
+        ("(x.  # why\n await)\n", "(x.  # why\n aw_it)\n"),
+        ("(await\n)\n", "(aw_it\n)\n"),
+        ("f(await # why\n)\n", "f(aw_it # why\n)\n"),
+        ("async def f():\n    await g()\n", None),
+        ("# async\nx = 1\n", None),
+    ],
+)
+def test_the_quick_look_misses_no_name(text: str, mended_text: str | None) -> None:
+    wanted = None if mended_text is None else mended_text.encode()
+    assert keywords.mended(text.encode()) == wanted

@@ -93,7 +93,7 @@ def _is_generic(owner: ast.AST) -> bool:
 def _is_partial(function: Any) -> bool:
     kind = type(function)
     if kind is ast.Name:
-        return function.id.startswith("partial")  # type: ignore[no-any-return]
+        return function.id.startswith("partial")  # type: ignore[no-any-return]  # by its type, asked before
     return kind is ast.Attribute and function.attr.startswith("partial")
 
 
@@ -123,7 +123,7 @@ def _annotation(node: Any, most: int) -> str:
         return ""
     kind = type(node)
     if kind is ast.Name:
-        return node.id  # type: ignore[no-any-return]
+        return node.id  # type: ignore[no-any-return]  # by its type, asked before
     if kind is ast.Subscript:
         owner = _annotation(node.value, most - 1)
         inner = node.slice

@@ -252,7 +252,7 @@ class Facts:
         parts = [self.part(place) for place in range(PARTS)]
         return self.path, self.digest, self.head, parts
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]  # compared by content, so it has none
 
     def rest(self) -> None:
         """Drop everything that can be made again from the packed bytes."""

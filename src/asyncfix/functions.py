@@ -43,7 +43,7 @@ class Functions:
         if key not in facts.memo:
             facts.memo[key] = None  # a function that calls itself
             facts.memo[key] = self._made(function)
-        return facts.memo[key]  # type: ignore[no-any-return]
+        return facts.memo[key]  # type: ignore[no-any-return]  # as it was put there
 
     def _made(self, function: Value) -> Value | None:
         path, index = function.path, function.scope
@@ -77,7 +77,7 @@ class Functions:
         if key not in facts.memo:
             facts.memo[key] = "unknown"  # a decorator that decorates itself
             facts.memo[key] = self._made_by(path, facts.scopes[index])
-        return facts.memo[key]  # type: ignore[no-any-return]
+        return facts.memo[key]  # type: ignore[no-any-return]  # as it was put there
 
     def _made_by(self, path: str, scope: f.Scope) -> str:
         made = "same"
@@ -112,7 +112,7 @@ class Functions:
         facts = self.values.project.files[value.path]
         key = "decorator", value.scope
         if key in facts.memo:
-            return facts.memo[key]  # type: ignore[no-any-return]
+            return facts.memo[key]  # type: ignore[no-any-return]  # as it was put there
         scopes = facts.scopes
         inside = {value.scope}
         for index in range(value.scope + 1, len(scopes)):

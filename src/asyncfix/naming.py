@@ -66,8 +66,8 @@ class Naming(Record):
                     self.renames[f"{target} {name}"] = None
             elif shape is ast.Attribute and is_dotted(target):
                 kind = f.ALIAS
-                if value.attr != name:  # type: ignore[attr-defined]
-                    self.renames[f"{value.attr} {name}"] = None  # type: ignore[attr-defined]
+                if value.attr != name:  # type: ignore[attr-defined]  # by its type, asked before
+                    self.renames[f"{value.attr} {name}"] = None  # type: ignore[attr-defined]  # by its type, asked before
         self.bindings.append((self.scope, name, line, kind, target, self.flags))
 
     def _give(self, target: ast.expr, value: ast.expr, steps: str = "") -> None:
@@ -84,7 +84,7 @@ class Naming(Record):
             else:
                 self.stack.append(target)
         elif type(target) in (ast.Tuple, ast.List):
-            parts: list[ast.expr] = target.elts  # type: ignore[attr-defined]
+            parts: list[ast.expr] = target.elts  # type: ignore[attr-defined]  # by its type, asked before
             plain = not any(isinstance(part, ast.Starred) for part in parts)
             pairs = getattr(value, "elts", ())
             for position, part in enumerate(parts):

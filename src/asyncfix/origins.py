@@ -193,7 +193,7 @@ class Origins:
         elif isinstance(node, ast.Lambda):
             for each in parameters(node.args):
                 place = Place(RESULT, each.arg)
-                self._given.append((each.arg, lambda place=place: Origin(frozenset((place,)))))  # type: ignore[misc]
+                self._given.append((each.arg, lambda place=place: Origin(frozenset((place,)))))  # type: ignore[misc]  # a default keeps this one's place
         elif isinstance(node, (ast.Import, ast.ImportFrom)):
             for alias in node.names:
                 self.declared.add(alias.asname or alias.name.partition(".")[0])

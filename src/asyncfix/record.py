@@ -59,11 +59,11 @@ class Record:
 
     def kind(self, scope: int) -> int:
         """Give a scope's kind."""
-        return self.scopes[scope][0]  # type: ignore[no-any-return]
+        return self.scopes[scope][0]  # type: ignore[no-any-return]  # rows are plain tuples
 
     def parent(self, scope: int) -> int:
         """Give the scope around a scope."""
-        return self.scopes[scope][2]  # type: ignore[no-any-return]
+        return self.scopes[scope][2]  # type: ignore[no-any-return]  # rows are plain tuples
 
     def function_above(self, scope: int) -> int:
         """Give the scope whose code a comprehension's scope runs in."""

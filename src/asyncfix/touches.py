@@ -269,7 +269,7 @@ class Gathered:
     def summary(self, generator: bool, returns: Origin) -> Summary:
         """Give all that was noted."""
         lists = {name: tuple(found.values()) for name, found in self._found.items()}
-        return Summary(**lists, generator=generator, returns=returns)  # type: ignore[arg-type]
+        return Summary(**lists, generator=generator, returns=returns)  # type: ignore[arg-type]  # each field by its name
 
 
 def merged(summaries: list[Summary]) -> Summary:

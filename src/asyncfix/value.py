@@ -141,7 +141,7 @@ def generic(last: str, made: list[Value | None]) -> Value | None:
 
 def outside_type(said: Type, owner: str) -> Value | None:
     name, parts = said
-    inner = [outside_type(each, owner) for each in parts]  # type: ignore[arg-type]
+    inner = [outside_type(each, owner) for each in parts]  # type: ignore[arg-type]  # a Type holds Types, which its own type cannot say
     container = generic(name, inner) if parts else None
     if container is not None:
         return container

@@ -101,10 +101,10 @@ class Walk(Blocks):
         function = node.func
         kind = type(function)
         if kind is ast.Name:
-            name = last = function.id  # type: ignore[attr-defined]
+            name = last = function.id  # type: ignore[attr-defined]  # by its type, asked before
         elif kind is ast.Attribute:
-            last = function.attr  # type: ignore[attr-defined]
-            root = function.value  # type: ignore[attr-defined]
+            last = function.attr  # type: ignore[attr-defined]  # by its type, asked before
+            root = function.value  # type: ignore[attr-defined]  # by its type, asked before
             if type(root) is ast.Name:
                 name = f"{root.id}.{last}"
             else:
@@ -124,7 +124,7 @@ class Walk(Blocks):
                 self.scope,
                 node.lineno,
                 node.col_offset,
-                node.end_lineno,  # type: ignore[arg-type]
+                node.end_lineno,  # type: ignore[arg-type]  # ends are always known
                 node.end_col_offset,
                 name,
                 role,
@@ -148,7 +148,7 @@ class Walk(Blocks):
         value = node.value
         kind = type(value)
         if kind is ast.Call:
-            self.call(value, f.STATEMENT)  # type: ignore[arg-type]
+            self.call(value, f.STATEMENT)  # type: ignore[arg-type]  # by its type, asked before
         elif kind is not ast.Constant:
             self.stack.append(value)
 
@@ -159,7 +159,7 @@ class Walk(Blocks):
             self.call(value, f.AWAITED)
             return
         if type(value) in (ast.List, ast.Tuple):
-            calls = [each for each in value.elts if type(each) is ast.Call]  # type: ignore[attr-defined]
+            calls = [each for each in value.elts if type(each) is ast.Call]  # type: ignore[attr-defined]  # by its type, asked before
             self.roles.update(dict.fromkeys(calls, f.AWAITED_WITHIN))
         self.stack.append(value)
 
@@ -278,7 +278,7 @@ class Walk(Blocks):
                 kind = type(note)
                 # A plain name as an annotation is neither a call nor a value.
                 if kind is ast.Name:
-                    said = f":{note.id}"  # type: ignore[attr-defined]
+                    said = f":{note.id}"  # type: ignore[attr-defined]  # by its type, asked before
                 else:
                     said = annotation(note)
                     if kind is not ast.Constant:
