@@ -8,21 +8,14 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from asyncfix import (
-    GUARDS,
-    Context,
-    Doubt,
-    Level,
-    Names,
-    Part,
-    Plan,
-    Slice,
-    dotted,
-)
+import asyncfix
+from asyncfix import Context, Doubt, Level, Names, Part, Plan, dotted
 from asyncfix_codemods import _loop_arguments, _shapes, _unstarted
 
 if TYPE_CHECKING:
     import libcst as cst
+
+    from asyncfix import Slice
 
 Rule = Callable[[Context], "Plan | None"]
 
@@ -34,7 +27,7 @@ _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.GeneratorExp)
 def doubts(context: Context, *, running: bool) -> Iterator[Doubt]:
     """Find what stands against a name meaning asyncio's, and against its loop."""
     for guard in ("N1", "N2", "E1") if running else ("N1", "N2"):
-        doubt = GUARDS[guard](context)
+        doubt = asyncfix.GUARDS[guard](context)
         # What E1 knows of anyio is for calls that anyio has, too.
         context.framework = "asyncio"
         if doubt is not None:
