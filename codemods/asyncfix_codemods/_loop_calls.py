@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, cast
 
@@ -32,7 +31,7 @@ def doubts(context: Context, *, running: bool) -> Iterator[Doubt]:
         context.framework = "asyncio"
         if doubt is not None:
             if guard == "E1":
-                doubt = replace(doubt, advice="leave it as it is")
+                doubt = doubt._replace(advice="leave it as it is")
             yield doubt
             return
 
@@ -177,7 +176,7 @@ def task_of_loop(context: Context) -> Plan | None:
     )
     # The name of the site has steps: N1 and N2 have nothing to say of it.
     found = tuple(each for each in plan.doubts if each.guard == "E1")
-    return replace(plan, doubts=found, parts=parts, key=key)
+    return plan._replace(doubts=found, parts=parts, key=key)
 
 
 class _Local(NamedTuple):

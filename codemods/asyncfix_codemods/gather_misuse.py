@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -177,7 +176,7 @@ def _gathered(context: Context, call: ast.Call) -> Plan | None:
     if generator and context.settings.target < (3, 12):
         doubts += _misuse.returned(call)
     plan = _plan(context, message, by_hand, _unpacked)
-    return replace(plan, doubts=doubts)
+    return plan._replace(doubts=doubts)
 
 
 def _word(context: Context, node: ast.expr) -> str:
@@ -271,11 +270,10 @@ def _awaited(context: Context, call: ast.Call) -> Plan | None:
             "what the awaited call gives is not known: it may be a task or a coroutine",
             f"if it is not, leave the inner awaits out: {text}",
         )
-        return replace(plan, doubts=(doubt,))
+        return plan._replace(doubts=(doubt,))
     if any(_has_star_missing(each) for each in call.args):
-        return replace(plan, level=Level.MANUAL, parts=())
-    return replace(
-        plan,
+        return plan._replace(level=Level.MANUAL, parts=())
+    return plan._replace(
         level=Level.UNSAFE,
         change="the calls run at the same time, which they never did",
         doubts=_misuse.caught(context, _ERRORS),

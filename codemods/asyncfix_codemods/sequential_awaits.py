@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import replace
 
 import asyncfix
 from asyncfix import Codemod, Context, Level, Model, Plan, Site, facts, is_test, site_of
@@ -98,7 +97,7 @@ class SequentialAwaits(Codemod):
         plan = _concurrent.plan_for(context, rounds, None, message)
         if asyncfix.GUARDS["E1"](context) is not None or context.framework != "asyncio":
             return None
-        return replace(plan, level=Level.UNSAFE)
+        return plan._replace(level=Level.UNSAFE)
 
     def _steps(self, context: Context) -> Plan | None:
         """Give a suggestion for awaits that follow each other."""

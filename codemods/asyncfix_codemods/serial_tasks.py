@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import replace
 
 from asyncfix import Codemod, Context, Level, Plan
 from asyncfix_codemods import _concurrent, _independence, _one_by_one, _rounds
@@ -87,7 +86,7 @@ class SerialTasks(Codemod):
                 "the task is given a context: rounds in one context see what the "
                 "others set in it",
             )
-            plan = replace(plan, doubts=(doubt, *plan.doubts))
+            plan = plan._replace(doubts=(doubt, *plan.doubts))
         return plan
 
 

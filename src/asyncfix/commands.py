@@ -8,7 +8,6 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -169,8 +168,8 @@ def why(
     wanted = settings(paths or (file,), options)
     if not paths:
         root = _package_root(wanted.root)
-        wanted = replace(wanted, root=root, paths=(root, file))
-    wanted = replace(wanted, include_generated=True)
+        wanted = wanted._replace(root=root, paths=(root, file))
+    wanted = wanted._replace(include_generated=True)
     with survey(wanted, progress, around=False) as asked:
         path = _in_project(asked, file, line, paths)
         problems = asked.problems if paths else []
@@ -239,7 +238,7 @@ def _in_project(asked: Survey, file: Path, line: int, paths: tuple[Path, ...]) -
     for each_path in files:
         if os.path.realpath(each_path) == real:
             return each_path
-    alone = gather(replace(asked.settings, paths=(file,)))
+    alone = gather(asked.settings._replace(paths=(file,)))
     for reason in alone.skipped:
         raise AsyncfixError(f"{path}:{line}: the file is left out ({reason})")
     said = ", ".join(map(str, paths))

@@ -11,7 +11,6 @@ import stat
 import subprocess
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,19 +29,19 @@ _AT_ONCE = 200  # names in one command of git
 _PATIENCE = 30  # seconds for one answer of git
 
 
-@dataclass
 class Gathered:
     """The files of a run; `skipped` counts those left out, by reason."""
 
-    files: list[str] = field(default_factory=list)
-    skipped: Counter[str] = field(default_factory=Counter)
-    notes: list[str] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
-    """Folders that could not be listed."""
-    statuses: dict[str, Stat] = field(default_factory=dict)
-    """The `stat` of each file, taken before anything is read."""
-    listed: bool = False
-    """The project's root was listed for it."""
+    def __init__(self) -> None:
+        self.files: list[str] = []
+        self.skipped: Counter[str] = Counter()
+        self.notes: list[str] = []
+        self.problems: list[Problem] = []
+        """Folders that could not be listed."""
+        self.statuses: dict[str, Stat] = {}
+        """The `stat` of each file, taken before anything is read."""
+        self.listed = False
+        """The project's root was listed for it."""
 
 
 def gather(settings: Settings) -> Gathered:
@@ -149,7 +148,8 @@ def around(settings: Settings, known: Gathered) -> Gathered:
 
 def surroundings(settings: Settings, known: Iterable[str]) -> list[str]:
     """List the files of `around`."""
-    named = Gathered(statuses={path: Stat.of(os.stat(path)) for path in known})
+    named = Gathered()
+    named.statuses = {path: Stat.of(os.stat(path)) for path in known}
     return around(settings, named).files
 
 

@@ -194,7 +194,7 @@ def _unpacked(kept: Any) -> Judged:
 
 
 def _row(finding: Finding) -> tuple[Any, ...]:
-    values = [getattr(finding, name) for name in Finding.__slots__]
+    values = [getattr(finding, name) for name in Finding._fields]
     return tuple(each.value if isinstance(each, Level) else each for each in values)
 
 

@@ -73,10 +73,11 @@ def _says_the_same(
         return True
     from asyncfix.alike import DIFFERENT, MOVED, alike
     from asyncfix.facts import Facts
+    from asyncfix.model import Problem
     from asyncfix.scan import scan
 
     scanned = scan(path, data)
-    if not isinstance(scanned, tuple):
+    if isinstance(scanned, Problem):
         return False
     how = alike(Facts(path, *last), scanned[0])
     return how != DIFFERENT and (how != MOVED or bool(how_far & _UNSEEN))

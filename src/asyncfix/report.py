@@ -7,7 +7,6 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict
 
 import click
 
@@ -98,8 +97,8 @@ def as_json(result: Result, version: str) -> str:
     """Give findings, problems and counts as one JSON document."""
     document = {
         "version": version,
-        "findings": [asdict(each) for each in result.findings],
-        "problems": [asdict(each) for each in (*result.problems, *result.unseen)],
+        "findings": [each._asdict() for each in result.findings],
+        "problems": [each._asdict() for each in (*result.problems, *result.unseen)],
         "files": {
             "changed": len(result.changes),
             "unchanged": result.unchanged,

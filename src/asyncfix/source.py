@@ -6,8 +6,8 @@ import hashlib
 import io
 import re
 from bisect import bisect_right
-from dataclasses import dataclass
 from itertools import accumulate
+from typing import NamedTuple
 
 from asyncfix.model import Problem
 
@@ -15,8 +15,7 @@ _UTF8_BOM = b"\xef\xbb\xbf"
 _NEWLINE = re.compile(rb"\r\n|\r|\n")
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """A file that was read: its bytes, and its text as UTF-8 without a BOM."""
 
     shown: str

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import click
@@ -158,7 +157,7 @@ def hot_json(
         "severity": severity,
         "total": total,
         "entries": [_entry(entry) for entry in entries],
-        "problems": [asdict(each) for each in problems],
+        "problems": [each._asdict() for each in problems],
     }
     return json.dumps(document, indent=2)
 
