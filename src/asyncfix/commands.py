@@ -5,11 +5,10 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,7 +16,9 @@ from asyncfix import __version__, config, registry
 from asyncfix.gather import MARKERS, find_root, gather, is_project, shown
 from asyncfix.model import AsyncfixError, Problem, Result, Settings
 from asyncfix.report import newer_syntax, one_line, problem
-from asyncfix.survey import Survey, survey
+
+if TYPE_CHECKING:
+    from asyncfix.survey import Survey
 
 Progress = Callable[[str, int, int], None]
 
@@ -159,6 +160,7 @@ def why(
     Raises AsyncfixError where there is no answer.
     """
     from asyncfix import tell
+    from asyncfix.survey import survey
     from asyncfix.why import around, explain
 
     file, line = _file_and_line(place)
@@ -255,6 +257,7 @@ def graph(paths: tuple[Path, ...], options: dict[str, Any], progress: Progress) 
     """Print who holds the loop as a graph."""
     from asyncfix import graph as graphs
     from asyncfix.hot import entries, ways_of
+    from asyncfix.survey import survey
 
     wanted = settings(paths, options)
     with survey(wanted, progress) as asked:
@@ -290,6 +293,7 @@ def hot(paths: tuple[Path, ...], options: dict[str, Any], progress: Progress) ->
     """Print the async entry points, those that hold the loop worst first."""
     from asyncfix import tell
     from asyncfix.hot import entries, ways_of
+    from asyncfix.survey import survey
 
     wanted = settings(paths, options)
     with survey(wanted, progress) as asked:
@@ -356,5 +360,7 @@ def catalog(library: str | None) -> int:
 
 
 def _close(name: str, known: Sequence[str]) -> str:
+    import difflib  # 1 ms, for an error
+
     close = difflib.get_close_matches(name, known, 3, 0.6)
     return f" (is it {' or '.join(map(repr, close))}?)" if close else ""

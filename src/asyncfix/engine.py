@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -14,6 +13,7 @@ from asyncfix.catalog import Catalog
 from asyncfix.codemod import Codemod, Site, by_names
 from asyncfix.context import Model
 from asyncfix.detect import blocking_sites, plain, searched, sites
+from asyncfix.digest import digest
 from asyncfix.gather import MARKERS, Gathered, around, gather
 from asyncfix.library import Library
 from asyncfix.link import MOST_AWAKE, Project
@@ -231,9 +231,9 @@ class _Run:
                 [(path, os.stat(path).st_mtime_ns) for path in registry.code()],
             )
         )
-        whole = hashlib.sha256(said.encode("utf-8", "surrogatepass"))
-        whole.update(self.catalog.digest())
-        return whole.hexdigest()
+        return digest(
+            said.encode("utf-8", "surrogatepass"), self.catalog.digest()
+        ).hex()
 
     @cached_property
     def _packaging(self) -> list[str]:

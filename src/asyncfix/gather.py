@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import stat
-import subprocess
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -292,6 +291,10 @@ def git(path: str | os.PathLike[str], *arguments: str) -> bytes | None:
 
     It has none, either, where it waits for ever: for a pipe called `.gitignore`.
     """
+    if not _may_be_in_repository(path):
+        return None
+    import subprocess  # 3 ms, which a run outside of any repository saves
+
     # No hook or monitor of the repository may run: it may be a hostile one.
     command = ["git", "-C", os.fspath(path), "-c", "core.fsmonitor=false", *arguments]
     # In a hook, git's own variables name the hook's repository.
@@ -310,6 +313,21 @@ def git(path: str | os.PathLike[str], *arguments: str) -> bytes | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout if done.returncode == 0 else None
+
+
+def _may_be_in_repository(path: str | os.PathLike[str]) -> bool:
+    """Tell whether git may find a repository, as it looks for one: upwards.
+
+    https://git-scm.com/docs/gitrepository-layout. In a bare one, nothing is checked
+    out: git has no answer to what it is asked here.
+    """
+    place = os.path.realpath(path)
+    while not os.path.lexists(os.path.join(place, ".git")):
+        above = os.path.dirname(place)
+        if above == place:
+            return False
+        place = above
+    return True
 
 
 def _from_git(path: Path) -> list[str] | None:

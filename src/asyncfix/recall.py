@@ -11,7 +11,6 @@ file that was opened it is enough if the little that was asked of it is as it wa
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from asyncfix.alike import MOVED, SAME, narrowly_alike
+from asyncfix.digest import digest
 from asyncfix.facts import Facts
 from asyncfix.gather import MARKERS
 from asyncfix.library import Library
@@ -60,7 +60,7 @@ class Recall:
         places = [*sys.path, *(os.path.join(root, each) for each in MARKERS)]
         said = [sys.version, *map(_changed_at, places), *question]
         whole = repr(said).encode("utf-8", "surrogatepass")
-        self._key = hashlib.sha256(whole).digest()
+        self._key = digest(whole)
 
     def find(self) -> Judged | None:
         """Give what was judged, if it still holds."""

@@ -32,11 +32,7 @@ import stat
 import sys
 import time
 
-try:
-    # By way of hashlib it would come with OpenSSL, and 5 ms later.
-    from _blake2 import blake2b
-except ImportError:  # a Python that is not CPython
-    from hashlib import blake2b
+from asyncfix.digest import digest as digest_of
 
 TYPE_CHECKING = False  # that of `typing` costs its import
 if TYPE_CHECKING:
@@ -427,7 +423,7 @@ def _write_all(target: int, data: bytes) -> None:
 
 
 def _sum(data: bytes, size: int = 16) -> bytes:
-    return blake2b(data, digest_size=size).digest()
+    return digest_of(data, size=size)
 
 
 def _times(status: Status) -> tuple[int, int, int, int]:
