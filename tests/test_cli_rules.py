@@ -139,7 +139,7 @@ INSTALLED = {
     "second/some.pack-2.0.dist-info/entry_points.txt": "[asyncfix.codemods]\na = later\n",
     "second/other.egg-info/entry_points.txt": (
         "[console_scripts]\nx = y:main\n\n# [asyncfix.codemods]\n"
-        "[ asyncfix.codemods ]\n#c = c\nb=b.pack\n  d  =  d  \n[more]\ne = e\n"
+        "[asyncfix.codemods]\n#c = c\nb=b.pack\n  d  =  d  \n[more]\ne = e\n"
     ),
     "second/file.egg-info": "Name: file\n",
     "second/no.txt/entry_points.txt": "[asyncfix.codemods]\nno = no\n",
@@ -156,6 +156,9 @@ def test_packs_are_found_as_the_standard_library_finds_them(
     made: Made, here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made(INSTALLED)
+    for name in ("first/Some_Pack-1.0.dist-info", "second/some.pack-2.0.dist-info"):
+        made({f"{name}/METADATA": "Name: some-pack\nVersion: 1\n"})
+    made({"second/other.egg-info/PKG-INFO": "Name: other\nVersion: 1\n"})
     monkeypatch.setattr(sys, "path", instead_of_packages(here, "first", "second", "no"))
     expected = {(e.name, e.value) for e in metadata.entry_points(group=registry.GROUP)}
     assert set(registry.entry_points()) == expected
@@ -166,7 +169,8 @@ def test_packs_are_found_in_archives(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with zipfile.ZipFile(here / "all.zip", "w") as archive:
-        for name in ("METADATA", "entry_points.txt"):
-            archive.writestr(f"p-1.dist-info/{name}", "[asyncfix.codemods]\na = a.b\n")
+        archive.writestr("p-1.dist-info/METADATA", "Name: p\nVersion: 1\n")
+        text = "[asyncfix.codemods]\na = a.b\n"
+        archive.writestr("p-1.dist-info/entry_points.txt", text)
     monkeypatch.setattr(sys, "path", instead_of_packages(here, "all.zip"))
     assert [*registry.entry_points()] == [("a", "a.b")]

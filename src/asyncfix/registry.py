@@ -124,7 +124,7 @@ def _entry_points(path: str) -> Iterator[Pack]:
     section = ""
     for line in map(str.strip, text.splitlines()):
         if line.startswith("["):
-            section = line.strip("[]").strip()
+            section = line.strip("[]")
         elif section == GROUP and "=" in line and not line.startswith("#"):
             name, _, value = line.partition("=")
             yield Pack(name.strip(), value.strip())
