@@ -329,6 +329,22 @@ def test_what_the_answer_depends_on(
     assert Replay(arguments, version).find() is None
 
 
+def test_only_what_is_as_it_was_is_known(
+    project: Path, asked: Callable[[], Replay]
+) -> None:
+    read = {name: os.stat(name) for name in ("a.py", "pack/b.py")}
+    asked().keep((0, b"", b""), read, ["."], ["."], [])
+    same = asked()
+    assert same.find() is not None
+    assert {name: same.statuses[name] for name in read} == read
+    (project / "pack" / "b.py").write_text("")
+    age(project)
+    changed = asked()
+    assert changed.find() is None
+    assert "pack/b.py" not in changed.statuses
+    assert changed.statuses["a.py"] == read["a.py"]
+
+
 def test_too_much_to_say_is_not_kept(
     project: Path, asked: Callable[[], Replay], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -131,7 +131,10 @@ def _tell(notes: Iterable[str], problems: Iterable[Problem], asked: Survey) -> i
 
 
 def check(
-    paths: tuple[Path, ...], options: dict[str, Any], progress: Progress
+    paths: tuple[Path, ...],
+    options: dict[str, Any],
+    progress: Progress,
+    known: Mapping[str, os.stat_result],
 ) -> tuple[Result, Settings]:
     """Find what blocks; writes and prints nothing.
 
@@ -146,7 +149,7 @@ def check(
 
         if words := settle.notice(os.fspath(wanted.root)):
             raise AsyncfixError(f"{words}; nothing was written")
-    return engine.run(wanted, registry.installed(), progress), wanted
+    return engine.run(wanted, registry.installed(), progress, known), wanted
 
 
 # -- why --------------------------------------------------------------------

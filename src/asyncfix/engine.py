@@ -6,6 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 from asyncfix import registry, workers
@@ -29,21 +30,28 @@ def run(
     settings: Settings,
     codemods: Iterable[Codemod],
     progress: Progress = lambda stage, done, total: None,
+    known: Mapping[str, os.stat_result] = MappingProxyType({}),
 ) -> Result:
     """Find, judge, rewrite and prove. Writes nothing but its cache.
 
     `progress` is told the stage, how many files are done and how many there
-    are. Raises AsyncfixError for settings that cannot be followed.
+    are; `known` is what `os.stat` has said of files a moment ago. Raises
+    AsyncfixError for settings that cannot be followed.
     """
     with workers.no_collection():
-        return _Run(settings, by_names(codemods, settings), progress).result()
+        chosen = by_names(codemods, settings)
+        return _Run(settings, chosen, progress, known).result()
 
 
 class _Run:
     """One run, stage after stage."""
 
     def __init__(
-        self, settings: Settings, chosen: Sequence[Codemod], progress: Progress
+        self,
+        settings: Settings,
+        chosen: Sequence[Codemod],
+        progress: Progress,
+        known: Mapping[str, os.stat_result],
     ) -> None:
         self.settings = settings
         self.chosen = chosen
@@ -51,7 +59,7 @@ class _Run:
         self.catalog: Catalog = registry.catalog(settings)
         limits = workers.Limits(settings.max_file_size, settings.max_file_time)
         self.memory = Memory(str(settings.root), limits)
-        self.gathered: Gathered = gather(settings)
+        self.gathered: Gathered = gather(settings, known)
         self.around: Gathered = around(settings, self.gathered)
         self.problems: list[Problem] = []
         self.notes: list[str] = []

@@ -156,7 +156,14 @@ class Stat(NamedTuple):
     @classmethod
     def of(cls, status: os.stat_result) -> Stat:
         """Keep what counts of what `os.stat` gave."""
-        return cls(*(getattr(status, each) for each in cls._fields))
+        return cls(
+            status.st_mode,
+            status.st_ino,
+            status.st_dev,
+            status.st_size,
+            status.st_mtime_ns,
+            status.st_ctime_ns,
+        )
 
 
 Status = Stat | os.stat_result
