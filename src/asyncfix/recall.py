@@ -87,7 +87,8 @@ class Recall:
                 for path in changed
             ):
                 found = _unpacked(judged)
-                self._keep(judged, asked)
+                if changed:
+                    self._keep(judged, asked)
                 self.opened = opened
                 return found
         except (KeyError, AttributeError, TypeError, ValueError):

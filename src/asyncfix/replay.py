@@ -182,7 +182,7 @@ class Replay:
         kept = base and (base.root, base.key, base.mark)
         may = bytes(quiet.get(path, 0) for path in seen)
         run = *map(tuple, (seen, seen.values(), absent)), code, out, err, kept, may
-        self._store.set_section("run", run)
+        self._store.set_section("run", run, changed=True)
         self._store.set_section("renewed", {})
         self._store.save()
 
