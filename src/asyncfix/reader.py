@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from functools import partial
 
-from asyncfix import workers
+from asyncfix import pieces, workers
 from asyncfix.conditions import Function
 from asyncfix.facts import Use
 from asyncfix.link import Project
@@ -20,8 +20,6 @@ from asyncfix.tree import Tree, dotted
 # bytes, but of large files one at least.
 _MOST_TREES = 24
 _MOST_BYTES = 100_000
-# A constant that is longer is not read.
-_MOST_LINES = 20
 # In MB: what was scanned was within the limit of the run.
 _LARGEST = 10_000
 
@@ -34,7 +32,7 @@ def read_source(project: Project, path: str) -> Source:
     source = decode(path, data)
     if isinstance(source, Problem):
         raise LookupError(source.message)
-    project.files.trace.saw(path)
+    project.files.trace.read.add(path)
     if source.digest != project.files[path].digest:
         raise LookupError("has changed while it was looked at")
     return source
@@ -74,6 +72,10 @@ class Reader:
 
     def lines(self, path: str) -> Lines:
         """Give a file's lines; raises LookupError if the file is not what it was."""
+        self.project.files.trace.saw(path)
+        return self._kept_lines(path)
+
+    def _kept_lines(self, path: str) -> Lines:
         lines = self._lines.pop(path, None)
         if lines is None:
             lines = Lines(self._source(path).text)
@@ -132,23 +134,17 @@ class Reader:
         return self._constants[key]
 
     def _constant(self, path: str, line: int, name: str) -> ast.expr | None:
-        lines = self.lines(path)
-        code = ""
-        for number in range(line, min(line + _MOST_LINES, len(lines.starts) + 1)):
-            code += lines.line(number).decode("utf-8", "replace") + "\n"
-            try:
-                body = ast.parse(code.lstrip()).body
-            except (SyntaxError, ValueError, RecursionError, MemoryError):
-                continue  # it goes on in the next line, or never ends
-            statement = body[0] if len(body) == 1 else None
-            target: object = getattr(statement, "target", None)
-            if isinstance(statement, ast.Assign):
-                (target,) = statement.targets[:1]
-            elif not isinstance(statement, ast.AnnAssign):
-                return None
-            same = isinstance(target, ast.expr) and dotted(target) == name
-            return statement.value if same else None
-        return None
+        text, statement = pieces.constant(self._kept_lines(path), line)
+        trace = self.project.files.trace
+        scopes = self.project.files[path].scopes
+        trace.saw_piece(path, pieces.constant_name(scopes, line, name), text)
+        target: object = getattr(statement, "target", None)
+        if isinstance(statement, ast.Assign):
+            (target,) = statement.targets[:1]
+        elif not isinstance(statement, ast.AnnAssign):
+            return None
+        same = isinstance(target, ast.expr) and dotted(target) == name
+        return statement.value if same else None
 
     def function(self, path: str, scope: int) -> tuple[Tree, Function] | None:
         """Give one function, in a tree of its own with the positions of the file.
@@ -156,9 +152,15 @@ class Reader:
         Parsing it alone costs a fraction of its file. None where the tree
         does not hold it; raises LookupError if the file is not what it was.
         """
-        known = self.project.files[path].scopes[scope]
-        lines = self.lines(path)
-        start, end = lines.span(known.line, min(known.end_line, len(lines.starts)))
+        scopes = self.project.files[path].scopes
+        known = scopes[scope]
+        lines = self._kept_lines(path)
+        start, end = pieces.function_span(lines, known)
+        trace = self.project.files.trace
+        if trace.here is None or not known.is_async:
+            # A coroutine is read for itself alone: nobody's way leads through it.
+            name = pieces.function_name(scopes, scope)
+            trace.saw_piece(path, name, lines.text[start:end])
         indented = lines.text[start : start + 1] in (b" ", b"\t")
         # The lines above are empty: a position in the slice is one in the file.
         above = b"\n" * (known.line - 1 - indented) + b"if 1:\n" * indented
@@ -176,6 +178,7 @@ class Reader:
 
     def tree(self, path: str) -> Tree:
         """Give a file's tree; raises LookupError if the file is not what it was."""
+        self.project.files.trace.saw(path)
         tree = self._trees.pop(path, None)
         if tree is None:
             tree = read_tree(path, self._source(path))
