@@ -6,7 +6,6 @@ import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -64,73 +63,7 @@ def files(*paths: str, **more: object) -> list[str]:
     return gathered(*paths, **more).files  # type: ignore[arg-type]
 
 
-# -- what is known already ---------------------------------------------------
-
-
-def test_a_file_is_not_asked_again_but_a_link_is(
-    tree: Tree, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    root = tree("a.py", "b/c.py", "d.txt")
-    (root / "e.py").symlink_to("d.txt")
-    known = {name: os.stat(name) for name in ("a.py", "b/c.py", "e.py")}
-    known["gone.py"] = known["a.py"]
-    asked = []
-    real = os.lstat
-    monkeypatch.setattr(os, "lstat", lambda name: asked.append(str(name)) or real(name))
-    settings = Settings(paths=(Path(),), root=root)
-    found = gather(settings, known)
-    named = ("./a.py", "./b/c.py", "./e.py")
-    assert [each for each in asked if each in named] == ["./e.py"]
-    asked.clear()
-    fresh = gather(settings)
-    assert found.files == fresh.files == ["a.py", "b/c.py", "e.py"]
-    assert found.statuses == fresh.statuses
-    assert {*asked} >= {*named}
-
-
-def test_what_is_known_is_not_asked_of_a_link_that_has_come(tree: Tree) -> None:
-    root = tree("a.py", "b.py", "out.txt")
-    known = {name: os.stat(name) for name in ("a.py", "b.py")}
-    (root / "b.py").unlink()
-    (root / "b.py").symlink_to("a.py")
-    assert gather(Settings(paths=(Path(),), root=root), known).files == ["a.py"]
-
-
 # -- outside of git ---------------------------------------------------------
-
-
-def test_git_is_not_started_outside_of_a_repository(
-    tree: Tree, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    root = tree("a/b.py")
-    started = []
-    real = subprocess.run
-
-    def run(*arguments: Any, **more: Any) -> Any:
-        started.append(arguments)
-        return real(*arguments, **more)
-
-    monkeypatch.setattr(subprocess, "run", run)
-    assert (files("a"), started) == (["a/b.py"], [])
-    repository(root)
-    started.clear()
-    assert (files("a"), len(started)) == (["a/b.py"], 1)
-
-
-def test_a_bare_repository_lists_nothing_itself(tree: Tree) -> None:
-    root = tree("a.py")
-    git(root, "init", "-q", "--bare", ".")
-    assert files() == ["a.py"]
-
-
-def test_a_worktree_is_in_a_repository(tree: Tree) -> None:
-    root = tree("main/a.py", "main/b.txt")
-    repository(root / "main", forced=("b.txt",))
-    git(root / "main", "commit", "-q", "-m", "x")
-    git(root / "main", "worktree", "add", "-q", "../tree")
-    (root / "tree" / "c.py").write_text("")
-    (root / "tree" / ".gitignore").write_text("c.py")
-    assert files("tree") == ["tree/a.py"]
 
 
 def test_python_files_of_a_folder_sorted(tree: Tree) -> None:
