@@ -80,10 +80,14 @@ def _method(values: Values, path: str, use: f.Use, wanted: Iterable[str]) -> str
     return ""
 
 
-def searched(
-    model: Model, path: str, codemods: Iterable[Codemod]
+def found(
+    model: Model, path: str, codemods: Sequence[Codemod]
 ) -> Iterator[tuple[Codemod, Site]]:
-    """Give the sites of one file that codemods search for themselves."""
+    """Give the sites of one file, those that codemods search for themselves as well.
+
+    Left out are those that block: `blocking_sites` has them.
+    """
+    yield from sites(model.project, path, codemods, model.values)
     for codemod in codemods:
         for site in codemod.search(model, path):
             yield codemod, site
@@ -162,6 +166,25 @@ def blocking_sites(
             found[path] = list(told.values())
         reach.project.rest(MOST_AWAKE)
     return found
+
+
+def plain_found(pairs: Iterable[tuple[Codemod, Site]]) -> tuple[Any, ...]:
+    """Give what `found` gives as plain data, to be kept."""
+    return tuple(
+        (codemod.name, site.kind, tuple(site.use), site.wanted, site.function)
+        for codemod, site in pairs
+    )
+
+
+def from_plain_found(
+    path: str, kept: Iterable[Sequence[Any]], codemods: Iterable[Codemod]
+) -> list[tuple[Codemod, Site]]:
+    """Give them back; raises LookupError, TypeError or ValueError for what are none."""
+    named = {codemod.name: codemod for codemod in codemods}
+    return [
+        (named[name], Site(path, f.Use(*use), kind, wanted, function))
+        for name, kind, use, wanted, function in kept
+    ]
 
 
 def plain(site: Site) -> tuple[Any, ...]:

@@ -22,7 +22,7 @@ from asyncfix.store import Store
 from asyncfix.trace import Trace
 
 # Goes up with every change of what facts look like, or of what they mean.
-_FACTS = 10
+_FACTS = 11
 # Of more files than this the facts from before their change are not kept.
 _MOST_FORMER = 100
 # Answers to older questions (other options, other files) are forgotten.
@@ -36,9 +36,15 @@ class Told(NamedTuple):
 
     blocked: tuple[Any, ...]
     """The calls that block there, as `detect.plain` gives them."""
-    has_sites: bool
+    sites: tuple[Any, ...] | None
+    """All others, as `detect.plain_found` gives them; None where that has failed."""
     generated: bool
     unseen: tuple[int, ...]
+
+    @property
+    def has_sites(self) -> bool:
+        """Tell whether there are sites to judge, besides what blocks."""
+        return self.sites != ()
 
 
 class Memory:
