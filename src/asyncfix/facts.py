@@ -189,6 +189,7 @@ class Head(NamedTuple):
 _NARROW = frozenset((0, 4, 9))  # count as little: scopes, patches and attributes
 _NOTHING: dict[int, Any] = {}
 PARTS = 12
+_CALLED = 11
 # Packed facts begin with where the head and the parts begin, and the last one ends.
 _PLACES = Struct(f"<{PARTS + 2}I")
 _SPAN = Struct("<2I")
@@ -379,6 +380,17 @@ class Facts:
             rows = [row for row in rows if used[row] in roles]
         return [_use([column[row] for column in columns]) for row in rows]
 
+    def may_call(self, names: Iterable[bytes]) -> bool:
+        """Tell whether one of these may be the last name of a call; False is certain.
+
+        Who asks notes in the trace for which.
+        """
+        start, end = _SPAN.unpack_from(self.packed, _CALLED * 4 + 4)
+        for name in names:
+            if self.packed.find(name, start, end) >= 0:
+                return True
+        return False
+
     def loops(self) -> dict[int, int]:
         """Give for each scope the first line of a `for` in it, comprehensions too."""
         self.trace.wide.add(self.path)
@@ -394,9 +406,10 @@ class Facts:
     @property
     def called(self) -> frozenset[str]:
         """Give the last names of all calls; who asks notes in the trace for which."""
-        found: frozenset[str] | None = self._made.get(11)
+        found: frozenset[str] | None = self._made.get(_CALLED)
         if found is None:
-            found = self._made[11] = frozenset(packing.parted(self._part(11)))
+            names = packing.parted(self._part(_CALLED))
+            found = self._made[_CALLED] = frozenset(names)
         return found
 
     def reads(self, names: Collection[str]) -> bool:

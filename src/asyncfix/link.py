@@ -343,7 +343,7 @@ class Project(Modules):
         known = self._calls.get(last)
         if known is None:
             known = []
-            for path in self.files.holding((last,)):
+            for path in self.files.calling((last,)):
                 known += [(path, use) for use in self.files[path].calls_by((last,))]
                 self.rest(MOST_AWAKE)
             self._calls[last] = known

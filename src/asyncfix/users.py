@@ -77,7 +77,7 @@ class Users:
 
     def _find(self, place: Place) -> Iterator[Call]:
         spelled = self._spelled(self.scope(place).name)
-        for path in self._reach(place):
+        for path in self._only(place) or self.project.files.calling(spelled):
             for use in self.project.files[path].calls_by(spelled):
                 if self.meant(path, use.scope, use.name) == place:
                     around = self.project.coroutine_around(path, use.scope)
@@ -94,12 +94,12 @@ class Users:
             self._holding[name] = found
         return found
 
-    def _reach(self, place: Place) -> list[str]:
-        """Give the files that may use a function: one inside another, its own."""
+    def _only(self, place: Place) -> list[str]:
+        """Give the one file that may use a function inside another, else none."""
         path, _ = place
-        scope = self.scope(place)
-        around = self.project.enclosing(path, scope.parent, (f.FUNCTION, f.LAMBDA))
-        return self._files(scope.name) if around < 0 else [path]
+        parent = self.scope(place).parent
+        around = self.project.enclosing(path, parent, (f.FUNCTION, f.LAMBDA))
+        return [path] if around >= 0 else []
 
     def others(self, place: Place) -> tuple[Reference, ...] | None:
         """Give every use that is no call: passed, registered, patched, overridden.
@@ -109,7 +109,7 @@ class Users:
         """
         if place not in self._others:
             found: tuple[Reference, ...] | None = None
-            files = self._reach(place)
+            files = self._only(place) or self._files(self.scope(place).name)
             if len(files) > _MOST_FILES:
                 spelled = self._spelled(self.scope(place).name)
                 files = [path for path in files if self._uses(path, spelled)]
