@@ -380,16 +380,13 @@ class Facts:
             rows = [row for row in rows if used[row] in roles]
         return [_use([column[row] for column in columns]) for row in rows]
 
-    def may_call(self, names: Iterable[bytes]) -> bool:
-        """Tell whether one of these may be the last name of a call; False is certain.
+    @property
+    def called_at(self) -> tuple[int, int]:
+        """Give where in the packed bytes the last names of all calls stand, as `called`.
 
-        Who asks notes in the trace for which.
+        Who asks notes in the trace for which he looks there.
         """
-        start, end = _SPAN.unpack_from(self.packed, _CALLED * 4 + 4)
-        for name in names:
-            if self.packed.find(name, start, end) >= 0:
-                return True
-        return False
+        return _SPAN.unpack_from(self.packed, _CALLED * 4 + 4)
 
     def loops(self) -> dict[int, int]:
         """Give for each scope the first line of a `for` in it, comprehensions too."""

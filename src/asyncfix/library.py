@@ -108,7 +108,15 @@ class Library(dict[str, Facts]):
         """
         self.trace.note_called(names)
         wanted = [name.encode() for name in names]
-        return [path for path in self._paths if self[path].may_call(wanted)]
+        found = []
+        for path in self._paths:
+            facts = self[path]
+            start, end = facts.called_at
+            for name in wanted:
+                if facts.packed.find(name, start, end) >= 0:
+                    found.append(path)
+                    break
+        return found
 
     def changed(self, facts: Iterable[Facts]) -> Library:
         """Give a library with some files exchanged, or added."""

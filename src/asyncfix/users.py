@@ -7,7 +7,7 @@ found: a fix must leave such a call as good as it was.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from asyncfix import facts as f
@@ -50,6 +50,7 @@ class Users:
         self._is_test = is_test
         self._references = References(values, catalog, trees)
         self._calls: dict[Place, tuple[Call, ...]] = {}
+        self._by_name: dict[frozenset[str], list[tuple[str, f.Use, Place]]] = {}
         self._holding: dict[str, list[str]] = {}
         self._others: dict[Place, tuple[Reference, ...] | None] = {}
 
@@ -77,11 +78,27 @@ class Users:
 
     def _find(self, place: Place) -> Iterator[Call]:
         spelled = self._spelled(self.scope(place).name)
-        for path in self._only(place) or self.project.files.calling(spelled):
+        only = self._only(place)
+        if only:
+            found = list(self._meanings(only, spelled))
+        elif spelled in self._by_name:
+            found = self._by_name[spelled]
+        else:
+            paths = self.project.files.calling(spelled)
+            found = self._by_name[spelled] = list(self._meanings(paths, spelled))
+        for path, use, meant in found:
+            if meant == place:
+                yield Call(path, use, self.project.coroutine_around(path, use.scope))
+
+    def _meanings(
+        self, paths: Iterable[str], spelled: frozenset[str]
+    ) -> Iterator[tuple[str, f.Use, Place]]:
+        """Give the calls by these last names that mean a function, and which one."""
+        for path in paths:
             for use in self.project.files[path].calls_by(spelled):
-                if self.meant(path, use.scope, use.name) == place:
-                    around = self.project.coroutine_around(path, use.scope)
-                    yield Call(path, use, around)
+                meant = self.meant(path, use.scope, use.name)
+                if meant is not None:
+                    yield path, use, meant
             self.project.rest(MOST_AWAKE)
 
     def _spelled(self, name: str) -> frozenset[str]:
