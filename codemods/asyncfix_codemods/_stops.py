@@ -49,15 +49,8 @@ def _calls(model: Model, place: Where) -> list[facts.Use]:
 
 def _handed(model: Model, place: Where) -> list[facts.Use]:
     """Give the names that a function uses without a call: it may hand them on."""
-    path, scope = place
-
-    def by_scope() -> dict[int, list[facts.Use]]:
-        found: dict[int, list[facts.Use]] = {}
-        for use in model.project.files[path].references:
-            found.setdefault(use.scope, []).append(use)
-        return found
-
-    return model.once(("handed", path), by_scope).get(scope, [])
+    known: facts.Facts = model.project.files[place[0]]
+    return known.references_in((place[1],))
 
 
 def reached(model: Model, place: Where) -> tuple[Where, ...]:

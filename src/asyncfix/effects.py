@@ -273,7 +273,7 @@ class Effects:
     def _methods(self, name: str) -> list[Where]:
         """Give every method of a name in the project."""
         if name not in self._named:
-            self.project.files.trace.words.add(name)
+            self.project.files.trace.uses.add(name)
             found = self._named[name] = []
             for path in self.project.defining(name, lazy=self.awaits):
                 scopes = self.project.files[path].scopes

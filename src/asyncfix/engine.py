@@ -160,13 +160,22 @@ class _Run:
             if renames is not None:
                 project.renames(renames)
                 self._renames = renames if not self.around.files else None
-            told.update(self._look(project, fresh))
-            self.memory.tell(question, told, project, renames)
+            looked, far = self._look(project, fresh)
+            if any(scope in far.get(path, ()) for path, scope in self.memory.doubtful):
+                # An edit made a function block: who calls it has to be told.
+                told = self.memory.told(question, paths, sparing=False)
+                fresh = [path for path in paths if path not in told]
+                looked, far = self._look(project, fresh)
+            told.update(looked)
+            self.memory.tell(question, told, project, renames, far)
             self.memory.note_read(library.trace)
             library.rest()
         return {path: told[path] for path in paths}
 
-    def _look(self, project: Project, paths: Sequence[str]) -> Mapping[str, Told]:
+    def _look(
+        self, project: Project, paths: Sequence[str]
+    ) -> tuple[Mapping[str, Told], Mapping[str, Sequence[int]]]:
+        """Give what there is to say of files, and which functions lead to what blocks."""
         marks = {}
         usual = False, ()  # one for nearly all files
         for path in paths:
@@ -179,7 +188,9 @@ class _Run:
         model = Model(project, self.catalog, self.settings, whole=whole)
         blocking = any(codemod.blocking for codemod in self.chosen)
         with_sites: dict[str, tuple[Any, ...] | None] = {}
+        trace = project.files.trace
         for path in paths:
+            trace.here = path
             if blocking:
                 # While the file is unpacked, and its names are looked up anyway.
                 model.reach.begin(path)
@@ -191,15 +202,20 @@ class _Run:
                 if kept:
                     with_sites[path] = kept
             project.rest(MOST_AWAKE)
+        trace.here = ""  # ways are shared by all that lead into them
         blocked: Mapping[str, Sequence[Site]] = {}
+        far: Mapping[str, Sequence[int]] = {}
         if blocking:
             blocked = blocking_sites(model.reach, paths, self._ways(model))
+            model.reach.explore(self.memory.doubtful)
+            far = model.reach.leading()
         told = {}
         for path, mark in marks.items():
             blocks = tuple(plain(site) for site in blocked.get(path, ()))
             told[path] = Told(blocks, with_sites.get(path, ()), *mark)
         model.close()
-        return told
+        trace.here = None
+        return told, far
 
     def _ways(self, model: Model) -> Callable[[Place, Edge], Chain | None]:
         """Give what finds the way from a call to what blocks."""

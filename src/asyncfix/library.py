@@ -89,8 +89,11 @@ class Library(dict[str, Facts]):
     def holding(
         self, words: Collection[str], among: Iterable[str] | None = None
     ) -> list[str]:
-        """Give the files that hold one of these words, as `Facts.holds` tells it."""
-        self.trace.words.update(words)
+        """Give the files that hold one of these words, as `Facts.holds` tells it.
+
+        For who looks there for uses of something: the name of a local is none.
+        """
+        self.trace.uses.update(words)
         wanted = [word.encode() for word in words]
         found = []
         for path in self._paths if among is None else among:

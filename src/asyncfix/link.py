@@ -329,13 +329,12 @@ class Project(Modules):
     def libraries(self, path: str) -> dict[str, f.Binding]:
         """Give the modules from outside the project that a file imports."""
         found: dict[str, f.Binding] = {}
-        for binding in self.files[path].bindings:
-            if binding.kind <= f.STAR:
-                module = binding.target.partition(":")[0]
-                if module and not module.startswith("."):
-                    first = found.get(module)
-                    if first is None or binding.line < first.line:
-                        found[module] = binding
+        for binding in self.files[path].imports:
+            module = binding.target.partition(":")[0]
+            if module and not module.startswith("."):
+                first = found.get(module)
+                if first is None or binding.line < first.line:
+                    found[module] = binding
         return found
 
     def called_as(self, last: str) -> list[tuple[str, f.Use]]:

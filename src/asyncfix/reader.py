@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from asyncfix import workers
+from asyncfix import pieces, workers
 from asyncfix.facts import FUNCTION, Scope, Use
 from asyncfix.link import Project
 from asyncfix.model import Problem
@@ -19,8 +19,6 @@ from asyncfix.tree import Function, Tree, dotted
 # bytes, but of large files one at least.
 _MOST_TREES = 24
 _MOST_BYTES = 100_000
-# A constant that is longer is not read.
-_MOST_LINES = 20
 # In MB: what was scanned was within the limit of the run.
 _LARGEST = 10_000
 
@@ -33,7 +31,7 @@ def read_source(project: Project, path: str) -> Source:
     source = decode(path, data)
     if isinstance(source, Problem):
         raise LookupError(source.message)
-    project.files.trace.saw(path)
+    project.files.trace.read.add(path)
     if source.digest != project.files[path].digest:
         raise LookupError("has changed while it was looked at")
     return source
@@ -76,7 +74,7 @@ class _Parts:
 
 def _cut(path: str, lines: Lines, known: Scope) -> tuple[ast.Module, bytes] | None:
     """Parse one function alone, and give the text that it has its positions in."""
-    start, end = lines.span(known.line, min(known.end_line, len(lines.starts)))
+    start, end = pieces.function_span(lines, known)
     indented = lines.text[start : start + 1] in (b" ", b"\t")
     if indented > known.line - 1:
         return None
@@ -114,6 +112,10 @@ class Reader:
 
     def lines(self, path: str) -> Lines:
         """Give a file's lines; raises LookupError if the file is not what it was."""
+        self.project.files.trace.saw(path)
+        return self._kept_lines(path)
+
+    def _kept_lines(self, path: str) -> Lines:
         lines = self._lines.pop(path, None)
         if lines is None:
             lines = Lines(self._source(path).text)
@@ -172,23 +174,17 @@ class Reader:
         return self._constants[key]
 
     def _constant(self, path: str, line: int, name: str) -> ast.expr | None:
-        lines = self.lines(path)
-        code = ""
-        for number in range(line, min(line + _MOST_LINES, len(lines.starts) + 1)):
-            code += lines.line(number).decode("utf-8", "replace") + "\n"
-            try:
-                body = ast.parse(code.lstrip()).body
-            except (SyntaxError, ValueError, RecursionError, MemoryError):
-                continue  # it goes on in the next line, or never ends
-            statement = body[0] if len(body) == 1 else None
-            target: object = getattr(statement, "target", None)
-            if isinstance(statement, ast.Assign):
-                (target,) = statement.targets[:1]
-            elif not isinstance(statement, ast.AnnAssign):
-                return None
-            same = isinstance(target, ast.expr) and dotted(target) == name
-            return statement.value if same else None
-        return None
+        text, statement = pieces.constant(self._kept_lines(path), line)
+        trace = self.project.files.trace
+        scopes = self.project.files[path].scopes
+        trace.saw_piece(path, pieces.constant_name(scopes, line, name), text)
+        target: object = getattr(statement, "target", None)
+        if isinstance(statement, ast.Assign):
+            (target,) = statement.targets[:1]
+        elif not isinstance(statement, ast.AnnAssign):
+            return None
+        same = isinstance(target, ast.expr) and dotted(target) == name
+        return statement.value if same else None
 
     def function(self, path: str, scope: int) -> tuple[Tree, Function] | None:
         """Give one function, in a tree of its own with the positions of the file.
@@ -196,8 +192,16 @@ class Reader:
         Parsing it alone costs a fraction of its file. None where the tree
         does not hold it; raises LookupError if the file is not what it was.
         """
-        known = self.project.files[path].scopes[scope]
-        cut = _cut(path, self.lines(path), known)
+        scopes = self.project.files[path].scopes
+        known = scopes[scope]
+        lines = self._kept_lines(path)
+        trace = self.project.files.trace
+        if trace.here is None or not known.is_async:
+            # A coroutine is read for itself alone: nobody's way leads through it.
+            start, end = pieces.function_span(lines, known)
+            name = pieces.function_name(scopes, scope)
+            trace.saw_piece(path, name, lines.text[start:end])
+        cut = _cut(path, lines, known)
         tree = Tree(*cut) if cut else self.tree(path)
         found = tree.once(("functions",), partial(_functions, tree.module))
         node = found.get((known.line, known.name))
@@ -205,6 +209,7 @@ class Reader:
 
     def tree(self, path: str) -> Tree:
         """Give a file's tree; raises LookupError if the file is not what it was."""
+        self.project.files.trace.saw(path)
         tree = self._trees.pop(path, None)
         if tree is None:
             tree = self._tree(path)
