@@ -20,6 +20,7 @@ _RULES = {
     "run_until_complete": _loop_runs.run,
     "run_forever": _loop_runs.run_forever,
 }
+_RULED = frozenset(_RULES)
 
 
 class LegacyLoop(Codemod):
@@ -78,7 +79,7 @@ class LegacyLoop(Codemod):
                 receiver, _, last = use.name.rpartition(".")
                 if last == "create_task" and receiver and known.holds("_loop"):
                     yield site_of(project, path, use, "call", _loop_calls.OF_LOOP)
-        for use in calls_named(project, path, frozenset(_RULES)):
+        for use in calls_named(project, path, _RULED):
             if use.scope == 0:
                 wanted = _OF_LOOP + use.name.rpartition(".")[2]
                 yield site_of(project, path, use, "call", wanted)

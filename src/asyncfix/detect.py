@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 from asyncfix import facts as f
@@ -14,6 +15,8 @@ from asyncfix.reach import SEVERITIES, Chain, Edge, Place, Reach, Step
 from asyncfix.value import OUTSIDE
 from asyncfix.values import Values
 
+_Named = dict[str, list[Codemod]]
+
 
 def sites(
     project: Project, path: str, codemods: Iterable[Codemod], values: Values
@@ -24,18 +27,13 @@ def sites(
     it is the only one is a guard's question. A method is a site if its receiver
     surely is of the class.
     """
-    wanted: dict[str, list[Codemod]] = {}
-    methods: dict[str, list[Codemod]] = {}
-    for codemod in codemods:
-        for name in codemod.calls:
-            wanted.setdefault(name, []).append(codemod)
-        for name in codemod.methods:
-            methods.setdefault(name, []).append(codemod)
     facts = project.files[path]
-    if not (wanted or methods) or not facts.head.coroutines:
+    if not facts.head.coroutines:
         return
-    spelled = project.spellings(wanted) if wanted else frozenset()
-    last = {name.rpartition(".")[2] for name in methods}
+    wanted, methods, names, last = _by_names(tuple(codemods))
+    if not (wanted or methods):
+        return
+    spelled = project.spellings(names) if names else names
     if spelled is None:
         calls, values_ = facts.calls, facts.references
     else:
@@ -63,6 +61,25 @@ def sites(
                 if method:
                     site = Site(path, use, "method", method, coroutine)
                     yield from ((codemod, site) for codemod in methods[method])
+
+
+@lru_cache(maxsize=1)
+def _by_names(
+    codemods: tuple[Codemod, ...],
+) -> tuple[_Named, _Named, frozenset[str], frozenset[str]]:
+    """Give who wants a name and who a method, and the last names of both."""
+    wanted: _Named = {}
+    methods: _Named = {}
+    for codemod in codemods:
+        for name in codemod.calls:
+            wanted.setdefault(name, []).append(codemod)
+        for name in codemod.methods:
+            methods.setdefault(name, []).append(codemod)
+    names, last = (
+        frozenset(name.rpartition(".")[2] for name in each)
+        for each in (wanted, methods)
+    )
+    return wanted, methods, names, last
 
 
 def _method(values: Values, path: str, use: f.Use, wanted: Iterable[str]) -> str:
@@ -121,6 +138,8 @@ def calls_used(
     if names is None:
         return facts.calls_by(None, roles)
     found = facts.calls_by(names, roles)
+    if isinstance(names, frozenset) and project.spellings(names) is names:
+        return found  # no file gives them other names
     renamed = {
         new
         for old, _, new in (each.partition(" ") for each in facts.head.renames)
