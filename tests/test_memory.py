@@ -253,6 +253,16 @@ def test_after_any_edits(
     assert partly or seed not in (0, 1), done
 
 
+def test_a_file_goes_and_comes_back_as_another(project: Project) -> None:
+    """Answers to an older question hold by what was imported then, not since."""
+    for name in ("nobody cares", "outside, it goes", "outside"):
+        files = dict(project.files)
+        EDITS[name](files)
+        project.write(files)
+        cached, fresh = both(project)
+        assert cached == fresh
+
+
 @pytest.mark.parametrize("kind", ["cut", "flipped", "empty", "zero", "text", "gone"])
 def test_a_damaged_cache_is_none(project: Project, folder: Path, kind: str) -> None:
     before = both(project)
