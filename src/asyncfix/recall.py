@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from asyncfix.asked import Asked, asked, from_plain
-from asyncfix.digest import digest
+from asyncfix.digest import SIZE
+from asyncfix.digest import digest as digest_of
 from asyncfix.facts import Facts
 from asyncfix.gather import MARKERS
 from asyncfix.library import Library
@@ -61,18 +62,24 @@ class Recall:
         places = [*sys.path, *(os.path.join(root, each) for each in MARKERS)]
         said = [sys.version, *map(_changed_at, places), *question]
         whole = repr(said).encode("utf-8", "surrogatepass")
-        self._key = digest(whole)
+        self._key = digest_of(whole)
 
     def find(self) -> Judged | None:
         """Give what was judged, if it still holds."""
         kept = self._memory.kept(_SECTION)
         try:
-            key, state, went_by, judged = kept
+            key, (names_of_files, digests), went_by, judged = kept
             opened, words, uses, names, stubs, named, noted = went_by
-            if key != self._key or state.keys() != dict.fromkeys(self._library).keys():
+            paths = sorted(self._library)
+            if key != self._key or names_of_files != _names(paths):
                 return None
             digest = self._memory.digest
-            changed = [path for path, old in state.items() if old != digest(path)]
+            state = {
+                path: old
+                for path, old in zip(paths, _each(digests), strict=True)
+                if old != digest(path)
+            }
+            changed = list(state)
             if len(changed) > _MOST_CHANGED:
                 return None
             if not {row[1] for row in judged[1]}.isdisjoint(changed):
@@ -130,9 +137,12 @@ class Recall:
         return True
 
     def _keep(self, judged: Any, went_by: tuple[Any, ...]) -> None:
-        state = {path: self._memory.digest(path) for path in self._library}
-        if None not in state.values():
-            self._memory.keep(_SECTION, (self._key, state, went_by, judged))
+        paths = sorted(self._library)
+        state = [self._memory.digest(path) or b"" for path in paths]
+        # In one piece: there are thousands of them, and next time most are as now.
+        if all(len(each) == SIZE for each in state):
+            whole = self._key, (_names(paths), b"".join(state)), went_by, judged
+            self._memory.keep(_SECTION, whole)
 
     def _is_as_it_was(
         self,
@@ -186,6 +196,15 @@ def _head(facts: Facts, words: frozenset[str], is_quiet: bool) -> tuple[Any, ...
         lazy = joined(sorted(words.intersection(head.lazy)))
         head = head._replace(waiting=lazy, coroutines=False)
     return head._replace(lines=0, functions=functions)
+
+
+def _names(paths: Iterable[str]) -> bytes:
+    """Give what tells paths from any others."""
+    return digest_of("\0".join(paths).encode("utf-8", "surrogatepass"))
+
+
+def _each(digests: bytes) -> Iterator[bytes]:
+    return (digests[at : at + SIZE] for at in range(0, len(digests), SIZE))
 
 
 def _changed_at(folder: str) -> int:
