@@ -70,6 +70,7 @@ class Recall:
         try:
             key, (names_of_files, digests), went_by, judged = kept
             opened, words, uses, names, stubs, named, noted = went_by
+            opened, named = frozenset(opened), frozenset(named)
             paths = sorted(self._library)
             if key != self._key or names_of_files != _names(paths):
                 return None
@@ -124,12 +125,12 @@ class Recall:
         if judged.problems or size > _LARGEST:
             return False
         went_by = (
-            frozenset(trace.opened),
+            tuple(sorted(trace.opened)),  # `marshal` takes long to put a set in order
             frozenset(trace.words),
             frozenset(trace.uses),
             frozenset(trace.called),
             tuple((name, _changed_at(name)) for name in sorted(trace.stubs)),
-            frozenset(trace.named),
+            tuple(sorted(trace.named)),
             {path: tuple(each) for path, each in asked(trace, {}).items()},
         )
         self._keep(_packed(judged), went_by)
