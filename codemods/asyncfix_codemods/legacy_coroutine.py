@@ -32,6 +32,7 @@ from asyncfix_codemods import (
     _old_rewrite,
 )
 
+_SPELLED = frozenset(("coroutine",))
 _CHANGE = (
     "calling it gives a coroutine, which can be awaited once, and not be gone through"
 )
@@ -189,13 +190,13 @@ def _kept(context: Context, refusal: Doubt) -> Plan:
 
 def _is_spelled(model: Model, path: str) -> bool:
     known = model.project.files[path]
-    names = model.project.spellings(["coroutine"]) or {"coroutine"}
+    names = model.project.spellings(_SPELLED) or _SPELLED
     return any(map(known.holds, names))
 
 
 def _calls_of_decorator(model: Model, path: str) -> Iterator[Site]:
     """Give the calls of `asyncio.coroutine(...)` that decorate nothing."""
-    for use in calls_named(model.project, path, frozenset(("coroutine",))):
+    for use in calls_named(model.project, path, _SPELLED):
         meant = {a.name for a in model.project.answers(path, use.scope, use.name)}
         if meant and meant <= _old_kinds.DECORATORS - {"types.coroutine"}:
             yield site_of(model.project, path, use, "call", "asyncio.coroutine")

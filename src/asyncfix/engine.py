@@ -13,7 +13,7 @@ from asyncfix import registry, workers
 from asyncfix.catalog import Catalog
 from asyncfix.codemod import Codemod, Site, by_names
 from asyncfix.context import Model
-from asyncfix.detect import blocking_sites, plain, searched, sites
+from asyncfix.detect import blocking_sites, found, plain, plain_found
 from asyncfix.digest import digest
 from asyncfix.gather import MARKERS, Gathered, around, gather
 from asyncfix.library import Library
@@ -195,17 +195,20 @@ class _Run:
         whole = len(paths) == len(project.files)
         model = Model(project, self.catalog, self.settings, whole=whole)
         blocking = any(codemod.blocking for codemod in self.chosen)
-        with_sites = set()
+        with_sites: dict[str, tuple[Any, ...] | None] = {}
         trace = project.files.trace
         for path in paths:
             trace.here = path
             if blocking:
                 # While the file is unpacked, and its names are looked up anyway.
                 model.reach.begin(path)
-            if any(sites(project, path, self.chosen, model.values)) or any(
-                searched(model, path, self.chosen)
-            ):
-                with_sites.add(path)
+            try:
+                kept = plain_found(found(model, path, self.chosen))
+            except LookupError:
+                with_sites[path] = None  # judging tells of it
+            else:
+                if kept:
+                    with_sites[path] = kept
             project.rest(MOST_AWAKE)
         trace.here = ""  # ways are shared by all that lead into them
         blocked: Mapping[str, Sequence[Site]] = {}
@@ -216,8 +219,8 @@ class _Run:
             far = model.reach.leading()
         told = {}
         for path, mark in marks.items():
-            found = tuple(plain(site) for site in blocked.get(path, ()))
-            told[path] = Told(found, path in with_sites, *mark)
+            blocks = tuple(plain(site) for site in blocked.get(path, ()))
+            told[path] = Told(blocks, with_sites.get(path, ()), *mark)
         model.close()
         trace.here = None
         return told, far
@@ -294,9 +297,12 @@ class _Run:
         library.trace.forget()
         if self._renames is not None:
             project.renames(self._renames)
+        # Where more files are known by now, more may be found.
+        kept = [] if self.around.files else with_sites
+        searched = {path: told[path].sites for path in kept}
         blocked = {path: told[path].blocked for path in with_sites}
         passes = Passes(self.settings, self.chosen, project, self.catalog, named)
-        passes.until_stable(with_sites, blocked, self.progress)
+        passes.until_stable(with_sites, searched, blocked, self.progress)
         failed = {problem.path for problem in (*self.problems, *passes.problems)}
         judged = Judged(
             tuple(passes.findings),
@@ -329,7 +335,10 @@ class _Run:
 def _by_place(told: Told) -> tuple[Any, ...]:
     """Give what was told without the numbers of scopes: one that is added moves them."""
     blocked = [(use[1:], name, *more) for use, name, _, *more in told.blocked]
-    return blocked, *told[1:]
+    sites = told.sites and [
+        (name, kind, use[1:], wanted) for name, kind, use, wanted, _ in told.sites
+    ]
+    return blocked, sites, *told[2:]
 
 
 def _unseen(path: str, lines: Sequence[int]) -> Problem:

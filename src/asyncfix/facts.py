@@ -191,6 +191,7 @@ class Head(NamedTuple):
 _NARROW = frozenset((0, 4, 5, 6, 7, 8, 9))
 _NOTHING: dict[int, Any] = {}
 PARTS = 12
+_CALLED = 11
 # Packed facts begin with where the head and the parts begin, and the last one ends.
 _PLACES = Struct(f"<{PARTS + 2}I")
 _SPAN = Struct("<2I")
@@ -421,6 +422,14 @@ class Facts:
             rows = [row for row in rows if used[row] in roles]
         return [_use([column[row] for column in columns]) for row in rows]
 
+    @property
+    def called_at(self) -> tuple[int, int]:
+        """Give where in the packed bytes the last names of all calls stand, as `called`.
+
+        Who asks notes in the trace for which he looks there.
+        """
+        return _SPAN.unpack_from(self.packed, _CALLED * 4 + 4)
+
     def loops(self) -> dict[int, int]:
         """Give for each scope the first line of a `for` in it, comprehensions too."""
         self.trace.broad(self.path)
@@ -436,9 +445,10 @@ class Facts:
     @property
     def called(self) -> frozenset[str]:
         """Give the last names of all calls; who asks notes in the trace for which."""
-        found: frozenset[str] | None = self._made.get(11)
+        found: frozenset[str] | None = self._made.get(_CALLED)
         if found is None:
-            found = self._made[11] = frozenset(packing.parted(self._part(11)))
+            names = packing.parted(self._part(_CALLED))
+            found = self._made[_CALLED] = frozenset(names)
         return found
 
     def reads(self, names: Collection[str]) -> bool:

@@ -263,13 +263,18 @@ class Project(Modules):
             heads = (facts.head for facts in self.files.values())
             self.renames(rename for head in heads for rename in head.renames)
             assert self._renames is not None
+        if isinstance(names, frozenset) and names in self._spelled:
+            return self._spelled[names]  # asked for each file
         key = frozenset(name.rpartition(".")[2] for name in names)
         known = self._spelled.get(key)
         if known is None:
+            if isinstance(names, frozenset) and key == names:
+                key = names  # which is found by who it is, whatever its size
             found = set(key)
             while more := {new for old, new in self._renames if old in found} - found:
                 found |= more
-            known = self._spelled[key] = frozenset(found)
+            known = key if len(found) == len(key) else frozenset(found)
+            self._spelled[key] = known
         return known
 
     def replacing(self) -> list[str]:
@@ -342,7 +347,7 @@ class Project(Modules):
         known = self._calls.get(last)
         if known is None:
             known = []
-            for path in self.files.holding((last,)):
+            for path in self.files.calling((last,)):
                 known += [(path, use) for use in self.files[path].calls_by((last,))]
                 self.rest(MOST_AWAKE)
             self._calls[last] = known

@@ -40,9 +40,15 @@ class Told(NamedTuple):
 
     blocked: tuple[Any, ...]
     """The calls that block there, as `detect.plain` gives them."""
-    has_sites: bool
+    sites: tuple[Any, ...] | None
+    """All others, as `detect.plain_found` gives them; None where that has failed."""
     generated: bool
     unseen: tuple[int, ...]
+
+    @property
+    def has_sites(self) -> bool:
+        """Tell whether there are sites to judge, besides what blocks."""
+        return self.sites != ()
 
 
 class Memory:
