@@ -18,6 +18,7 @@ import pytest
 from asyncfix import link
 from asyncfix.memory import Memory
 from asyncfix.model import Result
+from asyncfix.passes import Passes
 from asyncfix.recall import Recall
 from tests.edited import EDITS, START, Project
 
@@ -162,7 +163,7 @@ def test_what_was_judged_holds_where_nothing_asked_for_has_changed(
         ("a builtin is shadowed", 1),  # nobody imports it
         ("a name that others say", 8),
         ("a constructor", 4),
-        ("a step writes", 2),
+        ("a step writes", 3),
         ("a decorator waits", 2),
     ],
 )
@@ -176,6 +177,41 @@ def test_so_many_files_are_looked_at_again(
     remembered.clear()
     both(project)
     assert 16 - remembered[-2] == again
+
+
+@pytest.mark.parametrize(
+    ("name", "again"),
+    [
+        ("nobody cares", []),
+        ("a row more", ["rows"]),
+        ("a row is lost twice", ["every"]),  # the code of that function was asked for
+        ("no row is lost", ["every"]),
+        ("a row is off", ["rows"]),
+        ("a step's comment", []),
+        ("a row's import", ["every"]),  # others may import it from there
+        ("another sleep", ["every"]),  # it has a fix
+        ("the view alone", ["every"]),
+    ],
+)
+def test_so_many_files_are_judged_again(
+    project: Project, monkeypatch: pytest.MonkeyPatch, name: str, again: list[str]
+) -> None:
+    judged: list[str] = []
+    real = Passes.until_stable
+
+    def until_stable(self: Passes, paths: Sequence[str], *more: Any) -> None:
+        judged.extend(Path(path).stem for path in paths)
+        real(self, paths, *more)
+
+    both(project)
+    files = dict(project.files)
+    EDITS[name](files)
+    project.write(files)
+    with monkeypatch.context() as patched:
+        patched.setattr(Passes, "until_stable", until_stable)
+        cached = said(project.run())
+    assert (["every"] if len(judged) > 4 else judged) == again
+    assert cached == both(project).fresh
 
 
 def test_what_is_open_already_is_noted_again(

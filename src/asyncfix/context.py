@@ -93,8 +93,9 @@ class Model:
         """Give what `work` gives, worked out the first time for this project."""
         trace = self.project.files.trace
         if key not in self._once:
+            judging = trace.judging
             with trace.shared():
-                self._once[key] = work(), trace.judging
+                self._once[key] = work(), judging
         found: tuple[Result, str] = self._once[key]
         if found[1] and found[1] != trace.judging:
             trace.saw(found[1])  # the tree of the site that it was worked out for

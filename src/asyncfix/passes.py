@@ -182,6 +182,7 @@ class Passes:
         number: int,
     ) -> list[Judgement]:
         """Judge the sites of one file; gives those whose fix is to be made."""
+        self.project.files.trace.judging = path
         try:
             if known is None:
                 known = list(found(self.model, path, self.codemods))
@@ -191,7 +192,6 @@ class Passes:
                 for codemod in self.codemods
                 if codemod.blocking
             ]
-            self.project.files.trace.judging = path
             judged, off = judge(self.model, [*known, *blocking])
         except SiteError as error:
             self._fail(path, error.line, str(error))
