@@ -15,12 +15,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from asyncfix.asked import Asked, asked, from_plain
-from asyncfix.digest import digest
+from asyncfix.digest import SIZE, digest
 from asyncfix.facts import Facts
 from asyncfix.gather import MARKERS
 from asyncfix.library import Library
@@ -91,12 +91,19 @@ class Recall:
         """Give what was judged, as far as it still holds."""
         kept = self._memory.kept(_SECTION)
         try:
-            key, state, went_by, judged, sites, off = kept
-            if key != self._key or state.keys() != dict.fromkeys(self._library).keys():
+            key, (names, digests), went_by, judged, sites, off = kept
+            paths = sorted(self._library)
+            if key != self._key or names != _names(paths):
                 return None
-            went = _Went(*went_by)
-            digest = self._memory.digest
-            changed = [path for path, old in state.items() if old != digest(path)]
+            opened, words, uses, called, stubs, named, noted = went_by
+            sets = frozenset(opened), words, uses, called, stubs, frozenset(named)
+            went = _Went(*sets, noted)
+            state = {
+                path: old
+                for path, old in zip(paths, _each(digests), strict=True)
+                if old != self._memory.digest(path)
+            }
+            changed = list(state)
             again = {
                 path
                 for path in {*sites, *self._sites}
@@ -156,11 +163,16 @@ class Recall:
         return True
 
     def _keep(self, judged: Any) -> None:
-        state = {path: self._memory.digest(path) for path in self._library}
-        if None not in state.values():
-            sites = dict(self._sites)
-            went_by = tuple(self._went_by)
-            kept = self._key, state, went_by, judged, sites, self._off
+        paths = sorted(self._library)
+        digests = [self._memory.digest(path) or b"" for path in paths]
+        # In one piece: there are thousands of them, and next time most are as now.
+        state = _names(paths), b"".join(digests)
+        if all(len(each) == SIZE for each in digests):
+            went = self._went_by
+            # Sets that are large as tuples: `marshal` takes long to put one in order.
+            opened, named = tuple(sorted(went.opened)), tuple(sorted(went.named))
+            went_by = opened, *went[1:5], named, went.noted
+            kept = self._key, state, went_by, judged, dict(self._sites), self._off
             self._memory.keep(_SECTION, kept)
 
     def _holds(
@@ -256,6 +268,15 @@ def _head(facts: Facts, words: frozenset[str], is_quiet: bool) -> tuple[Any, ...
         lazy = joined(sorted(words.intersection(head.lazy)))
         head = head._replace(waiting=lazy, coroutines=False)
     return head._replace(lines=0, functions=functions)
+
+
+def _names(paths: Iterable[str]) -> bytes:
+    """Give what tells paths from any others."""
+    return digest("\0".join(paths).encode("utf-8", "surrogatepass"))
+
+
+def _each(digests: bytes) -> Iterator[bytes]:
+    return (digests[at : at + SIZE] for at in range(0, len(digests), SIZE))
 
 
 def _changed_at(folder: str) -> int:
