@@ -8,6 +8,7 @@ import pytest
 
 from asyncfix.alike import DIFFERENT, MOVED, SAME, alike
 from asyncfix.facts import Facts
+from asyncfix.model import Problem
 from asyncfix.scan import scan
 
 OLD = '''\
@@ -34,7 +35,7 @@ async def work(box: Box):
 
 def facts(text: str) -> Facts:
     scanned = scan("m.py", text.encode())
-    assert isinstance(scanned, tuple)
+    assert not isinstance(scanned, Problem)
     return scanned[0]
 
 

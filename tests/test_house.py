@@ -140,6 +140,26 @@ def test_libcst_is_imported_late_and_in_two_places() -> None:
     assert not broken
 
 
+def test_a_codemod_is_loaded_without_what_judges_its_sites() -> None:
+    program = (
+        "import sys, asyncfix.commands, asyncfix.engine, asyncfix.registry as registry\n"
+        "registry.installed(); print([*sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    loaded = set(ast.literal_eval(done.stdout))
+    heavy = HEAVY - {"tomllib"} | {"difflib", "hashlib", "subprocess", "zipfile"}
+    assert not loaded & heavy
+    assert {name for name in loaded if name.startswith("asyncfix.guards")} == set()
+    # Those that say what is looked for.
+    assert {name for name in loaded if name.startswith("asyncfix_codemods._")} == {
+        f"asyncfix_codemods._{name}"
+        for name in ("loop_arguments", "loop_calls", "loop_names", "session_kinds",
+                     "session_pools")
+    }  # fmt: skip
+
+
 @pytest.mark.any_python
 def test_no_import_circle() -> None:
     modules = {module_name(path): path for path in ENGINE}
@@ -245,6 +265,7 @@ def test_a_short_answer_costs_little(option: str) -> None:
     assert {name for name in loaded if name.startswith("asyncfix")} <= {
         "asyncfix",
         "asyncfix.cli",
+        "asyncfix.digest",
         "asyncfix.replay",
         "asyncfix.start",
         "asyncfix.store",

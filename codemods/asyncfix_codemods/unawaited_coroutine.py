@@ -16,7 +16,6 @@ from asyncfix import (
     Names,
     Plan,
     Site,
-    Slice,
     calls_used,
     facts,
     site_of,
@@ -33,6 +32,8 @@ from asyncfix_codemods import (
 
 if TYPE_CHECKING:
     import libcst as cst
+
+    from asyncfix import Slice
 
 _ROLES = frozenset(
     (facts.VALUE, facts.STATEMENT, facts.ARGUMENT, facts.AT_ONCE, facts.WITH,

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
-from dataclasses import replace
 
 from asyncfix import facts as f
 from asyncfix.catalog import Catalog
@@ -116,7 +115,7 @@ class Effects:
         else:
             scope = self.project.files[place[0]].scopes[place[1]]
             item = Item(f"{scope.name}, in a circle", place[0], scope.line)
-            found = replace(found, unknown=(*found.unknown, item))
+            found = found._replace(unknown=(*found.unknown, item))
         for each in [each for each, low in self._depends.items() if low >= here]:
             del self._depends[each]
             self._known[each] = self._assumed.pop(each)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 from asyncfix import registry, workers
@@ -14,6 +14,7 @@ from asyncfix.catalog import Catalog
 from asyncfix.codemod import Codemod, Site, by_names
 from asyncfix.context import Model
 from asyncfix.detect import blocking_sites, found, plain, plain_found
+from asyncfix.digest import digest
 from asyncfix.gather import MARKERS, Gathered, around, gather
 from asyncfix.library import Library
 from asyncfix.link import MOST_AWAKE, Project
@@ -29,21 +30,28 @@ def run(
     settings: Settings,
     codemods: Iterable[Codemod],
     progress: Progress = lambda stage, done, total: None,
+    known: Mapping[str, os.stat_result] = MappingProxyType({}),
 ) -> Result:
     """Find, judge, rewrite and prove. Writes nothing but its cache.
 
     `progress` is told the stage, how many files are done and how many there
-    are. Raises AsyncfixError for settings that cannot be followed.
+    are; `known` is what `os.stat` has said of files a moment ago. Raises
+    AsyncfixError for settings that cannot be followed.
     """
     with workers.no_collection():
-        return _Run(settings, by_names(codemods, settings), progress).result()
+        chosen = by_names(codemods, settings)
+        return _Run(settings, chosen, progress, known).result()
 
 
 class _Run:
     """One run, stage after stage."""
 
     def __init__(
-        self, settings: Settings, chosen: Sequence[Codemod], progress: Progress
+        self,
+        settings: Settings,
+        chosen: Sequence[Codemod],
+        progress: Progress,
+        known: Mapping[str, os.stat_result],
     ) -> None:
         self.settings = settings
         self.chosen = chosen
@@ -51,7 +59,7 @@ class _Run:
         self.catalog: Catalog = registry.catalog(settings)
         limits = workers.Limits(settings.max_file_size, settings.max_file_time)
         self.memory = Memory(str(settings.root), limits)
-        self.gathered: Gathered = gather(settings)
+        self.gathered: Gathered = gather(settings, known)
         self.around: Gathered = around(settings, self.gathered)
         self.problems: list[Problem] = []
         self.notes: list[str] = []
@@ -252,9 +260,9 @@ class _Run:
                 [(path, os.stat(path).st_mtime_ns) for path in registry.code()],
             )
         )
-        whole = hashlib.sha256(said.encode("utf-8", "surrogatepass"))
-        whole.update(self.catalog.digest())
-        return whole.hexdigest()
+        return digest(
+            said.encode("utf-8", "surrogatepass"), self.catalog.digest()
+        ).hex()
 
     @cached_property
     def _packaging(self) -> list[str]:

@@ -228,7 +228,7 @@ class Facts:
     def __init__(self, path: str, digest: bytes, packed: bytes) -> None:
         self.path = path
         self.digest = digest
-        """SHA-256 of the file's bytes."""
+        """That of the file's bytes."""
         self.packed = packed
         self.woken = 0
         self._head: Head | None = None

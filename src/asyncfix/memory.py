@@ -65,6 +65,7 @@ class Memory:
         self._failed: set[str] = set()
         self._former: dict[str, Facts] = {}
         self._old: dict[str, Any] = {}
+        self._graph: dict[str, tuple[str, ...]] = {}
         self._asked: dict[str, Asked] = {}
         self._deltas: dict[tuple[str, bytes], Delta | None] = {}
         self.doubtful: list[tuple[str, int]] = []
@@ -162,9 +163,9 @@ class Memory:
         return self._store.section(name)
 
     def keep(self, name: str, value: Any) -> None:
-        """Keep plain data under a name, in place of what was there."""
+        """Keep plain data under a name, in place of what was there: something else."""
         if self.keeps:
-            self._store.set_section(name, value)
+            self._store.set_section(name, value, changed=True)
 
     # -- what was read ------------------------------------------------------
 
@@ -194,6 +195,7 @@ class Memory:
         graph = self._store.section("imports")
         if not isinstance(kept, dict) or not isinstance(graph, dict):
             return {}
+        self._graph = graph
         try:
             changed = [
                 path
@@ -316,25 +318,25 @@ class Memory:
         for path, each in told.items():
             if path not in self._old:
                 kept[path] = (self._digests[path], *each)
-        graph = self._store.section("imports") or {}
-        for path in here:
-            graph[path] = tuple(sorted(project.imports(path)))
+        graph = self._graph or self._store.section("imports") or {}
+        imports = {path: tuple(sorted(project.imports(path))) for path in here}
         name = self._named(question)
-        self._store.set_section(name, kept)
+        self._store.set_section(name, kept, changed=True)
         for path, more in asked(project.files.trace, far).items():
             self._asked[path] = more.joined(self._asked.get(path, Asked()))
         plain = {path: tuple(each) for path, each in self._asked.items()}
-        self._store.set_section(self._named(question, "asked"), plain)
+        self._store.set_section(self._named(question, "asked"), plain, changed=True)
         names = self._store.section("questions") or []
         names = [name, *(each for each in names if each != name)]
         for old in names[_MOST_QUESTIONS:]:
             self._store.set_section(old, None)
             self._store.set_section(old.replace("told", "asked", 1), None)
         self._store.set_section("questions", names[:_MOST_QUESTIONS])
-        self._store.set_section("imports", graph)
+        if any(graph.get(path) != each for path, each in imports.items()):
+            self._store.set_section("imports", {**graph, **imports}, changed=True)
         if renames is not None:
             self._store.set_section("renames", tuple(sorted(set(renames))))
-        return graph if len(here) == len(project.files) else None
+        return imports if len(here) == len(project.files) else None
 
     def renames(self, library: Library) -> list[str] | None:
         """Give all renames of the files at hand and of all others, if known."""

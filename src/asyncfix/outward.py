@@ -74,7 +74,7 @@ def delta(old: Facts, new: Facts) -> Delta | None:
     for file, others, names in ((before, after, went), (after, before, came)):
         for key, scope in file.by_key.items():
             if key not in others.by_key:
-                names |= file.content(scope).attributes.keys()
+                names.update(file.content(scope).attributes)
     if any(name.startswith("__") for name in came | went):
         return None  # asked for without being said, as `__init__` and `__call__`
     if _are_said(came, old.packed) or _are_said(went, new.packed):
@@ -122,18 +122,16 @@ class _File:
         self._within = _numbered(self._owners)
         self.by_key: dict[Key, int] = {}
         """The scopes by their names and those around them."""
-        keys: list[Key] = []
+        keys: dict[int, Key] = {-1: ()}
         seen: Counter[Key] = Counter()
-        for index, scope in enumerate(self._scopes):
-            if self._owners[index] != index:
-                keys.append(())
-                continue
-            above = keys[self._owners[scope.parent]] if scope.parent >= 0 else ()
-            key = (*above, (scope.kind, scope.name))
-            seen[key] += 1
-            key = (*key, seen[key])
-            keys.append(key)
-            self.by_key[key] = index
+        for index in sorted(range(len(self._scopes)), key=self._line):
+            scope = self._scopes[index]
+            if self._owners[index] == index:
+                above = self._owners[scope.parent] if scope.parent >= 0 else -1
+                key = (*keys[above], (scope.kind, scope.name))
+                seen[key] += 1
+                keys[index] = (*key, seen[key])
+                self.by_key[keys[index]] = index
         self._parts: dict[int, dict[int, list[Row]]] = {}
 
     def is_like(self, other: _File) -> bool:
@@ -207,6 +205,9 @@ class _File:
             if scope.parent in inside:
                 inside.add(index)
         return inside
+
+    def _line(self, scope: int) -> int:
+        return self._scopes[scope].line
 
     def lines(self, scopes: Iterable[int]) -> list[int]:
         """Give how many lines there are, and where some scopes begin."""

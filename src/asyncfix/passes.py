@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -345,7 +344,7 @@ class Passes:
         fresh = []
         for finding in fixed:
             line = origin[finding.line - 1] if finding.line <= len(origin) else None
-            now = replace(finding, line=finding.line if line is None else line + 1)
+            now = finding._replace(line=finding.line if line is None else line + 1)
             same = next((w for w in waiting if _where(w) == _where(now)), None)
             if same is None:
                 fresh.append(now)

@@ -11,7 +11,6 @@ it is enough if what was asked of it is as it was (`asked`, `outward`).
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sys
 from collections.abc import Iterable, Sequence
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from asyncfix.asked import Asked, asked, from_plain
+from asyncfix.digest import digest
 from asyncfix.facts import Facts
 from asyncfix.gather import MARKERS
 from asyncfix.library import Library
@@ -61,7 +61,7 @@ class Recall:
         places = [*sys.path, *(os.path.join(root, each) for each in MARKERS)]
         said = [sys.version, *map(_changed_at, places), *question]
         whole = repr(said).encode("utf-8", "surrogatepass")
-        self._key = hashlib.sha256(whole).digest()
+        self._key = digest(whole)
 
     def find(self) -> Judged | None:
         """Give what was judged, if it still holds."""
@@ -102,7 +102,8 @@ class Recall:
                 for path, each in known.items():
                     if path in deltas:
                         noted[path] = tuple(each.renumbered(deltas[path].scopes))
-                self._keep(judged, went_by)
+                if changed:
+                    self._keep(judged, went_by)
                 self.opened = opened
                 return found
         except (KeyError, AttributeError, TypeError, ValueError):
@@ -225,7 +226,7 @@ def _unpacked(kept: Any) -> Judged:
 
 
 def _row(finding: Finding) -> tuple[Any, ...]:
-    values = [getattr(finding, name) for name in Finding.__slots__]
+    values = [getattr(finding, name) for name in Finding._fields]
     return tuple(each.value if isinstance(each, Level) else each for each in values)
 
 
