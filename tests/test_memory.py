@@ -15,7 +15,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from asyncfix import link
+from asyncfix import detect, engine, link, passes
+from asyncfix.codemod import Codemod
+from asyncfix.context import Model
 from asyncfix.memory import Memory
 from asyncfix.model import Result
 from asyncfix.passes import Passes
@@ -106,16 +108,46 @@ def test_the_project_says_something(project: Project, remembered: list[int]) -> 
     assert remembered == [0, 0, 16, 0]
 
 
+@pytest.mark.parametrize("named", ["app", "."])
 @pytest.mark.parametrize("name", EDITS)
-def test_after_one_edit_and_back(project: Project, name: str) -> None:
-    assert len(set(both(project).cached["findings"])) == 10
+def test_after_one_edit_and_back(project: Project, name: str, named: str) -> None:
+    paths = (project.root / named,)
+    assert len(set(both(project, paths=paths).cached["findings"])) == 10
     for _ in range(2):
         files = dict(project.files)
         EDITS[name](files)
         assert files != project.files, "no edit"
         project.write(files)
-        cached, fresh = both(project)
+        cached, fresh = both(project, paths=paths)
         assert cached == fresh
+
+
+def test_sites_are_searched_for_once(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What looking has found is judged as it is, also in a later run."""
+    asked: list[str] = []
+
+    def found(model: Model, path: str, codemods: Sequence[Codemod]) -> Any:
+        asked.append(Path(path).name)
+        return detect.found(model, path, codemods)
+
+    for module in (engine, passes):
+        monkeypatch.setattr(module, "found", found)
+    text = "import asyncio\nasync def f(x):\n    asyncio.gather(x(), x())\n"
+    project.write({**project.files, "app/lost.py": text})
+    first = project.run(paths=(project.root,))
+    assert "lost.py" in asked
+    mended = {Path(change.shown).name for change in first.changes}
+    rest = [name for name in asked if name not in mended | {"__init__.py"}]
+    assert len(rest) == len(set(rest)) > 5
+    asked.clear()
+    project.write({**project.files, "app/alone3.py": "import os\nos.getcwd()\n"})
+    second = project.run(paths=(project.root,))
+    assert set(asked) == {"alone3.py", *mended}
+    assert [each for each in first.findings if "alone3" not in each.path] == [
+        *second.findings
+    ]
 
 
 @pytest.mark.parametrize(

@@ -49,11 +49,19 @@ def plan_for_steps(context: Context, worth: frozenset[tuple[int, int]]) -> Plan 
     before = _call_of(block[at - 1]) if at else None
     if before is not None and (before.lineno, before.col_offset) in worth:
         return None  # told there, or not independent of that one
-    steps: list[_Step] = []
+    run: list[tuple[ast.stmt, ast.Call]] = []
     for statement in block[at:]:
         call = _call_of(statement)
         if call is None or (call.lineno, call.col_offset) not in worth:
             break
+        run.append((statement, call))
+    # What the calls touch is asked last: it costs more than all else.
+    if len(run) < 2 or not all(_is_plain(context, *each) for each in run[:2]):
+        return None
+    if _needs(run[0][0], *run[1]):
+        return None
+    steps: list[_Step] = []
+    for statement, call in run:
         step = _step(context, statement, call)
         if step is None or not all(_independent(each, step) for each in steps):
             break
@@ -96,18 +104,30 @@ def _is_held(context: Context, statement: ast.stmt) -> bool:
     )
 
 
-def _step(context: Context, statement: ast.stmt, call: ast.Call) -> _Step | None:
-    """Give what is known of a statement; None where it is not known enough."""
+def _is_plain(context: Context, statement: ast.stmt, call: ast.Call) -> bool:
+    """Tell whether a coroutine is called with what does nothing, for plain names."""
     if coroutine_function(context, call) is None:
-        return None
+        return False
+    if not all(
+        isinstance(n, _NOTHING_DONE) for each in _given(call) for n in ast.walk(each)
+    ):
+        return False
+    targets = getattr(statement, "targets", [getattr(statement, "target", None)])
+    return all(each is None or isinstance(each, ast.Name) for each in targets)
+
+
+def _given(call: ast.Call) -> list[ast.AST]:
     given: list[ast.AST] = [*call.args, *(each.value for each in call.keywords)]
     if isinstance(call.func, ast.Attribute):
         given.append(call.func.value)
-    if not all(isinstance(n, _NOTHING_DONE) for each in given for n in ast.walk(each)):
+    return given
+
+
+def _step(context: Context, statement: ast.stmt, call: ast.Call) -> _Step | None:
+    """Give what is known of a statement; None where it is not known enough."""
+    if not _is_plain(context, statement, call):
         return None
-    targets = getattr(statement, "targets", [getattr(statement, "target", None)])
-    if not all(each is None or isinstance(each, ast.Name) for each in targets):
-        return None
+    given = _given(call)
     site, effects = context.site, context.model.awaited_effects
     where = site.path, site.function
     end = call.end_lineno or call.lineno, call.end_col_offset or 0
@@ -130,12 +150,17 @@ def _step(context: Context, statement: ast.stmt, call: ast.Call) -> _Step | None
 
 def _independent(one: _Step, other: _Step) -> bool:
     """Tell whether two awaits may change places."""
-    if stored([one.statement]) & (names_in(other.call) | stored([other.statement])):
+    if _needs(one.statement, other.statement, other.call):
         return False
     seen = (*other.touched.reads, *other.touched.writes, *other.early.reads)
     if _meets(one.touched.writes, seen):
         return False
     return not _meets(other.touched.writes, (*one.touched.reads, *one.touched.writes))
+
+
+def _needs(one: ast.stmt, other: ast.stmt, call: ast.Call) -> bool:
+    """Tell whether a later call names what an earlier statement binds."""
+    return bool(stored([one]) & (names_in(call) | stored([other])))
 
 
 def _meets(

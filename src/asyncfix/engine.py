@@ -69,6 +69,8 @@ class _Run:
         """What was judged is kept, with all that it went by."""
         self._renames: list[str] | None = None
         """Of all files, where they are known."""
+        self._imports: Mapping[str, Sequence[str]] | None = None
+        """What each file imports, where that was worked out for all."""
 
     def result(self) -> Result:
         """Give what the run found and would change."""
@@ -175,7 +177,7 @@ class _Run:
                 fresh = [path for path in paths if path not in told]
                 looked, far = self._look(project, fresh)
             told.update(looked)
-            self.memory.tell(question, told, project, renames, far)
+            self._imports = self.memory.tell(question, told, project, renames, far)
             self.memory.note_read(library.trace)
             library.rest()
         return {path: told[path] for path in paths}
@@ -329,6 +331,8 @@ class _Run:
         project = Project(library, str(self.settings.root))
         if self._renames is not None:
             project.renames(self._renames)
+        if self._imports is not None and not self.around.files:
+            project.know_imports((path, self._imports[path]) for path in library)
         # Where more files are known by now, more may be found.
         kept = [] if self.around.files else paths
         searched = {path: told[path].sites for path in kept}

@@ -307,13 +307,14 @@ class Memory:
         project: Project,
         renames: Iterable[str] | None,
         far: Mapping[str, Iterable[int]],
-    ) -> None:
+    ) -> Mapping[str, tuple[str, ...]] | None:
         """Remember what was told and asked, which files each imports, and all renames.
 
-        `far` are the functions, by file, that lead to what blocks.
+        `far` are the functions, by file, that lead to what blocks. Gives what each file
+        imports, if that was worked out for all of them.
         """
         if not self.keeps:
-            return
+            return None
         kept = dict(self._old)
         here = project.files.at_hand()
         for path in here:
@@ -341,6 +342,7 @@ class Memory:
         if renames is not None:
             every = tuple(sorted(set(renames)))
             self._store.set_section(self._named(question, "renames"), every)
+        return imports if len(here) == len(project.files) else None
 
     def renames(self, library: Library) -> list[str] | None:
         """Give all renames of the files at hand and of all others, if known."""

@@ -173,13 +173,18 @@ class Modules:
                 module = module.rpartition(".")[0]
         return known
 
+    def know_imports(self, known: Iterable[tuple[str, Iterable[str]]]) -> None:
+        """Tell for each file which files it imports; saves asking them."""
+        self._importers = defaultdict(list)
+        for importer, every in known:
+            for imported in every:
+                self._importers[imported].append(importer)
+
     def importers(self, path: str) -> frozenset[str]:
         """Give the project's files that import a file themselves."""
         if self._importers is None:
-            self._importers = defaultdict(list)
-            for importer in self.files:
-                for imported in self.imports(importer):
-                    self._importers[imported].append(importer)
+            self.know_imports((each, self.imports(each)) for each in self.files)
+            assert self._importers is not None
         return frozenset(self._importers.get(path, ()))
 
     def reached_by(self, path: str) -> frozenset[str]:
