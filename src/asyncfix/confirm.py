@@ -11,7 +11,8 @@ import ast
 from functools import partial
 
 from asyncfix import facts as f
-from asyncfix.before import State, before
+from asyncfix.answers import Answers
+from asyncfix.before import before
 from asyncfix.conditions import (
     Function,
     arguments,
@@ -29,6 +30,8 @@ from asyncfix.objects import Objects, is_excluded
 from asyncfix.reach import Chain, Edge, Place, Reach, Step
 from asyncfix.reader import Reader
 from asyncfix.says import constant_name
+from asyncfix.sets import Sets
+from asyncfix.stands import Asks, State
 from asyncfix.tree import Tree, text_of
 from asyncfix.value import CLASS, FUNCTION, OBJECT, PARTIAL, Value
 
@@ -62,6 +65,8 @@ class Confirm:
         self.constants = Constants(reach, reader)
         self.objects = Objects(reach, reader, self._function, self.constants.of)
         self.first = First(reach, self._function)
+        self.answers = Answers(reach, self._function, self.constants.of)
+        self.sets = Sets(reach, self._function)
 
     def chain(self, place: Place, edge: Edge) -> Chain | None:
         """Give the shortest way that holds from a call in a coroutine.
@@ -98,8 +103,12 @@ class Confirm:
             return self._unread(path, edge)  # a lambda
         tree, function = around
         call = tree.find(ast.Call, (use.line, use.col), (use.end_line, use.end_col))
-        constant = partial(self.constants.of, place)
-        state = before(tree, function, call, dict(known), constant)
+        asks = Asks(
+            partial(self.constants.of, place),
+            partial(self.answers.of, place),
+            partial(self.sets.of, place),
+        )
+        state = before(tree, function, call, dict(known), asks)
         if state is None or is_excluded(state.known):
             return None
         if self.first.is_over(place, edge, state.known):
@@ -166,9 +175,12 @@ class Confirm:
         if bound and on is not None and called.args.args:
             first = ast.Name(called.args.args[0].arg, ast.Load())
             known = self.objects.attributes(*where, on, state.calls)
-            for name, literal in known.items():
+            for name, kept in known.items():
                 attribute = ast.Attribute(first, name, ast.Load())
-                given.setdefault(VALUE + text_of(attribute), literal)
+                given.setdefault(VALUE + text_of(attribute), kept)
+            if isinstance(on, ast.Name) and on is receiver:
+                for name, kept in state.set_on(on.id, _attributes(read)).items():
+                    given[f"{first.id}.{name}"] = kept
         if say or on is not None:
             every = [*say.values(), *((on,) if on is not None else ())]
             given.update(self.objects.excluded(*where, every, state))
@@ -287,6 +299,23 @@ class Confirm:
         return any(
             use.name == known.name and use.line < script for use in facts.calls_in((0,))
         )
+
+
+def _attributes(read: tuple[Tree, Function]) -> frozenset[str]:
+    """Give the attributes that a method uses of its object."""
+    tree, function = read
+    return tree.once(("attributes", function), partial(_used, function))
+
+
+def _used(function: Function) -> frozenset[str]:
+    first = function.args.args[0].arg
+    return frozenset(
+        node.attr
+        for node in descend(function)
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == first
+    )
 
 
 def _name(item: tuple[str, object]) -> str:

@@ -11,11 +11,11 @@ import ast
 import sys
 from collections.abc import Iterable
 
-from asyncfix.before import State
 from asyncfix.conditions import Function
 from asyncfix.held import is_none, question
 from asyncfix.nodes import descend
 from asyncfix.reach import Place
+from asyncfix.stands import State
 from asyncfix.tree import Tree, dotted, text_of
 from asyncfix.value import CLASS, FUNCTION, OBJECT, OUTSIDE, Value
 from asyncfix.values import Values

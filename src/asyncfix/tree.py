@@ -34,15 +34,19 @@ class Tree:
 
         Raises LookupError where there is none: facts and tree disagree.
         """
-        for statement in self.module.body:
-            first = getattr(statement, "decorator_list", None) or [statement]
-            last = statement.end_lineno or statement.lineno
-            if first[0].lineno <= start[0] <= last:
-                self._map(statement)
+        self.lead_to(start[0])
         for node in self._places.get((start, end), ()):
             if isinstance(node, kind):
                 return node
         raise LookupError(f"no {kind.__name__} at {start}")
+
+    def lead_to(self, line: int) -> None:
+        """Let `parent` and `ancestors` know the nodes of the statement on a line."""
+        for statement in self.module.body:
+            first = getattr(statement, "decorator_list", None) or [statement]
+            last = statement.end_lineno or statement.lineno
+            if first[0].lineno <= line <= last:
+                self._map(statement)
 
     def _map(self, statement: ast.AST) -> None:
         if statement in self._mapped:
@@ -73,7 +77,7 @@ class Tree:
         return found
 
     def parent(self, node: ast.AST) -> ast.AST:
-        """Give the node round a node that `find` has led to."""
+        """Give the node round a node that `find` or `lead_to` has led to."""
         return self._parents[node]
 
     def ancestors(self, node: ast.AST) -> Iterator[tuple[ast.AST, ast.AST]]:
