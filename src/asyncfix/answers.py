@@ -24,7 +24,7 @@ from asyncfix.conditions import (
 )
 from asyncfix.reach import Place, Reach
 from asyncfix.says import said_as
-from asyncfix.stands import Asks, State
+from asyncfix.stands import Asks, State, nothing
 from asyncfix.tree import Tree, dotted, text_of, walk_function
 from asyncfix.value import FUNCTION
 
@@ -97,7 +97,7 @@ class Answers:
         if not 0 < len(returns) <= _MOST_RETURNS:
             return None
         tree.lead_to(function.lineno)
-        asks = Asks(partial(self.constant, target), _not_known, _not_known)
+        asks = Asks(partial(self.constant, target), nothing, nothing)
         found: dict[str, ast.expr] = {}
         for node in returns:
             state = before(tree, function, node, known, asks)
@@ -136,10 +136,6 @@ def _in_words(answer: ast.expr, function: Function, call: ast.Call) -> ast.expr 
         if isinstance(node, ast.Name) and node.id not in names:
             return None
     return said_as(answer, names)
-
-
-def _not_known(*_: object) -> None:
-    return None
 
 
 def _name(item: tuple[str, object]) -> str:

@@ -55,11 +55,8 @@ def before(
         way.append((above, below))
         if above is function:
             break
-    state = State({}, dict(known), {}, asks)
+    state = State.at_start(known, asks)
     walk = _Walk(tree, function)
-    for name, value in known.items():
-        if name.replace(".", "", 1).isidentifier() and "." in name:
-            state.names[name] = ast.Constant(value)  # type: ignore[arg-type]  # a literal
     for name in walk.wild:
         state.names[name] = ast.Name(f"{name}%", ast.Load())
     for above, below in reversed(way):
@@ -297,11 +294,11 @@ class _Walk:
 
     def _touch(self, node: ast.AST, state: State) -> None:
         """Forget the attributes of what runs a method of its own, or is handed over."""
-        for name, methods in self.tree.once(("touched", node), partial(touched, node)):
+        for name, calls in self.tree.once(("touched", node), partial(touched, node)):
             start = f"{name}."
             held = [each for each in state.names if each.startswith(start)]
-            if held and methods is not None and name == self.self:
-                changed = [state.asks.sets(method) for method in methods]
+            if held and calls is not None and name == self.self:
+                changed = [state.asks.sets(call, state) for call in calls]
                 known = [each for each in changed if each is not None]
                 if len(known) == len(changed):
                     every = frozenset[str]().union(*known)
@@ -358,7 +355,7 @@ class _Walk:
 def comes_to_end(tree: Tree, function: Function, known: Known, asks: Asks) -> bool:
     """Tell whether a function may end without a `return` of its own."""
     walk = _Walk(tree, function)
-    return walk.run(function.body, State({}, dict(known), {}, asks))
+    return walk.run(function.body, State.at_start(known, asks))
 
 
 def _become(state: State, other: State) -> None:

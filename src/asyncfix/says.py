@@ -73,20 +73,20 @@ def used(statement: ast.stmt) -> tuple[str, ...]:
     return tuple(found)
 
 
-def touched(top: ast.AST) -> tuple[tuple[str, frozenset[str] | None], ...]:
+def touched(top: ast.AST) -> tuple[tuple[str, tuple[ast.Call, ...] | None], ...]:
     """Give the names of objects that other code gets hold of.
 
-    With each come its own methods that are called; None if it is handed on.
+    With each come the calls of its own methods; None if it is handed on.
     """
-    found: dict[str, frozenset[str] | None] = {}
+    found: dict[str, tuple[ast.Call, ...] | None] = {}
     for node in ast.walk(top):
         if not isinstance(node, ast.Call):
             continue
         function = node.func
         if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name):
-            methods = found.get(function.value.id, frozenset())
-            if methods is not None:
-                found[function.value.id] = methods | {function.attr}
+            calls = found.get(function.value.id, ())
+            if calls is not None:
+                found[function.value.id] = (*calls, node)
         for each in (*node.args, *(each.value for each in node.keywords)):
             if isinstance(each, ast.Name):
                 found[each.id] = None

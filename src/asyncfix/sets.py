@@ -1,7 +1,8 @@
 """Which attributes of its own object a method may set, with all that it calls on it.
 
 `self.prepare()` sets what `prepare` assigns to `self.x`, and what the methods do
-that it calls or hands on. Whoever hands `self` on may have anything set.
+that it calls or hands on; what the arguments surely rule out is left out. Whoever
+hands `self` on may have anything set.
 """
 
 from __future__ import annotations
@@ -10,15 +11,21 @@ import ast
 from collections.abc import Callable
 
 from asyncfix import facts as f
-from asyncfix.conditions import Function
+from asyncfix.before import before
+from asyncfix.conditions import Function, arguments
 from asyncfix.nodes import descend
 from asyncfix.reach import Place, Reach
+from asyncfix.stands import Asks, State, nothing
 from asyncfix.tree import Tree, dotted
 from asyncfix.value import CLASS, Value
 
 _MOST_METHODS = 12
+_MOST_USES = 40
+_ASKS = Asks(nothing, nothing, nothing)
 
 Functions = Callable[[Place], "tuple[Tree, Function] | None"]
+_Found = tuple[frozenset[str], frozenset[str]]
+"""What a function sets of its object, and what it uses."""
 
 
 class Sets:
@@ -27,30 +34,27 @@ class Sets:
     def __init__(self, reach: Reach, functions: Functions) -> None:
         self.reach = reach
         self.functions = functions
-        self._known: dict[tuple[Place, str], frozenset[str] | None] = {}
-        self._own: dict[Place, tuple[frozenset[str], frozenset[str]] | None] = {}
+        self._own: dict[object, _Found | None] = {}
 
-    def of(self, place: Place, method: str) -> frozenset[str] | None:
-        """Give what a method of the same object may set; None if that is not known."""
-        key = place, method
-        if key not in self._known:
-            self._known[key] = self._of(place, method)
-        return self._known[key]
+    def of(self, place: Place, call: ast.Call, state: State) -> frozenset[str] | None:
+        """Give what a call of a method on the same object sets; None if not known.
 
-    def _of(self, place: Place, method: str) -> frozenset[str] | None:
+        `place` is the method that calls it.
+        """
         path, scope = place
         scopes = self.reach.project.files[path].scopes
         above = scopes[scope].parent
         if above < 0 or scopes[above].kind != f.CLASS:
             return None
+        assert isinstance(call.func, ast.Attribute)
         line = self.reach.values.classes.line(path, above)
-        todo, seen = [method], {method}
+        todo, seen = [call.func.attr], {call.func.attr}
         found: set[str] = set()
         while todo:
             here = self._method(line, todo.pop())
             if here is None or len(seen) > _MOST_METHODS:
                 return None
-            own = self._of_itself(here)
+            own = self._uses(here, None if found or len(seen) > 1 else call, state)
             if own is None:
                 return None
             found |= own[0]
@@ -82,15 +86,23 @@ class Sets:
             return (each.path, scope) if scope >= 0 else None
         return None
 
-    def _of_itself(self, place: Place) -> tuple[frozenset[str], frozenset[str]] | None:
-        """Give what a method sets, and what it uses, of its object."""
-        if place not in self._own:
-            read = self.functions(place)
-            self._own[place] = None if read is None else _uses(read[1])
-        return self._own[place]
+    def _uses(self, place: Place, call: ast.Call | None, state: State) -> _Found | None:
+        read = self.functions(place)
+        if read is None:
+            return None
+        known: dict[str, object] = {}
+        if call is not None:
+            every = (*call.args, *(each.value for each in call.keywords))
+            said = {id(each): state.say(each) for each in every}
+            known = arguments(read[1], call, said, state.known, True)
+        kinds = tuple(type(each) for each in known.values())
+        key = place, tuple(sorted(known.items(), key=_name)), kinds
+        if key not in self._own:
+            self._own[key] = _uses(*read, known)
+        return self._own[key]
 
 
-def _uses(function: Function) -> tuple[frozenset[str], frozenset[str]] | None:
+def _uses(tree: Tree, function: Function, known: dict[str, object]) -> _Found | None:
     every = (*function.args.posonlyargs, *function.args.args)
     decorators = {dotted(each) for each in function.decorator_list}
     if decorators == {"staticmethod"}:
@@ -98,15 +110,41 @@ def _uses(function: Function) -> tuple[frozenset[str], frozenset[str]] | None:
     if decorators - {"classmethod", "property"} or not every:
         return None
     first = every[0].arg
-    sets: set[str] = set()
-    uses: set[str] = set()
-    taken: set[int] = set()
-    for node in descend(function):
-        if isinstance(node, ast.Attribute):
-            if isinstance(node.value, ast.Name) and node.value.id == first:
-                taken.add(id(node.value))
-                (uses if isinstance(node.ctx, ast.Load) else sets).add(node.attr)
-        elif isinstance(node, ast.Name) and id(node) not in taken:
+    nodes = [*descend(function)]
+    attributes = [
+        node
+        for node in nodes
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == first
+    ]
+    taken = {id(node.value) for node in attributes}
+    for node in nodes:
+        if isinstance(node, ast.Name) and id(node) not in taken:
             if node.id in (first, "super"):
                 return None
-    return frozenset(sets), frozenset(uses)
+    if known and len(attributes) <= _MOST_USES:
+        tree.lead_to(function.lineno)
+        attributes = [
+            node for node in attributes if _is_reached(tree, function, node, known)
+        ]
+    loads = {id(node) for node in attributes if isinstance(node.ctx, ast.Load)}
+    return (
+        frozenset(node.attr for node in attributes if id(node) not in loads),
+        frozenset(node.attr for node in attributes if id(node) in loads),
+    )
+
+
+def _is_reached(
+    tree: Tree, function: Function, node: ast.AST, known: dict[str, object]
+) -> bool:
+    for above, _ in tree.ancestors(node):
+        if above is function:
+            break
+        if isinstance(above, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            return True  # it may be called later
+    return before(tree, function, node, known, _ASKS) is not None
+
+
+def _name(item: tuple[str, object]) -> str:
+    return item[0]

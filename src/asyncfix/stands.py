@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 
 from asyncfix.conditions import literal, truth
@@ -20,8 +20,12 @@ class Asks(NamedTuple):
     """Gives what a name stands for that is a constant."""
     answer: Callable[[ast.Call, State], ast.expr | None]
     """Gives what a call surely gives, in the words of the function's start."""
-    sets: Callable[[str], frozenset[str] | None]
-    """Gives the attributes of its object that a method may set, None if not known."""
+    sets: Callable[[ast.Call, State], frozenset[str] | None]
+    """Gives the attributes of its object that a method sets, None if not known."""
+
+
+def nothing(*_: object) -> None:
+    """Know nothing, whatever is asked."""
 
 
 class State(NamedTuple):
@@ -99,6 +103,16 @@ class State(NamedTuple):
                 if value is None or isinstance(value, (bool, int, float, str, bytes)):
                     found[attribute] = value
         return found
+
+    @classmethod
+    def at_start(cls, known: Mapping[str, object], asks: Asks) -> State:
+        """Give what there is when a function is called; see `before`."""
+        state = cls({}, dict(known), {}, asks)
+        for name, value in known.items():
+            first, _, last = name.partition(".")
+            if first.isidentifier() and last.isidentifier():
+                state.names[name] = ast.Constant(value)  # type: ignore[arg-type]  # a literal
+        return state
 
 
 def attribute(name: str) -> ast.expr:
