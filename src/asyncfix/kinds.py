@@ -31,6 +31,7 @@ _LITERALS: tuple[tuple[type[ast.expr], str], ...] = (
     (ast.Tuple, "tuple"),
     (ast.Set, "set"),
 )
+_VALUES = (str, bytes, int, float, bool, list, dict, tuple, set)
 _ABOVE_MANY = (object, Exception, BaseException)
 _DECIDE = ("ABC", "Protocol")
 _Asked = tuple[tuple[str, ast.Call], ...]
@@ -67,8 +68,11 @@ class Kinds:
             if not tests and not none:
                 continue
             kind = self._kind(here, argument, state)
-            for test in tests if kind is not None else ():
+            typed = tests and kind is None and self._is_of_project(here, argument)
+            for test in tests:
                 answer = self._is_one(kind, target, test.args[1])
+                if typed and self._are_values(target, test.args[1]):
+                    answer = False
                 if answer is not None:
                     found[question(test)[0]] = answer
             if none and kind is not None and self._makes_one(kind):
@@ -96,6 +100,21 @@ class Kinds:
         if value.kind == CLASS:
             return None if None in self._line(value) else value
         return value if _own_class(value) is not None else None
+
+    def _is_of_project(self, here: Place, argument: ast.expr) -> bool:
+        """Tell an object, or None, whose classes are all of the project."""
+        name = dotted(argument)
+        value = self.values.of(*here, name) if name else None
+        if value is None or value.kind != OBJECT:
+            return False
+        return all(each and each.kind == CLASS for each in self._line(value))
+
+    def _are_values(self, target: Place, asked: ast.expr) -> bool:
+        """Tell classes of texts, numbers and containers, which no such object is of."""
+        every = asked.elts if isinstance(asked, ast.Tuple) else [asked]
+        names = [dotted(each) for each in every]
+        meant = [self.values.of(*target, name) if name else None for name in names]
+        return all(each is not None and _own_class(each) in _VALUES for each in meant)
 
     def _is_one(
         self, kind: Value | None, target: Place, asked: ast.expr
