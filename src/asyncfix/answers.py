@@ -66,6 +66,11 @@ class Answers:
         if read is None:
             return None
         function = read[1]
+        call = ast.Call(
+            call.func,
+            [state.told(each) for each in call.args],
+            [ast.keyword(each.arg, state.told(each.value)) for each in call.keywords],
+        )
         known = arguments(function, call, {}, state.known, False)
         kinds = tuple(type(each) for each in known.values())
         key = target, tuple(sorted(known.items(), key=_name)), kinds

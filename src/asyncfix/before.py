@@ -24,6 +24,7 @@ from asyncfix.conditions import (
 )
 from asyncfix.held import question
 from asyncfix.nodes import descend
+from asyncfix.promised import promised
 from asyncfix.says import (
     COMPREHENSIONS,
     bound,
@@ -55,6 +56,7 @@ def before(
         way.append((above, below))
         if above is function:
             break
+    known = {**tree.once(("promised", function), partial(promised, function)), **known}
     state = State.at_start(known, asks)
     walk = _Walk(tree, function)
     for name in walk.wild:
@@ -253,6 +255,11 @@ class _Walk:
             stands = state.names.get(name or "")
             if stands is not None and isinstance(said, ast.Call):
                 state.calls[text_of(stands)] = said
+            elif isinstance(target, ast.Tuple) and isinstance(said, ast.Call):
+                for place, each in enumerate(target.elts):
+                    stands = state.names.get(dotted(each) or "")
+                    if stands is not None:
+                        state.parts[text_of(stands)] = said, place
             return
         _drop(name, state)
         state.names[name] = said

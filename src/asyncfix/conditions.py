@@ -72,17 +72,29 @@ def arguments(
         ):
             found[parameter.arg] = literal(value, {})
     for name, given in paired(function, call, bound):
-        said = say.get(id(given), given)
-        one_of = caller.get(said.id) if isinstance(said, ast.Name) else None
-        if isinstance(one_of, OneOf):
-            found[name] = one_of
-        else:
-            found[name] = literal(said, caller)
+        found[name] = value_or_one(say.get(id(given), given), caller)
     return {
         name: each
         for name, each in found.items()
         if each is not NO_ANSWER and not isinstance(each, list)
     }
+
+
+def value_or_one(node: ast.expr, known: Known) -> object:
+    """Give the value of an expression as `literal` does, or the ones it may have."""
+    value = literal(node, known)
+    if value is not NO_ANSWER:
+        return value
+    for name, several in known.items():
+        if isinstance(several, OneOf) and _names(node, name):
+            every = [literal(node, {**known, name: each}) for each in several]
+            if NO_ANSWER not in every:
+                return OneOf(every)
+    return NO_ANSWER
+
+
+def _names(node: ast.expr, name: str) -> bool:
+    return any(isinstance(n, ast.Name) and n.id == name for n in descend(node))
 
 
 def paired(
@@ -158,6 +170,10 @@ def literal(node: ast.expr | None, known: Known) -> object:
         part = taken(node, known)
         if part is not node:
             return literal(part, known)
+    elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        one, two = literal(node.left, known), literal(node.right, known)
+        if isinstance(one, str) and isinstance(two, str):
+            return one + two
     return NO_ANSWER
 
 
@@ -255,9 +271,7 @@ def _within(node: ast.AST, body: Sequence[ast.AST] | ast.expr) -> bool:
 def truth(test: ast.expr, known: Known) -> bool | None:
     """Give whether a condition holds, None where that is not known."""
     for name, value in known.items():
-        if isinstance(value, OneOf) and any(
-            isinstance(node, ast.Name) and node.id == name for node in descend(test)
-        ):
+        if isinstance(value, OneOf) and _names(test, name):
             answers = {truth(test, {**known, name: each}) for each in value}
             return answers.pop() if len(answers) == 1 else None
     if known:

@@ -156,7 +156,7 @@ class Confirm:
             return {}
         say: dict[int, ast.expr] = {}
         for node in (*call.args, *(each.value for each in call.keywords)):
-            said = state.say(node)
+            said = state.told(state.say(node))
             name = constant_name(said)
             constant = self.constants.of(place, name) if name else None
             say[id(node)] = constant if isinstance(constant, ast.Constant) else said

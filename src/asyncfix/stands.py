@@ -39,6 +39,8 @@ class State(NamedTuple):
     calls: dict[str, ast.Call]
     """What was called for an answer, by the dump of what stands for it."""
     asks: Asks
+    parts: dict[str, tuple[ast.Call, int]]
+    """The same for `a, b = call()`, with the place in the answer."""
 
     def copy(self) -> State:
         """Give one that can change alone."""
@@ -90,8 +92,15 @@ class State(NamedTuple):
         return replaced(said, self._answer)
 
     def _answer(self, node: ast.expr) -> ast.expr | None:
-        call = node if isinstance(node, ast.Call) else self.calls.get(text_of(node))
-        return None if call is None else self.asks.answer(call, self)
+        if isinstance(node, ast.Call):
+            return self.asks.answer(node, self)
+        text = text_of(node)
+        if text in self.parts:
+            call, place = self.parts[text]
+            answer = self.asks.answer(call, self)
+            every = answer.elts if isinstance(answer, ast.Tuple) else ()
+            return every[place] if place < len(every) else None
+        return self.asks.answer(self.calls[text], self) if text in self.calls else None
 
     def set_on(self, owner: str, wanted: Collection[str]) -> dict[str, object]:
         """Give the attributes of an object that were just set to literals."""
@@ -107,7 +116,7 @@ class State(NamedTuple):
     @classmethod
     def at_start(cls, known: Mapping[str, object], asks: Asks) -> State:
         """Give what there is when a function is called; see `before`."""
-        state = cls({}, dict(known), {}, asks)
+        state = cls({}, dict(known), {}, asks, {})
         for name, value in known.items():
             first, _, last = name.partition(".")
             if first.isidentifier() and last.isidentifier():
