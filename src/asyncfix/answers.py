@@ -77,7 +77,7 @@ class Answers:
         if key not in self._known:
             self._known[key] = self._answer(target, read, known)
         answer = self._known[key]
-        return None if answer is None else _in_words(answer, function, call)
+        return None if answer is None else _in_words(answer, function, call, known)
 
     def _is_plain(self, target: Place) -> bool:
         """Tell a short function without a class, that runs where it is called."""
@@ -130,11 +130,16 @@ def _meant(value: ast.expr | None, state: State) -> ast.expr | None:
     return said
 
 
-def _in_words(answer: ast.expr, function: Function, call: ast.Call) -> ast.expr | None:
+def _in_words(
+    answer: ast.expr, function: Function, call: ast.Call, known: Known
+) -> ast.expr | None:
     """Give an answer in the words of the call; None if it speaks of something else."""
     if finds_the_loop(answer):
         return answer
     names: dict[str, ast.expr] = dict(paired(function, call, False))
+    for name, value in known.items():
+        if not isinstance(value, tuple):  # a default
+            names.setdefault(name, ast.Constant(value))  # type: ignore[arg-type]  # a literal
     for node in ast.walk(answer):
         if not isinstance(node, _PLAIN):
             return None
