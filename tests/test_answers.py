@@ -149,9 +149,12 @@ ROWS = {
         "def n(a: 'A | str'):\n  h(a)\n"
         "def o(a: M):\n  k(a)\n"
         "def i(a: U):\n  h(a)\n"
-        "def p(a: A):\n  e(a)\n  d(a)",
-        "h(x); n(x); o(x); i(x); p(x)",
-        "w(x)",
+        "def p(a: A):\n  e(a)\n  d(a)\n"
+        "def t(a):\n  if isinstance(a, str): block()\n"
+        "def q(a: A | str | typing.Callable):\n  t(a)\n"
+        "def s(y):\n  a = A() if y else None\n  q(a)",
+        "h(x); n(x); o(x); i(x); p(x); q(x); q('a')",
+        "w(x); s(x)",
     ),
 }
 

@@ -32,6 +32,8 @@ _LITERALS: tuple[tuple[type[ast.expr], str], ...] = (
     (ast.Set, "set"),
 )
 _VALUES = (str, bytes, int, float, bool, list, dict, tuple, set)
+_VALUE_NAMES = frozenset(each.__name__ for each in _VALUES)
+_ISINSTANCE = ast.Name("isinstance", ast.Load())
 _ABOVE_MANY = (object, Exception, BaseException)
 _DECIDE = ("ABC", "Protocol")
 _Asked = tuple[tuple[str, ast.Call], ...]
@@ -60,21 +62,25 @@ class Kinds:
         asked: _Asked = tree.once(("isinstance", function), lambda: _asked(function))
         # It may ask under another name, as in `self.fp = fp`.
         none = tree.once(("is None", function), lambda: _asks_for_none(function))
+        may_be: _Asked = tree.once(("may be", function), lambda: _may_be(function))
         found: dict[str, object] = {}
-        if not asked and not none:
+        if not asked and not none and not may_be:
             return found
         for parameter, argument in given:
             tests = [test for name, test in asked if name == parameter]
-            if not tests and not none:
+            others = [test for name, test in may_be if name == parameter]
+            if not tests and not none and not others:
                 continue
             kind = self._kind(here, argument, state)
-            typed = tests and kind is None and self._is_of_project(here, argument)
-            for test in tests:
+            for test in tests if kind is not None else ():
                 answer = self._is_one(kind, target, test.args[1])
-                if typed and self._are_values(target, test.args[1]):
-                    answer = False
                 if answer is not None:
                     found[question(test)[0]] = answer
+            tests += others
+            if tests and kind is None and self._is_of_project(here, argument):
+                for test in tests:
+                    if self._are_values(target, test.args[1]):
+                        found[question(test)[0]] = False
             if none and kind is not None and self._makes_one(kind):
                 found[question(is_none(ast.Name(parameter, ast.Load())))[0]] = False
         return found
@@ -171,6 +177,18 @@ def _asked(function: Function) -> _Asked:
         and node.func.id == "isinstance"
         and len(node.args) == 2
         and isinstance(node.args[0], ast.Name)
+    )
+
+
+def _may_be(function: Function) -> _Asked:
+    """Give the questions that an annotation gives rise to: `text: Text | str`."""
+    every = function.args
+    return tuple(
+        (each.arg, ast.Call(_ISINSTANCE, [ast.Name(each.arg, ast.Load()), node], []))
+        for each in (*every.posonlyargs, *every.args, *every.kwonlyargs)
+        if isinstance(each.annotation, (ast.BinOp, ast.Subscript))
+        for node in descend(each.annotation)
+        if isinstance(node, ast.Name) and node.id in _VALUE_NAMES
     )
 
 
