@@ -138,6 +138,17 @@ ROWS = {
         "A(x); A(None, x); A(two=x); B(x); B()",
         "A(); A(None)",
     ),
+    "certificates that are given as a text": (
+        "import ssl\n"
+        "def h(data):\n  c = ssl.SSLContext()\n  c.load_verify_locations(cadata=data)\n"
+        "def k(data, file=None):\n  c = ssl.SSLContext()\n"
+        "  c.load_verify_locations(cafile=file, cadata=data)\n"
+        "def e(data):\n  c = ssl.SSLContext()\n  c.load_verify_locations(data)\n"
+        "def d(data, folder):\n  c = ssl.SSLContext()\n"
+        "  c.load_verify_locations(None, folder, data)",
+        "k(x, x); k(x, 'a'); e(x); d(x, x)",
+        "h(x); k(x)",
+    ),
     "an object of the project is no text": (
         "class A:\n  @classmethod\n  async def make(cls) -> 'A | None': ...\n"
         "class M(dict): pass\nclass U(unknown): pass\n"

@@ -13,6 +13,7 @@ from functools import partial
 from asyncfix import facts as f
 from asyncfix.answers import Answers
 from asyncfix.before import before
+from asyncfix.cached import CACHES
 from asyncfix.conditions import (
     Function,
     arguments,
@@ -42,7 +43,6 @@ _MOST_TRIES = 5
 _NOWHERE = 1_000_000
 _NOT_WAITING = ("LOCK_NB", "LOCK_UN", "WNOHANG", "MSG_DONTWAIT", "O_NONBLOCK")
 _ELSEWHERE = ("__enter__", "__exit__", "__post_init__")
-_CACHES = ("cache", "lru_cache")
 
 Known = tuple[tuple[str, object], ...]
 
@@ -288,7 +288,7 @@ class Confirm:
         path, scope = place
         facts = self.reach.project.files[path]
         known = facts.scopes[scope]
-        if not any(name.rpartition(".")[2] in _CACHES for name in known.decorators):
+        if not any(name.rpartition(".")[2] in CACHES for name in known.decorators):
             return False
         given = function.args
         every = (given.args, given.posonlyargs, given.kwonlyargs)
@@ -325,6 +325,8 @@ def _name(item: tuple[str, object]) -> str:
 def _says_not_to_wait(call: ast.Call, state: State) -> bool:
     """Tell a call with a flag such as `fcntl.LOCK_NB`, or with `blocking=False`.
 
+    Or one that is given a text, and has no file to read.
+
     The arguments may be names of such values, or parameters that are given them.
     """
     method = _last(call.func)
@@ -334,6 +336,9 @@ def _says_not_to_wait(call: ast.Call, state: State) -> bool:
             said += call.args[:1]
         if any(literal(state.say(each), state.known) is False for each in said):
             return True
+    if method == "load_verify_locations" and not call.args:
+        said = [each.value for each in call.keywords if each.arg != "cadata"]
+        return all(literal(state.say(each), state.known) is None for each in said)
     todo = [*call.args, *(each.value for each in call.keywords)]
     while todo:
         node = taken(state.say(todo.pop()), state.known)
