@@ -185,6 +185,37 @@ def test_what_is_sure_is_believed(row: str, tmp_path: Path) -> None:
     assert [calls[each.line - first] for each in result.findings] == wanted
 
 
+FETCHED = """\
+import httpx
+def show(response: httpx.Response):
+    return response.read()
+def again(url):
+    return fetch(url)
+def fetch(url):
+    return httpx.get(url)
+def page(url):
+    response = again(url)
+    return show(response)
+def only_reads(response: httpx.Response):
+    return show(response) + response.read()
+async def f(url):
+    page(url)
+async def g(response: httpx.Response):
+    only_reads(response)
+"""
+
+
+def test_who_fetched_a_response_is_told(tmp_path: Path) -> None:
+    (tmp_path / "main.py").write_text(FETCHED, "utf-8")
+    settings = Settings(paths=(tmp_path,), root=tmp_path, select=("blocking-call",))
+    result = engine.run(settings, registry.installed())
+    told = [each.message.replace(f"{tmp_path}/", "") for each in result.findings]
+    ways = [each.partition(" holds the event loop: ")[2] for each in told]
+    assert ways[0].startswith("again (main.py:9) -> fetch (main.py:5) -> httpx.get")
+    assert ways[1].startswith("httpx.Response.read (main.py:12)")
+    assert len(ways) == 2
+
+
 def test_more_is_told_than_not() -> None:
     told = sum(len(row[1].split("; ")) for row in ROWS.values())
     silent = sum(len(row[2].split("; ")) for row in ROWS.values())

@@ -187,7 +187,10 @@ class Confirm:
         return given
 
     def _way(self, place: Place, known: Known, depth: int) -> Chain | None:
-        """Give the shortest way on from a function called with known arguments."""
+        """Give the shortest way on from a function called with known arguments.
+
+        A response is mostly fetched whole: who fetched it waited, not who reads it.
+        """
         # `1` and `True` are equal, but not the same to `is`.
         key = place, known, tuple(type(value) for _, value in known)
         if key in self._ways:
@@ -204,9 +207,11 @@ class Confirm:
             self._left -= 1
             if self._left < 0:
                 break
-            found = self._step(place, edge, known, depth)
-            if found is not None:
-                break
+            way = self._step(place, edge, known, depth)
+            if way is not None and not (found and _reads_response(way)):
+                found = way
+                if not _reads_response(way):
+                    break
         del self._open[key]
         if found is not None or (self._lowest >= here and self._left >= 0):
             self._ways[key] = found
@@ -320,6 +325,11 @@ def _used(function: Function) -> frozenset[str]:
 
 def _name(item: tuple[str, object]) -> str:
     return item[0]
+
+
+def _reads_response(way: Chain) -> bool:
+    owner, _, _ = way.entry.name.rpartition(".")
+    return way.entry.kind == "http" and owner.endswith(".Response")
 
 
 def _says_not_to_wait(call: ast.Call, state: State) -> bool:
