@@ -138,6 +138,38 @@ ROWS = {
         "A(x); A(None, x); A(two=x); B(x); B()",
         "A(); A(None)",
     ),
+    "what is no key of a dictionary stays at its default": (
+        "OPTIONS = {'size': 1}\n"
+        "def make(size=0, script=None):\n  if script: block()\n"
+        "def k(**options):\n  make(**options)\n"
+        "def e(**options):\n  options['script'] = x()\n  make(**options)\n"
+        "def d(**options):\n  options.update(size=1)\n  options = {\n"
+        "    key: value for key, value in options.items() if value}\n"
+        "  make(**options)\n"
+        "def w(**options):\n  x(options)\n  make(**options)\n"
+        "def n():\n  OPTIONS['size'] = 2\n  make(**OPTIONS)\n"
+        "def o(y):\n  every = {'size': y}\n  if y: every['color'] = y\n"
+        "  make(1, **every)\n"
+        "def i(y):\n  every = {'size': y, **y}\n  make(**every)\n"
+        "def p(y):\n  every = {'size': y}\n  for each in y:\n"
+        "    q(every)\n"
+        "def q(every):\n  make(**every)\n  every['script'] = x()\n"
+        "class C:\n  def all(self):\n    return {'size': self.size}\n"
+        "  def clone(self, **changes):\n    every = self.all()\n"
+        "    every.update(changes)\n    return r(every)\n"
+        "  def other(self, every):\n    every.update(self.all())\n    r(every)\n"
+        "def r(every):\n  make(**{key: every[key] for key in every})\n"
+        "  make(**{key: value for key, value in every.items()})\n"
+        "def s(every):\n"
+        "  make(**{key: value for key, value in every.items() if key in x()})\n"
+        "class D(C):\n  def clone(self, **changes):\n    every = self.all()\n"
+        "    every.update(changes)\n    return s(every)\n"
+        "def t(y):\n  every = {'size': y}\n  same = every\n"
+        "  same['script'] = y\n  make(**every)",
+        "k(script=x); k(**x); e(size=1); d(script=x); w(size=1); n(); i(x); p(x); q(x)"
+        "; C().clone(size=1); C().other(x); D().clone(script=1); D().clone(**x); t(x)",
+        "k(); k(size=1); d(size=2); o(x); D().clone(size=1)",
+    ),
     "certificates that are given as a text": (
         "import ssl\n"
         "def h(data):\n  c = ssl.SSLContext()\n  c.load_verify_locations(cadata=data)\n"

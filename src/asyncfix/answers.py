@@ -16,6 +16,7 @@ from asyncfix.before import before, comes_to_end
 from asyncfix.conditions import (
     NO_ANSWER,
     Function,
+    Keys,
     arguments,
     finds_the_loop,
     literal,
@@ -138,7 +139,7 @@ def _in_words(
         return answer
     names: dict[str, ast.expr] = dict(paired(function, call, False))
     for name, value in known.items():
-        if not isinstance(value, tuple):  # a default
+        if not isinstance(value, (tuple, Keys)):  # a default
             names.setdefault(name, ast.Constant(value))  # type: ignore[arg-type]  # a literal
     for node in ast.walk(answer):
         if not isinstance(node, _PLAIN):

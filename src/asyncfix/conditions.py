@@ -46,6 +46,10 @@ class Member(tuple[object, ...]):
     """A member of an enum: its class, and its value."""
 
 
+class Keys(frozenset[str]):
+    """A dictionary that has no other keys; see `keys`."""
+
+
 def arguments(
     function: Function,
     call: ast.Call,
@@ -63,14 +67,7 @@ def arguments(
     if not any(isinstance(each, ast.Starred) for each in call.args) and all(
         each.arg for each in call.keywords
     ):
-        parameters = [*function.args.posonlyargs, *function.args.args]
-        defaults = function.args.defaults
-        for parameter, default in zip(parameters[::-1], defaults[::-1], strict=False):
-            found[parameter.arg] = literal(default, {})
-        for parameter, value in zip(
-            function.args.kwonlyargs, function.args.kw_defaults, strict=True
-        ):
-            found[parameter.arg] = literal(value, {})
+        found.update(defaults(function))
     for name, given in paired(function, call, bound):
         found[name] = value_or_one(say.get(id(given), given), caller)
     return {
@@ -78,6 +75,21 @@ def arguments(
         for name, each in found.items()
         if each is not NO_ANSWER and not isinstance(each, list)
     }
+
+
+def defaults(function: Function) -> dict[str, object]:
+    """Give the defaults of parameters, as `literal` does."""
+    every = [*function.args.posonlyargs, *function.args.args]
+    found: dict[str, object] = {}
+    for parameter, default in zip(
+        every[::-1], function.args.defaults[::-1], strict=False
+    ):
+        found[parameter.arg] = literal(default, {})
+    for parameter, value in zip(
+        function.args.kwonlyargs, function.args.kw_defaults, strict=True
+    ):
+        found[parameter.arg] = literal(value, {})
+    return found
 
 
 def value_or_one(node: ast.expr, known: Known) -> object:
@@ -153,7 +165,7 @@ def literal(node: ast.expr | None, known: Known) -> object:
         return NO_ANSWER
     if isinstance(node, ast.Name) and node.id in known:
         value = known[node.id]
-        return NO_ANSWER if isinstance(value, OneOf) else value
+        return NO_ANSWER if isinstance(value, (OneOf, Keys)) else value
     if finds_the_loop(node):
         return LOOP
     if known and isinstance(node, (ast.Name, ast.Attribute, ast.Subscript, ast.Call)):

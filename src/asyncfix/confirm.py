@@ -25,6 +25,7 @@ from asyncfix.conditions import (
 from asyncfix.constants import Constants
 from asyncfix.first import First
 from asyncfix.held import VALUE, handed
+from asyncfix.keys import Here, KeySets
 from asyncfix.kinds import Kinds
 from asyncfix.nodes import MAY_WAIT, NOT_WAITING, descend
 from asyncfix.objects import Objects, is_excluded
@@ -67,6 +68,7 @@ class Confirm:
         self.first = First(reach, self._function)
         self.answers = Answers(reach, self._function, self.constants.of)
         self.sets = Sets(reach, self._function)
+        self.keys = KeySets(reach, self._function)
 
     def chain(self, place: Place, edge: Edge) -> Chain | None:
         """Give the shortest way that holds from a call in a coroutine.
@@ -166,6 +168,7 @@ class Confirm:
         elif value.kind != CLASS and isinstance(call.func, ast.Attribute):
             receiver = call.func.value
         given = arguments(called, call, say, state.known, bound)
+        given.update(self.keys.handed(self._here(place, met, state), read, bound))
         on = None if receiver is None else state.say(receiver)
         holds = state.handed_on()
         given.update(handed(call, say, on, (caller, called), bound, holds))
@@ -185,6 +188,16 @@ class Confirm:
             every = [*say.values(), *((on,) if on is not None else ())]
             given.update(self.objects.excluded(*where, every, state))
         return given
+
+    def _here(
+        self,
+        place: Place,
+        met: tuple[ast.Call, Function, tuple[Tree, Function]],
+        state: State,
+    ) -> Here:
+        around = self._function(place)
+        assert around is not None  # its call was read
+        return Here(place, *around, state.known, met[0])
 
     def _way(self, place: Place, known: Known, depth: int) -> Chain | None:
         """Give the shortest way on from a function called with known arguments.
