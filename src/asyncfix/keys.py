@@ -51,6 +51,44 @@ class KeySets:
         self.reach = reach
         self.functions = functions
 
+    def handed(
+        self, here: Here, read: tuple[Tree, Function], bound: bool
+    ) -> dict[str, object]:
+        """Give what is known of parameters by the keys of what is handed over.
+
+        `read` is the called function, `bound` tells that its first parameter is the
+        object. A parameter that is no key of `**options` is left at its default.
+        """
+        tree, called = read
+        call = here.call
+        assert call is not None
+        spreads = tree.once(("spread", called), partial(spread, called))
+        stars = [each.value for each in call.keywords if each.arg is None]
+        if not spreads and not stars:
+            return {}
+        pairs = paired(called, call, bound)
+        found: dict[str, object] = {}
+        for name, value in pairs:
+            keys = self.of(here, value) if name in spreads else None
+            if keys is not None:
+                found[name] = keys
+        more = _all(self.of(here, each) for each in stars)
+        if more is None or any(isinstance(each, ast.Starred) for each in call.args):
+            return found
+        if stars:
+            given = {name for name, _ in pairs} | more
+            found.update(
+                (name, value)
+                for name, value in defaults(called).items()
+                if name not in given and value is not NO_ANSWER
+            )
+        kwarg = called.args.kwarg
+        if kwarg and kwarg.arg in spreads:
+            named = {each.arg for each in call.keywords if each.arg} | more
+            plain = {each.arg for each in (*called.args.args, *called.args.kwonlyargs)}
+            found[kwarg.arg] = Keys(named - plain)
+        return found
+
     def of(
         self, here: Here, node: ast.expr, names: tuple[str, ...] = ()
     ) -> Keys | None:
