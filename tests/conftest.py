@@ -444,7 +444,7 @@ class Held(Reader):
         super().__init__(project)
         self.texts = texts
 
-    def lines(self, path: str) -> Lines:
+    def _kept_lines(self, path: str) -> Lines:
         """Give the lines of a text."""
         return Lines(self.texts[path])
 

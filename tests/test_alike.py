@@ -6,8 +6,9 @@ import random
 
 import pytest
 
-from asyncfix.alike import DIFFERENT, MOVED, SAME, alike, narrowly_alike
+from asyncfix.alike import DIFFERENT, MOVED, SAME, alike
 from asyncfix.facts import Facts
+from asyncfix.model import Problem
 from asyncfix.scan import scan
 
 OLD = '''\
@@ -34,7 +35,7 @@ async def work(box: Box):
 
 def facts(text: str) -> Facts:
     scanned = scan("m.py", text.encode())
-    assert isinstance(scanned, tuple)
+    assert not isinstance(scanned, Problem)
     return scanned[0]
 
 
@@ -74,32 +75,6 @@ def test_how_much_alike(old: str, new: str, how: int) -> None:
     assert alike(before, after) == how
     assert alike(after, before) == how
     assert alike(before, before) == alike(after, after) == SAME
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "how"),
-    [
-        ("size = 2", "more = 2", SAME),  # of a scope that nobody asked for
-        ("size = 2", "size = 2; size = LIMIT", SAME),
-        ("self.last = what", "self.last = other = what", DIFFERENT),
-        ("time.sleep(1)", "time.sleep(1); time.time()", SAME),
-        ("time.sleep(1)", "what.time()\n        time.sleep(1)", MOVED),
-        ("self.look(size", "self.put(size", DIFFERENT),  # calls of that name were
-        ("box.put(", "box.take(", DIFFERENT),
-        ("LIMIT = 10", "LIMIT = MORE = 10", DIFFERENT),
-        ("import time", "import time, os", DIFFERENT),
-        ("    def take", "    def more(self): pass\n    def take", DIFFERENT),
-        ("class Box", "class Box(dict)", DIFFERENT),
-        ("self.last", "self.first", DIFFERENT),
-        ('"a.b"', '"a.c"', DIFFERENT),
-    ],
-)
-def test_of_what_little_was_asked(old: str, new: str, how: int) -> None:
-    assert OLD.count(old) == 1
-    before, after = facts(OLD), facts(OLD.replace(old, new))
-    put = [each.name for each in before.scopes].index("put")
-    assert narrowly_alike(before, after, {0, put}, {"put"}) == how
-    assert narrowly_alike(after, before, {0, put}, {"put"}) == how
 
 
 def test_lines_in_any_order() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+import zipfile
+from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
@@ -128,3 +131,46 @@ def test_an_interrupted_command_is_130(
     monkeypatch.setattr(workers, "scan_files", interrupted)
     ran = run(command)
     assert (ran.code, ran.said) == (130, "asyncfix: interrupted\n")
+
+
+INSTALLED = {
+    "first/Some_Pack-1.0.dist-info/entry_points.txt": "[asyncfix.codemods]\na = first\n",
+    "first/plain-1.dist-info/METADATA": "Name: plain\n",
+    "second/some.pack-2.0.dist-info/entry_points.txt": "[asyncfix.codemods]\na = later\n",
+    "second/other.egg-info/entry_points.txt": (
+        "[console_scripts]\nx = y:main\n\n# [asyncfix.codemods]\n"
+        "[asyncfix.codemods]\n#c = c\nb=b.pack\n  d  =  d  \n[more]\ne = e\n"
+    ),
+    "second/file.egg-info": "Name: file\n",
+    "second/no.txt/entry_points.txt": "[asyncfix.codemods]\nno = no\n",
+}
+
+
+def instead_of_packages(here: Path, *names: str) -> list[str]:
+    """Give the path with these places for those where packages are installed."""
+    rest = [place for place in sys.path if not [*Path(place).glob("*.dist-info")]]
+    return [*(str(here / name) for name in names), *rest]
+
+
+def test_packs_are_found_as_the_standard_library_finds_them(
+    made: Made, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made(INSTALLED)
+    for name in ("first/Some_Pack-1.0.dist-info", "second/some.pack-2.0.dist-info"):
+        made({f"{name}/METADATA": "Name: some-pack\nVersion: 1\n"})
+    made({"second/other.egg-info/PKG-INFO": "Name: other\nVersion: 1\n"})
+    monkeypatch.setattr(sys, "path", instead_of_packages(here, "first", "second", "no"))
+    expected = {(e.name, e.value) for e in metadata.entry_points(group=registry.GROUP)}
+    assert set(registry.entry_points()) == expected
+    assert expected == {("a", "first"), ("b", "b.pack"), ("d", "d")}
+
+
+def test_packs_are_found_in_archives(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with zipfile.ZipFile(here / "all.zip", "w") as archive:
+        archive.writestr("p-1.dist-info/METADATA", "Name: p\nVersion: 1\n")
+        text = "[asyncfix.codemods]\na = a.b\n"
+        archive.writestr("p-1.dist-info/entry_points.txt", text)
+    monkeypatch.setattr(sys, "path", instead_of_packages(here, "all.zip"))
+    assert [*registry.entry_points()] == [("a", "a.b")]

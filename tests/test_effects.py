@@ -10,7 +10,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,9 +22,7 @@ from asyncfix.touches import ITERATED, Item, Touch
 if TYPE_CHECKING:
     from conftest import Look, Made
 
-LISTS = [
-    each.name for each in fields(Summary) if each.name not in ("generator", "returns")
-]
+LISTS = [each for each in Summary._fields if each not in ("generator", "returns")]
 
 TOUCHED: dict[str, tuple[str | Mapping[str, str], str]] = {
     "nothing": ("def f(a, b): return a + b", ""),

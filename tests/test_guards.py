@@ -19,6 +19,7 @@ from asyncfix.context import Model
 from asyncfix.detect import sites
 from asyncfix.guards import ask
 from asyncfix.link import Project
+from asyncfix.model import Problem
 from asyncfix.registry import catalog
 from asyncfix.scan import scan
 from asyncfix.source import Source, decode
@@ -68,7 +69,7 @@ def _context(program: str) -> Context:
     facts, sources = [], {}
     for name, text in files.items():
         scanned, decoded = scan(name, text.encode()), decode(name, text.encode())
-        assert isinstance(scanned, tuple), scanned
+        assert not isinstance(scanned, Problem), scanned
         assert isinstance(decoded, Source), decoded
         facts.append(scanned[0])
         sources[name] = decoded

@@ -140,6 +140,26 @@ def test_libcst_is_imported_late_and_in_two_places() -> None:
     assert not broken
 
 
+def test_a_codemod_is_loaded_without_what_judges_its_sites() -> None:
+    program = (
+        "import sys, asyncfix.commands, asyncfix.engine, asyncfix.registry as registry\n"
+        "registry.installed(); print([*sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    loaded = set(ast.literal_eval(done.stdout))
+    heavy = HEAVY - {"tomllib"} | {"difflib", "hashlib", "subprocess", "zipfile"}
+    assert not loaded & heavy
+    assert {name for name in loaded if name.startswith("asyncfix.guards")} == set()
+    # Those that say what is looked for.
+    assert {name for name in loaded if name.startswith("asyncfix_codemods._")} == {
+        f"asyncfix_codemods._{name}"
+        for name in ("loop_arguments", "loop_calls", "loop_names", "session_kinds",
+                     "session_pools")
+    }  # fmt: skip
+
+
 @pytest.mark.any_python
 def test_no_import_circle() -> None:
     modules = {module_name(path): path for path in ENGINE}
@@ -193,7 +213,7 @@ def test_a_file_is_one_room() -> None:
 
 def test_what_judging_goes_by_is_noted() -> None:
     # `holds` and `holding` note the words; a look at the bytes is not seen by `recall`.
-    allowed = {"facts.py", "library.py", "memory.py", "workers.py"}
+    allowed = {"facts.py", "library.py", "memory.py", "outward.py", "workers.py"}
     files = [path for path in (*ENGINE, *PACK) if path.name not in allowed]
     looked = [path.name for path in files if ".packed" in path.read_text("utf-8")]
     assert looked == []
@@ -245,6 +265,7 @@ def test_a_short_answer_costs_little(option: str) -> None:
     assert {name for name in loaded if name.startswith("asyncfix")} <= {
         "asyncfix",
         "asyncfix.cli",
+        "asyncfix.digest",
         "asyncfix.replay",
         "asyncfix.start",
         "asyncfix.store",

@@ -128,7 +128,8 @@ def test_a_run_from_memory_imports_next_to_nothing(
     done = subprocess.run(line, capture_output=True, check=False, env=known)
     modules = {each.split("|")[-1].strip() for each in done.stderr.decode().split("\n")}
     ours = {each for each in modules if each.partition(".")[0] == "asyncfix"}
-    assert ours == {"asyncfix", "asyncfix.start", "asyncfix.replay", "asyncfix.store"}
+    names = ("digest", "replay", "start", "store")
+    assert ours == {"asyncfix", *(f"asyncfix.{name}" for name in names)}
     assert modules.isdisjoint({"click", "libcst", "pathspec", "subprocess"})
 
 
@@ -326,6 +327,22 @@ def test_what_the_answer_depends_on(
     version = "2" if name == "version" else "1"
     arguments = ["x", "y"] if name == "arguments" else ["x"]
     assert Replay(arguments, version).find() is None
+
+
+def test_only_what_is_as_it_was_is_known(
+    project: Path, asked: Callable[[], Replay]
+) -> None:
+    read = {name: os.stat(name) for name in ("a.py", "pack/b.py")}
+    asked().keep((0, b"", b""), read, ["."], ["."], [])
+    same = asked()
+    assert same.find() is not None
+    assert {name: same.statuses[name] for name in read} == read
+    (project / "pack" / "b.py").write_text("")
+    age(project)
+    changed = asked()
+    assert changed.find() is None
+    assert "pack/b.py" not in changed.statuses
+    assert changed.statuses["a.py"] == read["a.py"]
 
 
 def test_too_much_to_say_is_not_kept(

@@ -139,13 +139,18 @@ def test_off_is_off(
 def test_it_imports_next_to_nothing() -> None:
     program = (
         "import sys, __future__, os, stat; before = set(sys.modules)\n"
-        f"sys.path[:0] = [{str(Path(store.__file__).parent)!r}]\n"
-        "import store; print(sorted(set(sys.modules) - before))"
+        f"sys.path[:0] = [{str(Path(store.__file__).parent.parent)!r}]\n"
+        "import asyncfix.store; print(sorted(set(sys.modules) - before))"
     )
     done = subprocess.run(
         [sys.executable, "-S", "-E", "-c", program], capture_output=True, check=True
     )
-    assert set(ast.literal_eval(done.stdout.decode())) <= {"_blake2", "store"}
+    assert set(ast.literal_eval(done.stdout.decode())) <= {
+        "_blake2",
+        "asyncfix",
+        "asyncfix.digest",
+        "asyncfix.store",
+    }
 
 
 # -- whose it is ------------------------------------------------------------

@@ -8,7 +8,6 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -117,7 +116,7 @@ def fixed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fix:
     def fix(program: str, **settings: Any) -> str:  # fields of Settings
         Path("program.py").write_text(program, "utf-8")
         plain = Settings(select=("serial-tasks",), unsafe=True, target=(3, 11))
-        result = run(replace(plain, **settings), installed())
+        result = run(plain._replace(**settings), installed())
         assert Level.MANUAL not in {each.level for each in result.findings}
         (change,) = result.changes
         return change.new.decode()

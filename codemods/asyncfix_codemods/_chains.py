@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from asyncfix import Context, Doubt, Entry, Level, Names, Part, Plan, Slice, goes_ahead
@@ -161,7 +160,7 @@ def _doubts(context: Context, found: Chain, statement: ast.stmt) -> Iterator[Dou
             return
     if _gives_bit_by_bit(found):
         reason = f"{found.entries[0].name} gives its result bit by bit"
-        yield replace(_no(reason), guard="thread-lazy")
+        yield _no(reason)._replace(guard="thread-lazy")
         return
     for node in ast.walk(call):
         if isinstance(node, _OUT):

@@ -17,7 +17,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import permutations
 
 from asyncfix import (
@@ -274,7 +274,7 @@ class _Search:
 
     def _doubt(self, there: Context, doubt: Doubt) -> None:
         reason = f"at {there.site.path}:{there.node.lineno}: {doubt.reason}"
-        self.colour.doubts.append(replace(doubt, reason=reason))
+        self.colour.doubts.append(doubt._replace(reason=reason))
 
     def _ask_for_thread(self, change: Change) -> None:
         """Ask at a call what holds for a thread that works somewhere below it."""
@@ -324,7 +324,7 @@ class _Search:
             doubt = GUARDS[guard](there)
             if doubt is not None:
                 self.colour.doubts.append(
-                    replace(doubt, guard="colour-state", level=Level.UNSAFE)
+                    doubt._replace(guard="colour-state", level=Level.UNSAFE)
                 )
 
     def _ask_uses(self) -> None:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from typing import NamedTuple
 
 from asyncfix import GUARDS, NEW_AWAIT, NEW_THREAD, Context, Doubt, Level
@@ -69,7 +68,7 @@ def _found(there: Context) -> Leaf:
             return Leaf(change, said, key=way.node)
     if there.site.wanted == "time.sleep":  # a thread that sleeps is of no use
         refusals = [
-            replace(each, level=Level.MANUAL) for each in _native.refusals(there)
+            each._replace(level=Level.MANUAL) for each in _native.refusals(there)
         ]
         return Leaf(None, _said(there, refusals))
     plan = _direct.plan(there, "")
@@ -93,7 +92,7 @@ def _said(there: Context, doubts: Iterable[Doubt]) -> tuple[Doubt, ...]:
     """Give doubts with the place that they are about."""
     where = f"{there.site.path}:{there.node.lineno}"
     return tuple(
-        replace(each, reason=f"at {where}: {each.reason}")
+        each._replace(reason=f"at {where}: {each.reason}")
         for each in dict.fromkeys(doubts)
     )
 

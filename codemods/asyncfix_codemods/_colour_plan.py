@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from itertools import pairwise
 
 from asyncfix import GUARDS, NEW_AWAIT, NEW_THREAD, Context, Doubt, Level, Part, Plan
@@ -120,7 +119,7 @@ def better(
     if best is not Level.MANUAL:
         return known[levels.index(best)]
     twin = next((each.by_hand for each in known if _is_colour(each)), "")
-    return replace(known[0], by_hand=twin or known[0].by_hand)
+    return known[0]._replace(by_hand=twin or known[0].by_hand)
 
 
 def _is_colour(plan: Plan) -> bool:
@@ -133,7 +132,7 @@ def noting(context: Context, plan: Plan) -> Plan:
     if colour is None or colour.refusal is None:
         return plan
     reason = f"no coroutine function is made of it: {colour.refusal.reason}"
-    return replace(plan, change=f"{plan.change}; {reason}" if plan.change else reason)
+    return plan._replace(change=f"{plan.change}; {reason}" if plan.change else reason)
 
 
 def _twins(context: Context) -> str:

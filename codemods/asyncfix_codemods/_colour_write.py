@@ -6,8 +6,7 @@ import ast
 import copy
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from asyncfix import Context, Names, Part, Slice
 from asyncfix_codemods import _ahead
@@ -22,8 +21,7 @@ Make = Callable[[Slice, Names], "Sequence[cst.CSTNode]"]
 """As in `Part`; the slice's `nodes` are the one that is changed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """One expression that is awaited now. Without `make` it is a call of a helper.
 
     With it, the node may be a statement as well, and gives way to several.
@@ -36,8 +34,7 @@ class Change:
     """The modules that its new code names."""
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(NamedTuple):
     """Calls in a coroutine that are arguments of one another; the first is outermost."""
 
     changes: tuple[Change, ...]
@@ -87,7 +84,7 @@ def in_coroutine(group: Group) -> tuple[Part, ...]:
         made = _ahead.parts(context, call, make)
     else:
         made = (Part((call,), lambda slice_, names: [make(slice_, names)]),)
-    return tuple(replace(each, context=context, needs=()) for each in made)
+    return tuple(each._replace(context=context, needs=()) for each in made)
 
 
 def helpers(functions: Iterable[Sequence[Change]]) -> list[Part]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import replace
 
 from asyncfix import Context, Doubt, Level, Part, Plan
 from asyncfix_codemods._forms import HELPERS, Form, free
@@ -86,12 +85,12 @@ def _really(context: Context, rounds: Rounds) -> Rounds:
     (name,) = stored([rounds.made])
     for node in ast.walk(context.function):
         if isinstance(node, (ast.Global, ast.Nonlocal)) and name in node.names:
-            return replace(rounds, made=None, collects="")
+            return rounds._replace(made=None, collects="")
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
             if node is context.function:
                 continue
             if any(isinstance(n, ast.Name) and n.id == name for n in ast.walk(node)):
-                return replace(rounds, made=None, collects="")
+                return rounds._replace(made=None, collects="")
     return rounds
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from asyncfix import Context, Doubt, Level, Names, Plan, Slice
@@ -52,7 +51,7 @@ def together(context: Context, message: str) -> Plan | None:
         around = _threads.surroundings(context)
         more = _hazards.doubts(context, plan.moves)
         doubts = itertools.chain(severity(context), plan.doubts, around, more)
-        return _noting(context, replace(plan, doubts=_decisive(doubts)))
+        return _noting(context, plan._replace(doubts=_decisive(doubts)))
     if len(chain.steps) == 1:
         several = _chains.plan(context, message, severity)
         return None if several is None else _noting(context, several)
@@ -106,7 +105,7 @@ def _noting(context: Context, plan: Plan) -> Plan:
         return plan
     note = _crowds.note(context)
     change = "; ".join(filter(None, (plan.change, note)))
-    return replace(plan, change=change)
+    return plan._replace(change=change)
 
 
 def _decisive(doubts: Iterable[Doubt]) -> tuple[Doubt, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from asyncfix import Context
 from asyncfix_codemods._rounds import Rounds, names_in, own
@@ -40,8 +40,7 @@ async def limited(limit, function, *args, **kwargs):
 HELPERS = {"map_bounded": MAP_BOUNDED.strip(), "limited": LIMITED.strip()}
 
 
-@dataclass(frozen=True)
-class Form:
+class Form(NamedTuple):
     """How rounds are to run together.
 
     Args:

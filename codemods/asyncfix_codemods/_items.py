@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from asyncfix import Context
 from asyncfix_codemods._called import value_of
@@ -27,8 +27,7 @@ _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp)
 _MOST = 1000
 
 
-@dataclass(frozen=True)
-class Items:
+class Items(NamedTuple):
     """What is known of an iterable.
 
     Args:
@@ -99,7 +98,7 @@ def _element(context: Context, node: ast.Name) -> Items:
                 annotation.value, "attr", getattr(annotation.value, "id", "")
             )
             if len(parts) == 1 or last.lower() == "tuple":
-                found.append(replace(_annotated(parts[0]), again=False))
+                found.append(_annotated(parts[0])._replace(again=False))
                 continue
         found.append(_UNKNOWN)
     return _any_of(found) if found else _UNKNOWN
@@ -180,7 +179,7 @@ def _returned(context: Context, node: ast.Call, awaited: bool) -> Items:
         said = ast.parse(scope.returns.lstrip(":"), mode="eval").body
     except SyntaxError:
         return _UNKNOWN  # of a part of it nothing is known
-    return replace(_annotated(said), again=False)
+    return _annotated(said)._replace(again=False)
 
 
 def _has_star(node: ast.Call) -> bool:
@@ -209,7 +208,7 @@ def _name(context: Context, node: ast.Name, deep: int) -> Items:
         return Items(again=True)
     whole = _any_of(found)
     # A name that holds a container gives the same each time.
-    return replace(whole, again=whole.proven)
+    return whole._replace(again=whole.proven)
 
 
 def _given(
@@ -270,7 +269,7 @@ def _annotated(annotation: ast.expr) -> Items:
             return _UNKNOWN
     if isinstance(annotation, ast.BinOp) and isinstance(annotation.op, ast.BitOr):
         sides = [_annotated(annotation.left), _annotated(annotation.right)]
-        return replace(_any_of(sides), again=all(each.again for each in sides))
+        return _any_of(sides)._replace(again=all(each.again for each in sides))
     if isinstance(annotation, ast.Constant) and annotation.value is None:
         return Items(proven=True, again=True)
     if isinstance(annotation, ast.Subscript):

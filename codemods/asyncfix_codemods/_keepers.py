@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from asyncfix import Context, Names, Slice, facts
 from asyncfix_codemods import _shapes
@@ -18,8 +17,7 @@ _TASKS = ("task", "background_task", "kept_task")
 _SUBSCRIPTS = (3, 9)  # `set[...]` and `asyncio.Task[...]` can be evaluated
 
 
-@dataclass(frozen=True, slots=True)
-class Keeper:
+class Keeper(NamedTuple):
     """A set that keeps tasks: its name as code, and whether it must be made."""
 
     text: str

@@ -11,21 +11,14 @@ import ast
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from asyncfix import (
-    GUARDS,
-    Context,
-    Doubt,
-    Level,
-    Names,
-    Part,
-    Plan,
-    Slice,
-    dotted,
-)
+import asyncfix
+from asyncfix import Context, Doubt, Level, Names, Part, Plan, dotted
 from asyncfix_codemods import _shapes
 
 if TYPE_CHECKING:
     import libcst as cst
+
+    from asyncfix import Slice
 
 TAKERS = frozenset(
     f"asyncio.{name}"
@@ -46,7 +39,9 @@ def dropped(context: Context) -> Plan | None:
     keyword = next((each for each in call.keywords if each.arg == "loop"), None)
     if keyword is None or _shapes.is_for_some_versions(tree, call):
         return None
-    found = [doubt for each in ("N1", "N2") if (doubt := GUARDS[each](context))]
+    found = [
+        doubt for each in ("N1", "N2") if (doubt := asyncfix.GUARDS[each](context))
+    ]
     inside = isinstance(_shapes.owner(tree, call), ast.AsyncFunctionDef)
     if not inside and context.settings.target < _GONE:
         found.append(

@@ -4,25 +4,17 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from asyncfix import (
-    GUARDS,
-    Context,
-    Doubt,
-    Level,
-    Names,
-    Part,
-    Plan,
-    Slice,
-    dotted,
-)
+import asyncfix
+from asyncfix import Context, Doubt, Level, Names, Part, Plan, dotted
 from asyncfix_codemods import _loop_arguments, _shapes, _unstarted
 
 if TYPE_CHECKING:
     import libcst as cst
+
+    from asyncfix import Slice
 
 Rule = Callable[[Context], "Plan | None"]
 
@@ -34,12 +26,12 @@ _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.GeneratorExp)
 def doubts(context: Context, *, running: bool) -> Iterator[Doubt]:
     """Find what stands against a name meaning asyncio's, and against its loop."""
     for guard in ("N1", "N2", "E1") if running else ("N1", "N2"):
-        doubt = GUARDS[guard](context)
+        doubt = asyncfix.GUARDS[guard](context)
         # What E1 knows of anyio is for calls that anyio has, too.
         context.framework = "asyncio"
         if doubt is not None:
             if guard == "E1":
-                doubt = replace(doubt, advice="leave it as it is")
+                doubt = doubt._replace(advice="leave it as it is")
             yield doubt
             return
 
@@ -184,7 +176,7 @@ def task_of_loop(context: Context) -> Plan | None:
     )
     # The name of the site has steps: N1 and N2 have nothing to say of it.
     found = tuple(each for each in plan.doubts if each.guard == "E1")
-    return replace(plan, doubts=found, parts=parts, key=key)
+    return plan._replace(doubts=found, parts=parts, key=key)
 
 
 class _Local(NamedTuple):

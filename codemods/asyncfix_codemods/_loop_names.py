@@ -11,11 +11,14 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from asyncfix import GUARDS, Context, Level, Names, Part, Plan, Slice, dotted
+import asyncfix
+from asyncfix import Context, Level, Names, Part, Plan, dotted
 from asyncfix_codemods import _shapes
 
 if TYPE_CHECKING:
     import libcst as cst
+
+    from asyncfix import Slice
 
 Rule = Callable[[Context], "Plan | None"]
 
@@ -43,7 +46,9 @@ def timeout_error(context: Context) -> Plan | None:
     nodes = [each for each in _same(context, node) if not _has_twin(context, each)]
     if not nodes or _shapes.is_for_some_versions(tree, node):
         return None
-    found = [doubt for each in ("N1", "N2") if (doubt := GUARDS[each](context))]
+    found = [
+        doubt for each in ("N1", "N2") if (doubt := asyncfix.GUARDS[each](context))
+    ]
     more = f" ({len(nodes)} times here)" if len(nodes) > 1 else ""
     return Plan(
         f"asyncio.TimeoutError is TimeoutError itself since Python 3.11{more}",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
@@ -98,7 +97,7 @@ class Groups:
         if place == start:
             return doubt
         name = self.kinds.shown(place)
-        return replace(doubt, reason=f"{name} has to change with it: {doubt.reason}")
+        return doubt._replace(reason=f"{name} has to change with it: {doubt.reason}")
 
     # -- one fix for what overlaps -----------------------------------------------
 

@@ -52,6 +52,10 @@ class Known(NamedTuple):
 
 def sites(model: Model, path: str) -> Iterator[Site]:
     """Give the imports of a file."""
+    bindings = model.project.files[path].bindings
+    names = {each.name for each in bindings if each.kind == facts.FROM}
+    if not any(_is_meant(model, path, each) for each in sorted(names)):
+        return
     tree = model.reader.tree(path)
     for node, _ in _imports(model, path, tree):
         end_line, end = node.end_lineno or node.lineno, node.end_col_offset or 0

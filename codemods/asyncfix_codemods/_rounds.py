@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from asyncfix import Context
 
@@ -36,8 +36,7 @@ _LOOKERS = frozenset(
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Rounds:
+class Rounds(NamedTuple):
     """A loop whose rounds each await one call."""
 
     loop: ast.For | Comprehension
@@ -59,7 +58,7 @@ class Rounds:
     """`out = []`, right before a loop that collects."""
     key: ast.expr | None = None
     """Of a dict: the key of each item."""
-    names: frozenset[str] = field(default=frozenset())
+    names: frozenset[str] = frozenset()
     """The names that the loop gives a value for each round."""
 
     @property
@@ -315,7 +314,7 @@ def collecting(context: Context, rounds: Rounds, awaited: ast.Await) -> Rounds:
     elif len(body) != 1:
         return rounds
     if isinstance(statement, ast.Expr) and statement.value is value:
-        return replace(rounds, collects="drop")
+        return rounds._replace(collects="drop")
     made, name, kind, key = None, "", "", None
     if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
         call = statement.value
@@ -337,7 +336,7 @@ def collecting(context: Context, rounds: Rounds, awaited: ast.Await) -> Rounds:
         made = _made_before(context, rounds.loop, name, kind)
     if made is None:
         return rounds
-    return replace(rounds, collects=kind, made=made, key=key)
+    return rounds._replace(collects=kind, made=made, key=key)
 
 
 _EMPTY = {"list": ast.List, "dict": ast.Dict}

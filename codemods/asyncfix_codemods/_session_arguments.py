@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from asyncfix import Context, Doubt
 from asyncfix_codemods._session_block import COMPREHENSIONS, FUNCTIONS, Block, connector
@@ -11,8 +11,7 @@ from asyncfix_codemods._session_kinds import VALUES
 from asyncfix_codemods._session_refusals import refusal
 
 
-@dataclass(frozen=True, slots=True)
-class Split:
+class Split(NamedTuple):
     """The arguments of a session: some go to the request, the others stay."""
 
     moved: tuple[ast.keyword, ...]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from asyncfix import Context, Doubt
 from asyncfix_codemods._session_kinds import KINDS, Kind
@@ -23,8 +23,7 @@ _LOGIN = re.compile(
 _READS = frozenset(("get", "head", "options"))
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(NamedTuple):
     """`async with ClientSession(...) as name:` with the requests in it."""
 
     context: Context

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from asyncfix import Context
 
@@ -16,8 +16,7 @@ _BRANCHES = (ast.If, ast.IfExp, ast.Match, ast.ExceptHandler, ast.BoolOp)
 _TASKS = ("asyncio.create_task", "asyncio.ensure_future")
 
 
-@dataclass(frozen=True, slots=True)
-class Fan:
+class Fan(NamedTuple):
     """Where a caller makes many calls, and the statements in which they all end."""
 
     call: ast.Call

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from asyncfix import Doubt, Level, Part, Place, Plan
 from asyncfix_codemods import _session_connector as connector
@@ -86,8 +86,7 @@ def shares_connections(block: Block, doubt: Doubt) -> bool:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Sharing:
+class Sharing(NamedTuple):
     """The parts of a plan, and what it changes; `needs` are its first part's."""
 
     change: str
@@ -124,8 +123,8 @@ def _through(block: Block, place: Place, args: Split | None) -> Sharing | Doubt:
         return doubt
     if args is not None and args.kept:
         # A session that is open there was built without what this one needs.
-        closed = (replace(each, open_as="") for each in owners.owners)
-        owners = replace(owners, owners=tuple(closed))
+        closed = (each._replace(open_as="") for each in owners.owners)
+        owners = owners._replace(owners=tuple(closed))
     names = SharedNames(block, owners, shared)
     if names.doubt is not None:
         return names.doubt

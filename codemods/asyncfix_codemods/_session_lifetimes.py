@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from asyncfix import Context, Names, Part, Site, Slice, facts
 from asyncfix_codemods import _session_parts as parts
@@ -15,8 +14,7 @@ if TYPE_CHECKING:
     import libcst as cst
 
 
-@dataclass(frozen=True, slots=True)
-class Holder:
+class Holder(NamedTuple):
     """Where the shared session is kept, and what opens and closes it."""
 
     given: parts.Given
@@ -64,8 +62,7 @@ def stands_alone(context: Context, statement: ast.stmt) -> bool:
 # -- an object -----------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Attribute:
+class Attribute(NamedTuple):
     """The attribute of an object that keeps the session while it is open."""
 
     name: str

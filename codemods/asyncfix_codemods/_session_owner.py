@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from asyncfix import Call, Context, Doubt, Place, Site
@@ -18,8 +17,7 @@ _FARTHEST = 3
 _LIMITERS = ("Semaphore", "BoundedSemaphore", "CapacityLimiter")
 
 
-@dataclass(frozen=True, slots=True)
-class Owner:
+class Owner(NamedTuple):
     """A coroutine that opens the session for the calls it makes."""
 
     context: Context
@@ -39,8 +37,7 @@ class Link(NamedTuple):
     calls: tuple[ast.Call, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Owners:
+class Owners(NamedTuple):
     """All that takes part in the sharing of one function's session."""
 
     owners: tuple[Owner, ...]

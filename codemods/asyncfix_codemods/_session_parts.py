@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from asyncfix import Context, Names, Part, Slice
 from asyncfix_codemods import _session_rewrite as write
@@ -18,8 +17,7 @@ if TYPE_CHECKING:
     import libcst as cst
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(NamedTuple):
     """The new parameter of a function, and how it is annotated there."""
 
     name: str
@@ -77,8 +75,7 @@ def _with_keywords(added: Sequence[cst.Arg], node: cst.CSTNode) -> cst.CSTNode:
     return write.with_arguments(cast("cst.Call", node), added)
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(NamedTuple):
     """What a function uses in place of a session of its own, where it is not None."""
 
     expression: str
@@ -226,8 +223,7 @@ def passing_again(
     return changes
 
 
-@dataclass(frozen=True, slots=True)
-class Opening:
+class Opening(NamedTuple):
     """How an owner opens the session it shares."""
 
     name: str

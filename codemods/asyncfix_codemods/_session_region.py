@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from asyncfix import Context, Doubt
 from asyncfix_codemods._session_kinds import Kind
 from asyncfix_codemods._session_refusals import refusal
 
 
-@dataclass(frozen=True, slots=True)
-class Region:
+class Region(NamedTuple):
     """What a session takes up, and what is done with it.
 
     `shape` is "with" for `async with S() as name:`; where it is closed by hand, "try"

@@ -49,15 +49,8 @@ def _calls(model: Model, place: Where) -> list[facts.Use]:
 
 def _handed(model: Model, place: Where) -> list[facts.Use]:
     """Give the names that a function uses without a call: it may hand them on."""
-    path, scope = place
-
-    def by_scope() -> dict[int, list[facts.Use]]:
-        found: dict[int, list[facts.Use]] = {}
-        for use in model.project.files[path].references:
-            found.setdefault(use.scope, []).append(use)
-        return found
-
-    return model.once(("handed", path), by_scope).get(scope, [])
+    known: facts.Facts = model.project.files[place[0]]
+    return known.references_in((place[1],))
 
 
 def reached(model: Model, place: Where) -> tuple[Where, ...]:
@@ -69,12 +62,19 @@ def _reached(model: Model, place: Where) -> Iterator[Where]:
     found = [place]
     for each in found:  # grows
         yield each
-        for use in (*_calls(model, each), *_handed(model, each)):
-            value = model.values.of(each[0], use.scope, use.name)
-            if value is not None and value.is_function:
-                where = value.path, value.scope
-                if where not in found and len(found) < _MOST_FUNCTIONS:
-                    found.append(where)
+        for where in model.once(("leads", each), partial(_leads, model, each)):
+            if where not in found and len(found) < _MOST_FUNCTIONS:
+                found.append(where)
+
+
+def _leads(model: Model, place: Where) -> tuple[Where, ...]:
+    """Give the project's functions that a function calls, or hands on, itself."""
+    found: dict[Where, None] = {}
+    for use in (*_calls(model, place), *_handed(model, place)):
+        value = model.values.of(place[0], use.scope, use.name)
+        if value is not None and value.is_function:
+            found[value.path, value.scope] = None
+    return tuple(found)
 
 
 def stop_of(model: Model, place: Where) -> str:
@@ -142,10 +142,16 @@ def changes_outside(model: Model, place: Where) -> bool:
 
 def _changes_outside(model: Model, place: Where) -> bool:
     return any(
+        model.once(("changes", each), partial(_calls_a_change, model, each))
+        for each in _reached(model, place)  # as far as need be: most are told at once
+    )
+
+
+def _calls_a_change(model: Model, place: Where) -> bool:
+    return any(
         (use.role == facts.AWAITED and says_change(use.name))
         or (use.role in _ENTERED and _last(use.name) in _REQUESTS)
-        for each in _reached(model, place)  # as far as need be: most are told at once
-        for use in _calls(model, each)
+        for use in _calls(model, place)
     )
 
 
@@ -164,17 +170,23 @@ def waits_for_unknown(model: Model, place: Where) -> bool:
 
 
 def _waits_for_unknown(model: Model, place: Where) -> bool:
+    return any(
+        model.once(("waits itself", each), partial(_waits_itself, model, each))
+        for each in reached(model, place)
+    )
+
+
+def _waits_itself(model: Model, place: Where) -> bool:
     values, catalog = model.values, model.catalog
-    for each in reached(model, place):
-        for use in _calls(model, each):
-            if use.role not in _WAITED_FOR or _last(use.name) in _OF_THE_LOOP:
-                continue
-            value = values.of(each[0], use.scope, use.name)
-            if value is None:
+    for use in _calls(model, place):
+        if use.role not in _WAITED_FOR or _last(use.name) in _OF_THE_LOOP:
+            continue
+        value = values.of(place[0], use.scope, use.name)
+        if value is None:
+            return True
+        if value.is_outside:
+            owner, _, last = value.name.rpartition(".")
+            said = catalog.effect(value.name) or catalog.entry(value.name)
+            if not said and catalog.method(owner, last) is None:
                 return True
-            if value.is_outside:
-                owner, _, last = value.name.rpartition(".")
-                said = catalog.effect(value.name) or catalog.entry(value.name)
-                if not said and catalog.method(owner, last) is None:
-                    return True
     return False

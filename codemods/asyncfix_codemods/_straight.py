@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 from asyncfix import Context, Level, Plan, facts, touches
 from asyncfix_codemods._called import coroutine_function
@@ -15,8 +15,7 @@ from asyncfix_codemods._shared import CONNECTIONS, NEUTRAL, POOLED
 _NOTHING_DONE = (ast.Name, ast.Attribute, ast.Constant, ast.expr_context, ast.keyword)
 
 
-@dataclass(frozen=True)
-class _Step:
+class _Step(NamedTuple):
     """One statement that only awaits one call."""
 
     statement: ast.stmt

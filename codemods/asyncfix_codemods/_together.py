@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from asyncfix import Names, Part, Slice
 from asyncfix_codemods._forms import HELPERS, Form
@@ -60,8 +59,7 @@ def _in_parentheses(node: cst.BaseExpression) -> cst.BaseExpression:
     return node.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
 
 
-@dataclass(frozen=True)
-class _Loop:
+class _Loop(NamedTuple):
     """The head of a loop: `for target in items if test`."""
 
     target: cst.BaseAssignTargetExpression

@@ -6,16 +6,8 @@ import ast
 import re
 from typing import TYPE_CHECKING
 
-from asyncfix import (
-    NEW_AWAIT,
-    Codemod,
-    Context,
-    Doubt,
-    Level,
-    Names,
-    Plan,
-    runs_elsewhere,
-)
+import asyncfix
+from asyncfix import NEW_AWAIT, Codemod, Context, Doubt, Level, Names, Plan
 from asyncfix_codemods import _sleeps
 
 if TYPE_CHECKING:
@@ -60,7 +52,7 @@ class BlockingSleep(Codemod):
 
     def judge(self, context: Context) -> Plan | None:
         """Say what to do about one `time.sleep`."""
-        if runs_elsewhere(context):
+        if asyncfix.runs_elsewhere(context):
             return None
         if context.site.kind == "value":
             return _as_value(context)

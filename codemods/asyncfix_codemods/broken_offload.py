@@ -16,12 +16,13 @@ from asyncfix import (
     Names,
     Part,
     Plan,
-    Slice,
 )
 from asyncfix_codemods import _caught, _given, _pools
 
 if TYPE_CHECKING:
     import libcst as cst
+
+    from asyncfix import Slice
 
 _TO_THREAD = "asyncio.to_thread"
 _IN_EXECUTOR = "asyncio.AbstractEventLoop.run_in_executor"

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
+import asyncfix
 from asyncfix import (
-    GUARDS,
     Codemod,
     Context,
     Doubt,
@@ -210,7 +210,7 @@ def _meaning(context: Context) -> Iterator[Doubt]:
     wanted = context.site.wanted
     if wanted in _WANTED:
         for guard in ("N1", "N2"):
-            doubt = GUARDS[guard](context)
+            doubt = asyncfix.GUARDS[guard](context)
             if doubt is not None:
                 yield doubt
     elif wanted == _UNSURE:

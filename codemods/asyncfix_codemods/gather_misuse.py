@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -18,21 +17,17 @@ from asyncfix import (
     Part,
     Plan,
     Site,
-    Slice,
     calls_named,
     calls_used,
     facts,
     site_of,
 )
-from asyncfix_codemods._called import (
-    coroutine_function,
-    value_of,
-)
-from asyncfix_codemods._misuse import caught, function_of, given_to, returned
-from asyncfix_codemods._misuse_tasks import awaited_as_list, run, scheduled, waited
+from asyncfix_codemods import _called, _misuse, _misuse_tasks
 
 if TYPE_CHECKING:
     import libcst as cst
+
+    from asyncfix import Slice
 
 _LISTS = (ast.List, ast.ListComp, ast.Tuple, ast.GeneratorExp)
 _SETS = (ast.Set, ast.SetComp)
@@ -98,14 +93,14 @@ class GatherMisuse(Codemod):
         call = context.call
         kind = context.site.wanted.rpartition(".")[2]
         if context.site.wanted == _LISTED:
-            return awaited_as_list(context, call)
+            return _misuse_tasks.awaited_as_list(context, call)
         if kind == "run":
-            return run(context, call)
+            return _misuse_tasks.run(context, call)
         if kind == "gather":
             return _awaited(context, call) or _gathered(context, call)
         if kind == "wait":
-            return waited(context, call)
-        return scheduled(context, call)
+            return _misuse_tasks.waited(context, call)
+        return _misuse_tasks.scheduled(context, call)
 
 
 def _may_be_wrong(model: Model, path: str, use: facts.Use, wanted: str) -> bool:
@@ -167,7 +162,7 @@ def _gathered(context: Context, call: ast.Call) -> Plan | None:
         f"{gather} takes awaitables one by one, and gets {what}: it raises TypeError"
     )
     by_hand = f"{gather}(*{text})"
-    if not isinstance(function_of(context), ast.AsyncFunctionDef):
+    if not isinstance(_misuse.function_of(context), ast.AsyncFunctionDef):
         # Which loop it would belong to, if there is one at all, is another question.
         by_hand = f"async def main(): return await {by_hand}"
         return Plan(message, by_hand, level=Level.MANUAL)
@@ -177,11 +172,11 @@ def _gathered(context: Context, call: ast.Call) -> Plan | None:
     if _holds_many(context, given) == "set":
         return Plan(message, f"{gather}(*[...]): a set has no order", Level.MANUAL)
     generator = isinstance(given, ast.GeneratorExp)
-    doubts = caught(context, _ERRORS_OF_GENERATOR if generator else _ERRORS)
+    doubts = _misuse.caught(context, _ERRORS_OF_GENERATOR if generator else _ERRORS)
     if generator and context.settings.target < (3, 12):
-        doubts += returned(call)
+        doubts += _misuse.returned(call)
     plan = _plan(context, message, by_hand, _unpacked)
-    return replace(plan, doubts=doubts)
+    return plan._replace(doubts=doubts)
 
 
 def _word(context: Context, node: ast.expr) -> str:
@@ -207,7 +202,7 @@ def _holds_many(context: Context, node: ast.expr, deep: bool = True) -> str:
     if isinstance(node, ast.Name) and deep:
         found = {
             value is not None and _holds_many(context, value, deep=False)
-            for value in given_to(function_of(context), node.id)
+            for value in _misuse.given_to(_misuse.function_of(context), node.id)
         }
         if len(found) == 1:
             return found.pop() or ""
@@ -275,14 +270,13 @@ def _awaited(context: Context, call: ast.Call) -> Plan | None:
             "what the awaited call gives is not known: it may be a task or a coroutine",
             f"if it is not, leave the inner awaits out: {text}",
         )
-        return replace(plan, doubts=(doubt,))
+        return plan._replace(doubts=(doubt,))
     if any(_has_star_missing(each) for each in call.args):
-        return replace(plan, level=Level.MANUAL, parts=())
-    return replace(
-        plan,
+        return plan._replace(level=Level.MANUAL, parts=())
+    return plan._replace(
         level=Level.UNSAFE,
         change="the calls run at the same time, which they never did",
-        doubts=caught(context, _ERRORS),
+        doubts=_misuse.caught(context, _ERRORS),
     )
 
 
@@ -305,9 +299,9 @@ def _elements(call: ast.Call) -> Iterator[ast.expr]:
 def _gives_awaitable(context: Context, node: ast.Await) -> bool | None:
     if not isinstance(node.value, ast.Call):
         return None
-    if coroutine_function(context, node.value) is None:
+    if _called.coroutine_function(context, node.value) is None:
         return None
-    value = value_of(context, node.value, "()!")
+    value = _called.value_of(context, node.value, "()!")
     return None if value is None else value.is_awaitable
 
 

@@ -29,9 +29,10 @@ from asyncfix_codemods import (
     _old_kinds,
     _old_locks,
     _old_names,
+    _old_rewrite,
 )
-from asyncfix_codemods._old_rewrite import Change, changed, kept, stepped
 
+_SPELLED = frozenset(("coroutine",))
 _CHANGE = (
     "calling it gives a coroutine, which can be awaited once, and not be gone through"
 )
@@ -180,7 +181,7 @@ def _kept(context: Context, refusal: Doubt) -> Plan:
         change="asyncio.iscoroutinefunction no more says yes to it",
         needs=("types",),
         doubts=(refusal,) if refusal.guard in left else (),
-        parts=(Part((context.node,), kept),),
+        parts=(Part((context.node,), _old_rewrite.kept),),
     )
 
 
@@ -189,13 +190,13 @@ def _kept(context: Context, refusal: Doubt) -> Plan:
 
 def _is_spelled(model: Model, path: str) -> bool:
     known = model.project.files[path]
-    names = model.project.spellings(["coroutine"]) or {"coroutine"}
+    names = model.project.spellings(_SPELLED) or _SPELLED
     return any(map(known.holds, names))
 
 
 def _calls_of_decorator(model: Model, path: str) -> Iterator[Site]:
     """Give the calls of `asyncio.coroutine(...)` that decorate nothing."""
-    for use in calls_named(model.project, path, frozenset(("coroutine",))):
+    for use in calls_named(model.project, path, _SPELLED):
         meant = {a.name for a in model.project.answers(path, use.scope, use.name)}
         if meant and meant <= _old_kinds.DECORATORS - {"types.coroutine"}:
             yield site_of(model.project, path, use, "call", "asyncio.coroutine")
@@ -261,7 +262,7 @@ def _parts(model: Model, fix: _old_groups.Fix) -> tuple[Part, ...]:
             inside = set(ast.walk(function))
             change = _change(kinds, {n: p for n, p in members.items() if n in inside})
             needs = ("inspect",) if change.asked else ()
-            make = partial(changed, change)
+            make = partial(_old_rewrite.changed, change)
             guards = ("N3",) if needs else ()
             parts.append(Part((function,), make, context, "", guards, needs))
     for place in fix.steps:
@@ -271,7 +272,7 @@ def _parts(model: Model, fix: _old_groups.Fix) -> tuple[Part, ...]:
 
 def _change(
     kinds: _old_kinds.Kinds, members: dict[_old_code.Function, Place]
-) -> Change:
+) -> _old_rewrite.Change:
     """Give what changes in some functions of which one holds all others."""
     locks: list[ast.With] = []
     returns: list[ast.Return] = []
@@ -293,7 +294,9 @@ def _change(
         for node, place in members.items()
         if _old_doubts.is_aiter(kinds.scope(place))
     )
-    return Change(tuple(members), plain, tuple(locks), tuple(returns), asked, said)
+    return _old_rewrite.Change(
+        tuple(members), plain, tuple(locks), tuple(returns), asked, said
+    )
 
 
 def _returned(kinds: _old_kinds.Kinds, place: Place, node: ast.Return) -> int:
@@ -345,4 +348,4 @@ def _steps(model: Model, place: Place, members: Iterable[Place]) -> Iterator[Par
             facts.VALUE,
         )
         site = Site(path, use, "value", "asyncio.coroutine", index)
-        yield Part((node,), stepped, Context(model, site))
+        yield Part((node,), _old_rewrite.stepped, Context(model, site))

@@ -16,10 +16,7 @@ _CALLS = {
 _LAST = frozenset(name.rpartition(".")[2] for name in (*_CALLS, _loop_calls.OF_LOOP))
 _ARGUMENTS = _loop_arguments.TAKERS - {"asyncio.wait"}
 _OF_LOOP = "asyncio.AbstractEventLoop."
-_RULES = {
-    "run_until_complete": _loop_runs.run,
-    "run_forever": _loop_runs.run_forever,
-}
+_RUNS = frozenset(("run_until_complete", "run_forever"))
 
 
 class LegacyLoop(Codemod):
@@ -78,7 +75,7 @@ class LegacyLoop(Codemod):
                 receiver, _, last = use.name.rpartition(".")
                 if last == "create_task" and receiver and known.holds("_loop"):
                     yield site_of(project, path, use, "call", _loop_calls.OF_LOOP)
-        for use in calls_named(project, path, frozenset(_RULES)):
+        for use in calls_named(project, path, _RUNS):
             if use.scope == 0:
                 wanted = _OF_LOOP + use.name.rpartition(".")[2]
                 yield site_of(project, path, use, "call", wanted)
@@ -93,8 +90,10 @@ class LegacyLoop(Codemod):
     def judge(self, context: Context) -> Plan | None:
         """Say what there is instead, and since when."""
         wanted = context.site.wanted
-        if wanted.removeprefix(_OF_LOOP) in _RULES:
-            return _RULES[wanted.removeprefix(_OF_LOOP)](context)
+        if wanted == f"{_OF_LOOP}run_forever":
+            return _loop_runs.run_forever(context)
+        if wanted == f"{_OF_LOOP}run_until_complete":
+            return _loop_runs.run(context)
         if wanted == _loop_calls.OF_LOOP:
             return _loop_calls.task_of_loop(context)
         if context.site.kind == "value":

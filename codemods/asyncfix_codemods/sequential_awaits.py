@@ -4,25 +4,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import replace
 
-from asyncfix import (
-    GUARDS,
-    Codemod,
-    Context,
-    Level,
-    Model,
-    Plan,
-    Site,
-    facts,
-    is_test,
-    site_of,
-)
-from asyncfix_codemods._called import coroutine_of
-from asyncfix_codemods._concurrent import is_proven, plan_for
-from asyncfix_codemods._rounds import Rounds, find
-from asyncfix_codemods._stops import changes_outside, says_change, waits_for_unknown
-from asyncfix_codemods._straight import neighbours, plan_for_steps
+import asyncfix
+from asyncfix import Codemod, Context, Level, Model, Plan, Site, facts, is_test, site_of
+from asyncfix_codemods import _called, _concurrent, _rounds, _stops, _straight
 
 
 class SequentialAwaits(Codemod):
@@ -78,7 +63,7 @@ class SequentialAwaits(Codemod):
             return
         awaited = known.calls_by(None, (facts.AWAITED,))
         heads = known.loops() if awaited else {}
-        followed = neighbours(awaited)
+        followed = _straight.neighbours(awaited)
         for use in awaited:
             kind = known.scopes[use.scope].kind
             may_loop = use.scope in heads and (
@@ -97,20 +82,22 @@ class SequentialAwaits(Codemod):
         above = context.tree.parent(call)
         if not isinstance(above, ast.Await):
             return None
-        rounds = find(context, call, call)
+        rounds = _rounds.find(context, call, call)
         if rounds == "alone":
             return self._steps(context)
-        if not isinstance(rounds, Rounds) or not is_proven(context, rounds):
+        if not isinstance(rounds, _rounds.Rounds) or not _concurrent.is_proven(
+            context, rounds
+        ):
             return None
         callee = context.tree.text(call.func)
         message = (
             f"the calls of {callee} wait for one another, and nothing in them depends "
             "on the others"
         )
-        plan = plan_for(context, rounds, None, message)
-        if GUARDS["E1"](context) is not None or context.framework != "asyncio":
+        plan = _concurrent.plan_for(context, rounds, None, message)
+        if asyncfix.GUARDS["E1"](context) is not None or context.framework != "asyncio":
             return None
-        return replace(plan, level=Level.UNSAFE)
+        return plan._replace(level=Level.UNSAFE)
 
     def _steps(self, context: Context) -> Plan | None:
         """Give a suggestion for awaits that follow each other."""
@@ -123,8 +110,8 @@ class SequentialAwaits(Codemod):
             and use.scope == context.site.use.scope
             and _is_worth_it(model, context.site._replace(use=use))
         )
-        plan = plan_for_steps(context, worth)
-        if plan is None or GUARDS["E1"](context) is not None:
+        plan = _straight.plan_for_steps(context, worth)
+        if plan is None or asyncfix.GUARDS["E1"](context) is not None:
             return None
         return plan if context.framework == "asyncio" else None
 
@@ -136,14 +123,16 @@ def _is_worth_it(model: Model, site: Site) -> bool:
     nothing that it waits for is unknown, or is called like a change of the world.
     """
     use = site.use
-    if says_change(use.name):
+    if _stops.says_change(use.name):
         return False
-    function = coroutine_of(model, model.values.of(site.path, use.scope, use.name))
+    function = _called.coroutine_of(
+        model, model.values.of(site.path, use.scope, use.name)
+    )
     if function is None:
         return False
     path, scope = function
     return (
         model.project.files[path].scopes[scope].suspends
-        and not changes_outside(model, function)
-        and not waits_for_unknown(model, function)
+        and not _stops.changes_outside(model, function)
+        and not _stops.waits_for_unknown(model, function)
     )

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import replace
 
 from asyncfix import Codemod, Context, Level, Plan
-from asyncfix_codemods._concurrent import plan_for
-from asyncfix_codemods._independence import refuse
-from asyncfix_codemods._one_by_one import plan_for_list
-from asyncfix_codemods._rounds import find
+from asyncfix_codemods import _concurrent, _independence, _one_by_one, _rounds
 
 
 class SerialTasks(Codemod):
@@ -68,27 +64,29 @@ class SerialTasks(Codemod):
         call = creating.args[0]
         if not isinstance(call, ast.Call):
             return None
-        rounds = find(context, call, creating)
+        rounds = _rounds.find(context, call, creating)
         callee = context.tree.text(call.func)
         if rounds == "alone":
             return _alone(context, call)
         if rounds == "":
-            return plan_for_list(context)
+            return _one_by_one.plan_for_list(context)
         message = (
             f"the calls of {callee} run one after the other: each task is awaited "
             "before the next one is made"
         )
         if isinstance(rounds, str):
             by_hand = f"await {context.tree.text(call)}, if they are meant to"
-            return Plan(message, by_hand, doubts=(refuse("gather-shape", rounds),))
-        plan = plan_for(context, rounds, creating, message)
+            return Plan(
+                message, by_hand, doubts=(_independence.refuse("gather-shape", rounds),)
+            )
+        plan = _concurrent.plan_for(context, rounds, creating, message)
         if any(each.arg in ("context", None) for each in creating.keywords):
-            doubt = refuse(
+            doubt = _independence.refuse(
                 "gather-shared",
                 "the task is given a context: rounds in one context see what the "
                 "others set in it",
             )
-            plan = replace(plan, doubts=(doubt, *plan.doubts))
+            plan = plan._replace(doubts=(doubt, *plan.doubts))
         return plan
 
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import ast
 
 from asyncfix import Codemod, Context, Doubt, Level, Place, Plan
+from asyncfix_codemods import (
+    _session_block,
+    _session_fan,
+    _session_kinds,
+    _session_refusals,
+)
 from asyncfix_codemods import _session_forms as forms
 from asyncfix_codemods import _session_frameworks as frameworks
 from asyncfix_codemods import _session_holders as holders
 from asyncfix_codemods import _session_pools as pools
-from asyncfix_codemods._session_block import Block, read
-from asyncfix_codemods._session_fan import RETRY
-from asyncfix_codemods._session_kinds import KINDS, Kind
-from asyncfix_codemods._session_refusals import refusal
 
 _LOOPS = (ast.For, ast.AsyncFor, ast.While)
 _RUNNERS = frozenset(("run", "run_until_complete"))
@@ -77,7 +79,7 @@ class SessionPerRequest(Codemod):
 
     name = "session-per-request"
     restructures = True
-    calls = (*KINDS, *pools.CLASSES)
+    calls = (*_session_kinds.KINDS, *pools.CLASSES)
     methods = pools.METHODS
     guards = ("N1", "N2", "N3")
 
@@ -86,9 +88,9 @@ class SessionPerRequest(Codemod):
         if context.site.kind == "value":
             return None
         place = context.site.path, context.site.function
-        if context.site.wanted not in KINDS:
+        if context.site.wanted not in _session_kinds.KINDS:
             return None if _runs_once(context, place) else pools.report(context)
-        block = read(context)
+        block = _session_block.read(context)
         if block is None or _is_test_of_state(context, block):
             return None
         if isinstance(block, Doubt):
@@ -106,7 +108,7 @@ class SessionPerRequest(Codemod):
         return _shared(block, place)
 
 
-def _is_test_of_state(context: Context, block: Block | Doubt) -> bool:
+def _is_test_of_state(context: Context, block: _session_block.Block | Doubt) -> bool:
     """Tell whether a test keeps its own session, which is as it should be."""
     return (
         (isinstance(block, Doubt) or block.state is not None)
@@ -133,20 +135,20 @@ def _loop(context: Context) -> ast.stmt | None:
 def _retries(loop: ast.stmt) -> bool:
     target = getattr(loop, "target", None) or getattr(loop, "test", None)
     return isinstance(target, ast.AST) and any(
-        isinstance(each, ast.Name) and RETRY.search(each.id) is not None
+        isinstance(each, ast.Name) and _session_fan.RETRY.search(each.id) is not None
         for each in ast.walk(target)
     )
 
 
-def _nested(block: Block) -> Doubt | None:
+def _nested(block: _session_block.Block) -> Doubt | None:
     context = block.context
     for above, _ in context.within():
         if isinstance(above, ast.AsyncWith) and above not in block.region.statements:
             for item in above.items:
                 made = item.context_expr
                 if isinstance(made, ast.Call):
-                    if context.qualified_name(made.func) in KINDS:
-                        return refusal(
+                    if context.qualified_name(made.func) in _session_kinds.KINDS:
+                        return _session_refusals.refusal(
                             "session-nested",
                             f"a session is open here already (line {above.lineno})",
                             "use that one, if it may know what this one does",
@@ -154,12 +156,12 @@ def _nested(block: Block) -> Doubt | None:
     return None
 
 
-def _patched(context: Context, kind: Kind) -> Doubt | None:
+def _patched(context: Context, kind: _session_kinds.Kind) -> Doubt | None:
     """Find tests that replace the class: where it is opened decides what they catch."""
     module = context.project.module_name(context.site.path)
     users = context.model.users
     for path, line in users.stand_ins(context.site.path, kind.short):
-        return refusal(
+        return _session_refusals.refusal(
             "session-faked",
             f"{path}:{line} puts a stand-in in the place of {kind.short}",
             f"see that it still meets the session that {module} would share",
@@ -195,7 +197,7 @@ def _runs_once(context: Context, place: Place, depth: int = 0) -> bool:
     return _runs_once(context, (call.path, call.coroutine), depth + 1)
 
 
-def _shared(block: Block, place: Place) -> Plan:
+def _shared(block: _session_block.Block, place: Place) -> Plan:
     """Say who can share the session of a function."""
     context = block.context
     found = forms.through_callers(block, place)
@@ -219,7 +221,7 @@ def _of_framework(context: Context, place: Place, doubt: Doubt) -> Doubt:
         return doubt
     if not frameworks.framework(context, place):
         return doubt
-    return refusal(
+    return _session_refusals.refusal(
         "session-owned",
         f"a framework calls {context.function.name}",
         "keep one session where that starts and stops",
@@ -229,7 +231,7 @@ def _of_framework(context: Context, place: Place, doubt: Doubt) -> Doubt:
 # -- words --------------------------------------------------------------------------
 
 
-def _message(context: Context, kind: Kind) -> str:
+def _message(context: Context, kind: _session_kinds.Kind) -> str:
     name = context.function.name
     return (
         f"opens a new {kind.name} for every call of {name}: its connections are "
@@ -238,14 +240,14 @@ def _message(context: Context, kind: Kind) -> str:
 
 
 def _refused(context: Context, doubt: Doubt) -> Plan:
-    kind = KINDS[context.site.wanted]
+    kind = _session_kinds.KINDS[context.site.wanted]
     by_hand = _by_hand(context, kind)
     if doubt.guard == "session-faked":
         by_hand = "one session for all calls, passed in as an optional parameter"
     return Plan(_message(context, kind), by_hand, Level.UNSAFE, doubts=(doubt,))
 
 
-def _by_hand(context: Context, kind: Kind) -> str:
+def _by_hand(context: Context, kind: _session_kinds.Kind) -> str:
     """Give the code to write where the fix is not made."""
     place = context.site.path, context.site.function
     function = context.function.name

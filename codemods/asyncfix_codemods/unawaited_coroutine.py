@@ -16,7 +16,6 @@ from asyncfix import (
     Names,
     Plan,
     Site,
-    Slice,
     calls_used,
     facts,
     site_of,
@@ -33,6 +32,8 @@ from asyncfix_codemods import (
 
 if TYPE_CHECKING:
     import libcst as cst
+
+    from asyncfix import Slice
 
 _ROLES = frozenset(
     (facts.VALUE, facts.STATEMENT, facts.ARGUMENT, facts.AT_ONCE, facts.WITH,
@@ -121,10 +122,10 @@ class UnawaitedCoroutine(Codemod):
         """Say whether the coroutine is lost, and how to run it."""
         use = context.site.use
         found = _coroutines.given(context.model, context.site.path, use)
-        if found is None or _doomed.is_meant(context):
+        if found is None:
             return None
         fate = _fates.of(context, context.call, found.future)
-        if fate is None:
+        if fate is None or _doomed.is_meant(context):
             return None
         if fate.shape in ("statement", "unused") and (
             found.wanted in _OTHERS or (found.future and found.wanted not in _WAITING)

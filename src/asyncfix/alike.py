@@ -6,7 +6,7 @@ where things stand.
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -23,7 +23,7 @@ _LINES: dict[int, tuple[tuple[int, ...], tuple[int, ...]]] = {
     9: ((2,), ()),  # attributes
     10: ((2,), ()),  # inner
 }
-_SCOPES, _OUTER, _CALLS, _PATCHES, _FROZEN, _ATTRIBUTES, _INNER = 0, 1, 2, 4, 5, 9, 10
+_FROZEN = 5
 
 # How much alike: not at all, but for where things stand, in everything.
 DIFFERENT, MOVED, SAME = range(3)
@@ -47,37 +47,6 @@ def alike(old: Facts, new: Facts) -> int:
         elif parts[0] != parts[1]:
             return DIFFERENT
     return found.result()
-
-
-def narrowly_alike(
-    old: Facts, new: Facts, scopes: Container[int], called: Container[str]
-) -> int:
-    """Tell the same of what `Trace.narrow` means.
-
-    What their heads say, and which words they hold, is not compared.
-    """
-    if old.head.unseen or new.head.unseen:
-        return DIFFERENT
-    found = _Compared()
-    for place in (_SCOPES, _OUTER, _PATCHES, _ATTRIBUTES):
-        found.columns(place, old.columns(place), new.columns(place))
-    for place, column, wanted in ((_INNER, 0, scopes), (_CALLS, 5, called)):
-        found.columns(
-            place,
-            *(_rows(each.columns(place), column, wanted) for each in (old, new)),
-        )
-    return found.result()
-
-
-def _rows(columns: list[Any], by: int, wanted: Container[Any]) -> list[Any]:
-    """Give the rows whose scope, or the last name of whose call, is wanted."""
-    if not columns:
-        return []
-    keys = columns[by]
-    if by:
-        keys = [name.rpartition(".")[2] for name in keys]
-    rows = [row for row, key in enumerate(keys) if key in wanted]
-    return [[column[row] for row in rows] for column in columns] if rows else []
 
 
 class _Compared:

@@ -11,8 +11,6 @@ something of the same name, the person's table wins, then the later folder.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -28,6 +26,7 @@ from asyncfix.catalog_file import (
     read_own,
     shown,
 )
+from asyncfix.digest import digest
 from asyncfix.model import AsyncfixError
 
 __all__ = ["Catalog", "Entry"]
@@ -77,7 +76,7 @@ class Catalog:
         self._own_data = b""
         if own:
             self._add_own(read_own(own, own_source), own_place(own_source))
-            self._own_data = json.dumps(own, sort_keys=True).encode()
+            self._own_data = repr(own).encode("utf-8", "surrogatepass")
 
     def load(self, root: str) -> None:
         """Read what there is about a top-level import name, once.
@@ -238,7 +237,7 @@ class Catalog:
         Raises AsyncfixError where a file cannot be read.
         """
         if not self._digest:
-            whole = hashlib.sha256(self._own_data)
+            said = [self._own_data]
             for root in sorted(self._files):
                 for file in self._files[root]:
                     try:
@@ -247,9 +246,8 @@ class Catalog:
                     except OSError as error:
                         words = f"{file}: cannot be read: {error.strerror}"
                         raise AsyncfixError(words) from error
-                    whole.update(f"\0{root}\0{len(data)}\0".encode())
-                    whole.update(data)
-            self._digest = whole.digest()
+                    said += f"\0{root}\0{len(data)}\0".encode(), data
+            self._digest = digest(*said)
         return self._digest
 
     def _add(self, tables: Tables) -> None:

@@ -7,7 +7,6 @@ error that names file and key.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -352,6 +351,8 @@ def shown(value: object) -> str:
     if value is None:
         return "missing"
     if isinstance(value, str):
+        import json  # 2 ms, for an error
+
         return json.dumps(value if len(value) <= 60 else value[:57] + "...")
     if isinstance(value, Mapping):
         return "a table"

@@ -154,13 +154,12 @@ def check(paths: tuple[Path, ...], **options: Any) -> None:
     if options["plan"] and (options["write"] or not options["diff"]):
         raise click.UsageError("--plan is for --diff, without --apply")
     with _ends("; nothing was written"):
-        from asyncfix import commands
+        from asyncfix import commands, outcome, replay
 
+        remembered = replay.current
+        known = remembered.statuses if remembered else {}
         with _progress(options["quiet"]) as progress:
-            result, settings = commands.check(paths, options, progress)
-    from asyncfix import outcome, replay
-
-    remembered = replay.current
+            result, settings = commands.check(paths, options, progress, known)
     doing = options["write"] or options["plan"]
     with _ends("; nothing was written"):
         if remembered is None or not remembered.wanted or doing:

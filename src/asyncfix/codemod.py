@@ -8,8 +8,7 @@ the site, asks the guards, edits imports, puts the node in, proves and writes.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeVar
 
 from asyncfix.facts import Use
@@ -51,7 +50,6 @@ class Site(NamedTuple):
     chain: Chain | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class Names:
     """The names that a rewrite may use at its site.
 
@@ -59,8 +57,11 @@ class Names:
     runs on anyio; `framework` tells which of the two it is.
     """
 
-    local: dict[str, str]
-    framework: str = "asyncio"
+    __slots__ = ("framework", "local")
+
+    def __init__(self, local: Mapping[str, str], framework: str = "asyncio") -> None:
+        self.local = local
+        self.framework = framework
 
     def __getitem__(self, module: str) -> str:
         return self.local[module]
@@ -70,8 +71,7 @@ Make = Callable[["Slice", Names], "Sequence[cst.CSTNode]"]
 """Gives the nodes that take the place of a part's nodes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """One run of code that a fix replaces; all parts of a fix land, or none.
 
     Args:
@@ -100,8 +100,7 @@ class Part:
     early: tuple[ast.AST, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """A codemod's wish for a site, before any guard has spoken.
 
     Args:

@@ -5,12 +5,10 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,7 +16,9 @@ from asyncfix import __version__, config, registry
 from asyncfix.gather import MARKERS, find_root, gather, is_project, shown
 from asyncfix.model import AsyncfixError, Problem, Result, Settings
 from asyncfix.report import newer_syntax, one_line, problem
-from asyncfix.survey import Survey, survey
+
+if TYPE_CHECKING:
+    from asyncfix.survey import Survey
 
 Progress = Callable[[str, int, int], None]
 
@@ -131,7 +131,10 @@ def _tell(notes: Iterable[str], problems: Iterable[Problem], asked: Survey) -> i
 
 
 def check(
-    paths: tuple[Path, ...], options: dict[str, Any], progress: Progress
+    paths: tuple[Path, ...],
+    options: dict[str, Any],
+    progress: Progress,
+    known: Mapping[str, os.stat_result],
 ) -> tuple[Result, Settings]:
     """Find what blocks; writes and prints nothing.
 
@@ -146,7 +149,7 @@ def check(
 
         if words := settle.notice(os.fspath(wanted.root)):
             raise AsyncfixError(f"{words}; nothing was written")
-    return engine.run(wanted, registry.installed(), progress), wanted
+    return engine.run(wanted, registry.installed(), progress, known), wanted
 
 
 # -- why --------------------------------------------------------------------
@@ -160,6 +163,7 @@ def why(
     Raises AsyncfixError where there is no answer.
     """
     from asyncfix import tell
+    from asyncfix.survey import survey
     from asyncfix.why import around, explain
 
     file, line = _file_and_line(place)
@@ -169,8 +173,8 @@ def why(
     wanted = settings(paths or (file,), options)
     if not paths:
         root = _package_root(wanted.root)
-        wanted = replace(wanted, root=root, paths=(root, file))
-    wanted = replace(wanted, include_generated=True)
+        wanted = wanted._replace(root=root, paths=(root, file))
+    wanted = wanted._replace(include_generated=True)
     with survey(wanted, progress, around=False) as asked:
         path = _in_project(asked, file, line, paths)
         problems = asked.problems if paths else []
@@ -239,7 +243,7 @@ def _in_project(asked: Survey, file: Path, line: int, paths: tuple[Path, ...]) -
     for each_path in files:
         if os.path.realpath(each_path) == real:
             return each_path
-    alone = gather(replace(asked.settings, paths=(file,)))
+    alone = gather(asked.settings._replace(paths=(file,)))
     for reason in alone.skipped:
         raise AsyncfixError(f"{path}:{line}: the file is left out ({reason})")
     said = ", ".join(map(str, paths))
@@ -256,6 +260,7 @@ def graph(paths: tuple[Path, ...], options: dict[str, Any], progress: Progress) 
     """Print who holds the loop as a graph."""
     from asyncfix import graph as graphs
     from asyncfix.hot import entries, ways_of
+    from asyncfix.survey import survey
 
     wanted = settings(paths, options)
     with survey(wanted, progress) as asked:
@@ -291,6 +296,7 @@ def hot(paths: tuple[Path, ...], options: dict[str, Any], progress: Progress) ->
     """Print the async entry points, those that hold the loop worst first."""
     from asyncfix import tell
     from asyncfix.hot import entries, ways_of
+    from asyncfix.survey import survey
 
     wanted = settings(paths, options)
     with survey(wanted, progress) as asked:
@@ -357,5 +363,7 @@ def catalog(library: str | None) -> int:
 
 
 def _close(name: str, known: Sequence[str]) -> str:
+    import difflib  # 1 ms, for an error
+
     close = difflib.get_close_matches(name, known, 3, 0.6)
     return f" (is it {' or '.join(map(repr, close))}?)" if close else ""

@@ -74,6 +74,7 @@ class Model:
 
         Raises LookupError if the file is not what it was.
         """
+        self.project.files.trace.saw(path)
         tree = self._held.get(path)
         if tree is None:
             tree = self._held[path] = self.reader.tree(path)
@@ -82,7 +83,8 @@ class Model:
     def once(self, key: object, work: Callable[[], Result]) -> Result:
         """Give what `work` gives, worked out the first time for this project."""
         if key not in self._once:
-            self._once[key] = work()
+            with self.project.files.trace.shared():
+                self._once[key] = work()
         found: Result = self._once[key]
         return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 from asyncfix import facts as f
@@ -14,6 +15,8 @@ from asyncfix.reach import SEVERITIES, Chain, Edge, Place, Reach, Step
 from asyncfix.value import OUTSIDE
 from asyncfix.values import Values
 
+_Named = dict[str, list[Codemod]]
+
 
 def sites(
     project: Project, path: str, codemods: Iterable[Codemod], values: Values
@@ -24,18 +27,13 @@ def sites(
     it is the only one is a guard's question. A method is a site if its receiver
     surely is of the class.
     """
-    wanted: dict[str, list[Codemod]] = {}
-    methods: dict[str, list[Codemod]] = {}
-    for codemod in codemods:
-        for name in codemod.calls:
-            wanted.setdefault(name, []).append(codemod)
-        for name in codemod.methods:
-            methods.setdefault(name, []).append(codemod)
     facts = project.files[path]
-    if not (wanted or methods) or not facts.head.coroutines:
+    if not facts.head.coroutines:
         return
-    spelled = project.spellings(wanted) if wanted else frozenset()
-    last = {name.rpartition(".")[2] for name in methods}
+    wanted, methods, names, last = _by_names(tuple(codemods))
+    if not (wanted or methods):
+        return
+    spelled = project.spellings(names) if names else names
     if spelled is None:
         calls, values_ = facts.calls, facts.references
     else:
@@ -65,6 +63,25 @@ def sites(
                     yield from ((codemod, site) for codemod in methods[method])
 
 
+@lru_cache(maxsize=1)
+def _by_names(
+    codemods: tuple[Codemod, ...],
+) -> tuple[_Named, _Named, frozenset[str], frozenset[str]]:
+    """Give who wants a name and who a method, and the last names of both."""
+    wanted: _Named = {}
+    methods: _Named = {}
+    for codemod in codemods:
+        for name in codemod.calls:
+            wanted.setdefault(name, []).append(codemod)
+        for name in codemod.methods:
+            methods.setdefault(name, []).append(codemod)
+    names, last = (
+        frozenset(name.rpartition(".")[2] for name in each)
+        for each in (wanted, methods)
+    )
+    return wanted, methods, names, last
+
+
 def _method(values: Values, path: str, use: f.Use, wanted: Iterable[str]) -> str:
     """Give the wanted method that a call means, by the type of its receiver."""
     value = values.of(path, use.scope, use.name)
@@ -80,10 +97,14 @@ def _method(values: Values, path: str, use: f.Use, wanted: Iterable[str]) -> str
     return ""
 
 
-def searched(
-    model: Model, path: str, codemods: Iterable[Codemod]
+def found(
+    model: Model, path: str, codemods: Sequence[Codemod]
 ) -> Iterator[tuple[Codemod, Site]]:
-    """Give the sites of one file that codemods search for themselves."""
+    """Give the sites of one file, those that codemods search for themselves as well.
+
+    Left out are those that block: `blocking_sites` has them.
+    """
+    yield from sites(model.project, path, codemods, model.values)
     for codemod in codemods:
         for site in codemod.search(model, path):
             yield codemod, site
@@ -117,6 +138,8 @@ def calls_used(
     if names is None:
         return facts.calls_by(None, roles)
     found = facts.calls_by(names, roles)
+    if isinstance(names, frozenset) and project.spellings(names) is names:
+        return found  # no file gives them other names
     renamed = {
         new
         for old, _, new in (each.partition(" ") for each in facts.head.renames)
@@ -162,6 +185,25 @@ def blocking_sites(
             found[path] = list(told.values())
         reach.project.rest(MOST_AWAKE)
     return found
+
+
+def plain_found(pairs: Iterable[tuple[Codemod, Site]]) -> tuple[Any, ...]:
+    """Give what `found` gives as plain data, to be kept."""
+    return tuple(
+        (codemod.name, site.kind, tuple(site.use), site.wanted, site.function)
+        for codemod, site in pairs
+    )
+
+
+def from_plain_found(
+    path: str, kept: Iterable[Sequence[Any]], codemods: Iterable[Codemod]
+) -> list[tuple[Codemod, Site]]:
+    """Give them back; raises LookupError, TypeError or ValueError for what are none."""
+    named = {codemod.name: codemod for codemod in codemods}
+    return [
+        (named[name], Site(path, f.Use(*use), kind, wanted, function))
+        for name, kind, use, wanted, function in kept
+    ]
 
 
 def plain(site: Site) -> tuple[Any, ...]:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
-from dataclasses import replace
 
 from asyncfix import facts as f
 from asyncfix.catalog import Catalog
@@ -116,7 +115,7 @@ class Effects:
         else:
             scope = self.project.files[place[0]].scopes[place[1]]
             item = Item(f"{scope.name}, in a circle", place[0], scope.line)
-            found = replace(found, unknown=(*found.unknown, item))
+            found = found._replace(unknown=(*found.unknown, item))
         for each in [each for each, low in self._depends.items() if low >= here]:
             del self._depends[each]
             self._known[each] = self._assumed.pop(each)
@@ -273,7 +272,7 @@ class Effects:
     def _methods(self, name: str) -> list[Where]:
         """Give every method of a name in the project."""
         if name not in self._named:
-            self.project.files.trace.words.add(name)
+            self.project.files.trace.uses.add(name)
             found = self._named[name] = []
             for path in self.project.defining(name, lazy=self.awaits):
                 scopes = self.project.files[path].scopes

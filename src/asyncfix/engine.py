@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 from asyncfix import registry, workers
 from asyncfix.catalog import Catalog
 from asyncfix.codemod import Codemod, Site, by_names
 from asyncfix.context import Model
-from asyncfix.detect import blocking_sites, plain, searched, sites
+from asyncfix.detect import blocking_sites, found, plain, plain_found
+from asyncfix.digest import digest
 from asyncfix.gather import MARKERS, Gathered, around, gather
 from asyncfix.library import Library
 from asyncfix.link import MOST_AWAKE, Project
@@ -29,21 +30,28 @@ def run(
     settings: Settings,
     codemods: Iterable[Codemod],
     progress: Progress = lambda stage, done, total: None,
+    known: Mapping[str, os.stat_result] = MappingProxyType({}),
 ) -> Result:
     """Find, judge, rewrite and prove. Writes nothing but its cache.
 
     `progress` is told the stage, how many files are done and how many there
-    are. Raises AsyncfixError for settings that cannot be followed.
+    are; `known` is what `os.stat` has said of files a moment ago. Raises
+    AsyncfixError for settings that cannot be followed.
     """
     with workers.no_collection():
-        return _Run(settings, by_names(codemods, settings), progress).result()
+        chosen = by_names(codemods, settings)
+        return _Run(settings, chosen, progress, known).result()
 
 
 class _Run:
     """One run, stage after stage."""
 
     def __init__(
-        self, settings: Settings, chosen: Sequence[Codemod], progress: Progress
+        self,
+        settings: Settings,
+        chosen: Sequence[Codemod],
+        progress: Progress,
+        known: Mapping[str, os.stat_result],
     ) -> None:
         self.settings = settings
         self.chosen = chosen
@@ -51,7 +59,7 @@ class _Run:
         self.catalog: Catalog = registry.catalog(settings)
         limits = workers.Limits(settings.max_file_size, settings.max_file_time)
         self.memory = Memory(str(settings.root), limits)
-        self.gathered: Gathered = gather(settings)
+        self.gathered: Gathered = gather(settings, known)
         self.around: Gathered = around(settings, self.gathered)
         self.problems: list[Problem] = []
         self.notes: list[str] = []
@@ -160,13 +168,22 @@ class _Run:
             if renames is not None:
                 project.renames(renames)
                 self._renames = renames if not self.around.files else None
-            told.update(self._look(project, fresh))
-            self.memory.tell(question, told, project, renames)
+            looked, far = self._look(project, fresh)
+            if any(scope in far.get(path, ()) for path, scope in self.memory.doubtful):
+                # An edit made a function block: who calls it has to be told.
+                told = self.memory.told(question, paths, sparing=False)
+                fresh = [path for path in paths if path not in told]
+                looked, far = self._look(project, fresh)
+            told.update(looked)
+            self.memory.tell(question, told, project, renames, far)
             self.memory.note_read(library.trace)
             library.rest()
         return {path: told[path] for path in paths}
 
-    def _look(self, project: Project, paths: Sequence[str]) -> Mapping[str, Told]:
+    def _look(
+        self, project: Project, paths: Sequence[str]
+    ) -> tuple[Mapping[str, Told], Mapping[str, Sequence[int]]]:
+        """Give what there is to say of files, and which functions lead to what blocks."""
         marks = {}
         usual = False, ()  # one for nearly all files
         for path in paths:
@@ -178,25 +195,35 @@ class _Run:
         whole = len(paths) == len(project.files)
         model = Model(project, self.catalog, self.settings, whole=whole)
         blocking = any(codemod.blocking for codemod in self.chosen)
-        with_sites = set()
+        with_sites: dict[str, tuple[Any, ...] | None] = {}
+        trace = project.files.trace
         for path in paths:
+            trace.here = path
             if blocking:
                 # While the file is unpacked, and its names are looked up anyway.
                 model.reach.begin(path)
-            if any(sites(project, path, self.chosen, model.values)) or any(
-                searched(model, path, self.chosen)
-            ):
-                with_sites.add(path)
+            try:
+                kept = plain_found(found(model, path, self.chosen))
+            except LookupError:
+                with_sites[path] = None  # judging tells of it
+            else:
+                if kept:
+                    with_sites[path] = kept
             project.rest(MOST_AWAKE)
+        trace.here = ""  # ways are shared by all that lead into them
         blocked: Mapping[str, Sequence[Site]] = {}
+        far: Mapping[str, Sequence[int]] = {}
         if blocking:
             blocked = blocking_sites(model.reach, paths, self._ways(model))
+            model.reach.explore(self.memory.doubtful)
+            far = model.reach.leading()
         told = {}
         for path, mark in marks.items():
-            found = tuple(plain(site) for site in blocked.get(path, ()))
-            told[path] = Told(found, path in with_sites, *mark)
+            blocks = tuple(plain(site) for site in blocked.get(path, ()))
+            told[path] = Told(blocks, with_sites.get(path, ()), *mark)
         model.close()
-        return told
+        trace.here = None
+        return told, far
 
     def _ways(self, model: Model) -> Callable[[Place, Edge], Chain | None]:
         """Give what finds the way from a call to what blocks."""
@@ -231,9 +258,9 @@ class _Run:
                 [(path, os.stat(path).st_mtime_ns) for path in registry.code()],
             )
         )
-        whole = hashlib.sha256(said.encode("utf-8", "surrogatepass"))
-        whole.update(self.catalog.digest())
-        return whole.hexdigest()
+        return digest(
+            said.encode("utf-8", "surrogatepass"), self.catalog.digest()
+        ).hex()
 
     @cached_property
     def _packaging(self) -> list[str]:
@@ -270,9 +297,12 @@ class _Run:
         library.trace.forget()
         if self._renames is not None:
             project.renames(self._renames)
+        # Where more files are known by now, more may be found.
+        kept = [] if self.around.files else with_sites
+        searched = {path: told[path].sites for path in kept}
         blocked = {path: told[path].blocked for path in with_sites}
         passes = Passes(self.settings, self.chosen, project, self.catalog, named)
-        passes.until_stable(with_sites, blocked, self.progress)
+        passes.until_stable(with_sites, searched, blocked, self.progress)
         failed = {problem.path for problem in (*self.problems, *passes.problems)}
         judged = Judged(
             tuple(passes.findings),
@@ -305,7 +335,10 @@ class _Run:
 def _by_place(told: Told) -> tuple[Any, ...]:
     """Give what was told without the numbers of scopes: one that is added moves them."""
     blocked = [(use[1:], name, *more) for use, name, _, *more in told.blocked]
-    return blocked, *told[1:]
+    sites = told.sites and [
+        (name, kind, use[1:], wanted) for name, kind, use, wanted, _ in told.sites
+    ]
+    return blocked, sites, *told[2:]
 
 
 def _unseen(path: str, lines: Sequence[int]) -> Problem:

@@ -31,7 +31,7 @@ from struct import Struct
 from typing import Any, NamedTuple
 
 from asyncfix import packing
-from asyncfix.names import Names
+from asyncfix.names import Names, NotedNames
 from asyncfix.packing import Part
 from asyncfix.trace import Trace
 
@@ -186,9 +186,12 @@ class Head(NamedTuple):
         return packing.parted(self.waiting)
 
 
-_NARROW = frozenset((0, 4, 9))  # count as little: scopes, patches and attributes
+# What `outward` compares as a whole: scopes, patches, what is frozen or driven, exports,
+# what this Python cannot parse, attributes.
+_NARROW = frozenset((0, 4, 5, 6, 7, 8, 9))
 _NOTHING: dict[int, Any] = {}
 PARTS = 12
+_CALLED = 11
 # Packed facts begin with where the head and the parts begin, and the last one ends.
 _PLACES = Struct(f"<{PARTS + 2}I")
 _SPAN = Struct("<2I")
@@ -225,7 +228,7 @@ class Facts:
     def __init__(self, path: str, digest: bytes, packed: bytes) -> None:
         self.path = path
         self.digest = digest
-        """SHA-256 of the file's bytes."""
+        """That of the file's bytes."""
         self.packed = packed
         self.woken = 0
         self._head: Head | None = None
@@ -282,11 +285,25 @@ class Facts:
         self.trace.words.add(name)
         return name.encode() in self.packed
 
+    def uses(self, name: str) -> bool:
+        """Tell whether it says the name of something that is no local of a function."""
+        scopes, inner = (_SPAN.unpack_from(self.packed, at * 4) for at in (1, 11))
+        said, packed = name.encode(), self.packed
+        if any(
+            said in packed[start:end]
+            for start, end in (
+                (0, scopes[0]), (scopes[1], inner[0]), (inner[1], len(packed))
+            )
+        ):  # fmt: skip
+            return True
+        rows = self.rows(0)
+        return any(name in text for row in rows for text in (row[1], *row[5:7], row[9]))
+
     def part(self, place: int) -> Any:
         """Give one part as plain columns, unpacked when it is first asked for."""
         self.trace.opened.add(self.path)
         if place not in _NARROW:
-            self.trace.wide.add(self.path)
+            self.trace.broad(self.path)
         return self._part(place)
 
     def _part(self, place: int) -> Any:
@@ -326,6 +343,13 @@ class Facts:
         """Give all bindings but those of attributes."""
         return self.outer + self.inner
 
+    @property
+    def imports(self) -> list[Binding]:
+        """Give the bindings of imports; all that they import its head says, too."""
+        self.trace.opened.add(self.path)
+        rows = (*self.rows(1), *self.rows(10))
+        return [_binding(row) for row in rows if row[3] <= STAR]
+
     def names(self, scope: int) -> Names:
         """Give the bindings of one scope by name, made for that scope alone."""
         found = self._names.get(scope)
@@ -333,23 +357,39 @@ class Facts:
             # Others ask for a module's names only: they need not know its scopes.
             outer = scope == 0 or self.scopes[scope].kind in (MODULE, CLASS)
             place = 1 if outer else 10
-            scoped = self.trace.scoped
-            scoped[self.path] = scoped.get(self.path, 0) | 1 << scope
-            found = self._names[scope] = Names(self._columns(place), scope, _binding)
+            columns = self._columns(place)
+            if self.trace.here is None:
+                if not outer:
+                    self.trace.look(self.path, (scope,))
+                found = NotedNames(columns, scope, _binding, self.trace.named)
+            else:
+                found = Names(columns, scope, _binding)
+            self._names[scope] = found
         return found
 
-    def calls_in(self, scopes: Iterable[int]) -> list[Use]:
+    def calls_in(self, scopes: Collection[int]) -> list[Use]:
         """Give the calls of some scopes, made for those alone."""
-        self.trace.wide.add(self.path)
-        columns = self._columns(2)
-        found: list[Use] = []
+        return self._in(2, scopes, _use)
+
+    def references_in(self, scopes: Collection[int]) -> list[Use]:
+        """Give the references of some scopes, made for those alone."""
+        return self._in(3, scopes, _use)
+
+    def bindings_in(self, scopes: Collection[int]) -> list[Binding]:
+        """Give the bindings of some functions, made for those alone."""
+        return self._in(10, scopes, _binding)
+
+    def _in(self, place: int, scopes: Collection[int], make: Any) -> list[Any]:
+        self.trace.look(self.path, scopes)
+        columns = self._columns(place)
+        found: list[Any] = []
         if columns:
             for scope in scopes:
                 first = bisect_left(columns[0], scope)
                 last = bisect_right(columns[0], scope)
                 if first < last:
                     rows = zip(*[each[first:last] for each in columns], strict=True)
-                    found += map(_use, rows)
+                    found += map(make, rows)
         return found
 
     def calls_by(
@@ -362,11 +402,14 @@ class Facts:
         """
         rows: Iterable[int]
         if names is None:
-            self.trace.wide.add(self.path)
+            self.trace.broad(self.path)
             columns = self._columns(2)
             rows = range(len(columns[0])) if columns else ()
         else:
-            self.trace.note_called(names)
+            if self.trace.here is None:
+                self.trace.note_called(names)
+            else:
+                self.trace.broad(self.path)
             if self.called.isdisjoint(names):
                 return []
             by_name = self._last
@@ -379,9 +422,17 @@ class Facts:
             rows = [row for row in rows if used[row] in roles]
         return [_use([column[row] for column in columns]) for row in rows]
 
+    @property
+    def called_at(self) -> tuple[int, int]:
+        """Give where in the packed bytes the last names of all calls stand, as `called`.
+
+        Who asks notes in the trace for which he looks there.
+        """
+        return _SPAN.unpack_from(self.packed, _CALLED * 4 + 4)
+
     def loops(self) -> dict[int, int]:
         """Give for each scope the first line of a `for` in it, comprehensions too."""
-        self.trace.wide.add(self.path)
+        self.trace.broad(self.path)
         columns = self._columns(10)
         found: dict[int, int] = {}
         if columns:
@@ -394,15 +445,16 @@ class Facts:
     @property
     def called(self) -> frozenset[str]:
         """Give the last names of all calls; who asks notes in the trace for which."""
-        found: frozenset[str] | None = self._made.get(11)
+        found: frozenset[str] | None = self._made.get(_CALLED)
         if found is None:
-            found = self._made[11] = frozenset(packing.parted(self._part(11)))
+            names = packing.parted(self._part(_CALLED))
+            found = self._made[_CALLED] = frozenset(names)
         return found
 
     def reads(self, names: Collection[str]) -> bool:
         """Tell whether one of these is the last name of a reference."""
         self.trace.opened.add(self.path)
-        self.trace.wide.add(self.path)
+        self.trace.broad(self.path)
         parts: set[str] | None = self.memo.get("read")
         if parts is None:
             parts = self.memo["read"] = packing.parts(self._part(3), 5)
@@ -426,6 +478,11 @@ class Facts:
         """Give a part as columns of plain values, or in a list; nothing is noted."""
         raw = self._part(place)
         return packing.columns(raw) if type(raw) is list else [raw]
+
+    def rows(self, place: int) -> list[tuple[Any, ...]]:
+        """Give a part as plain rows; nothing is noted."""
+        columns = self.columns(place)
+        return list(zip(*columns, strict=True)) if columns else []
 
     def _columns(self, place: int) -> list[Any]:
         self.trace.opened.add(self.path)

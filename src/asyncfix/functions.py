@@ -111,39 +111,36 @@ class Functions:
         """
         facts = self.values.project.files[value.path]
         key = "decorator", value.scope
-        if key in facts.memo:
-            return facts.memo[key]  # type: ignore[no-any-return]  # as it was put there
+        if key not in facts.memo:
+            with facts.trace.shared():
+                facts.memo[key] = self._own(facts, value.scope)
+        return facts.memo[key]  # type: ignore[no-any-return]  # as it was put there
+
+    def _own(self, facts: f.Facts, decorator: int) -> str:
         scopes = facts.scopes
-        inside = {value.scope}
-        for index in range(value.scope + 1, len(scopes)):
+        inside = {decorator}
+        for index in range(decorator + 1, len(scopes)):
             if scopes[index].parent in inside:
                 inside.add(index)
-        given = {
-            (each.scope, each.name)
-            for each in facts.bindings
-            if each.scope in inside and each.kind == f.PARAMETER
-        }
+        bound = facts.bindings_in(sorted(inside))
+        given = {(each.scope, each.name) for each in bound if each.kind == f.PARAMETER}
         names = {name for _, name in given}
-        result = "unknown"
-        for use in facts.calls:
-            if use.scope in inside and use.name in names:
-                wrapper = self._wrapper(value.path, use, given)
+        for use in facts.calls_in(sorted(inside)):
+            if use.name in names:
+                wrapper = self._wrapper(facts.path, use, given)
                 if wrapper < 0:
                     continue
                 asynchronous = scopes[wrapper].is_async
                 awaited = use.role == f.AWAITED
-                result = "coroutine" if asynchronous and not awaited else "same"
-                break
-        else:
-            returned = [
-                each.target
-                for each in facts.bindings
-                if each.scope == value.scope and each.kind == f.RETURNED
-            ]
-            if returned and all(each in names for each in returned):
-                result = "same"  # it gives back what it was given
-        facts.memo[key] = result
-        return result
+                return "coroutine" if asynchronous and not awaited else "same"
+        returned = [
+            each.target
+            for each in bound
+            if each.scope == decorator and each.kind == f.RETURNED
+        ]
+        # What it was given, it gives back.
+        same = returned and all(each in names for each in returned)
+        return "same" if same else "unknown"
 
     def _wrapper(self, path: str, use: f.Use, given: set[tuple[int, str]]) -> int:
         """Give the wrapper that surely makes a call of what a decorator was given.

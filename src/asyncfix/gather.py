@@ -8,12 +8,9 @@ from __future__ import annotations
 
 import os
 import stat
-import subprocess
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 from asyncfix.model import AsyncfixError, Problem, Settings, Stat
 
@@ -28,31 +25,36 @@ _USUALLY_NOT = frozenset(("build", "dist", "_build", "buck-out"))
 _BUT_NAMED = "{}: git ignores it, but it was named"
 _AT_ONCE = 200  # names in one command of git
 _PATIENCE = 30  # seconds for one answer of git
+_NOTHING: Mapping[str, os.stat_result] = {}
 
 
-@dataclass
 class Gathered:
     """The files of a run; `skipped` counts those left out, by reason."""
 
-    files: list[str] = field(default_factory=list)
-    skipped: Counter[str] = field(default_factory=Counter)
-    notes: list[str] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
-    """Folders that could not be listed."""
-    statuses: dict[str, Stat] = field(default_factory=dict)
-    """The `stat` of each file, taken before anything is read."""
-    listed: bool = False
-    """The project's root was listed for it."""
+    def __init__(self) -> None:
+        self.files: list[str] = []
+        self.skipped: Counter[str] = Counter()
+        self.notes: list[str] = []
+        self.problems: list[Problem] = []
+        """Folders that could not be listed."""
+        self.statuses: dict[str, Stat] = {}
+        """The `stat` of each file, taken before anything is read."""
+        self.listed = False
+        """The project's root was listed for it."""
 
 
-def gather(settings: Settings) -> Gathered:
+def gather(
+    settings: Settings, known: Mapping[str, os.stat_result] = _NOTHING
+) -> Gathered:
     """List the Python files under the settings' paths.
 
-    Raises AsyncfixError where a path does not exist.
+    `known` has what `os.stat` has said of files in this run, by their `shown` names:
+    they are not asked again. Raises AsyncfixError where a path does not exist.
     """
     gathered = Gathered()
     excluded = _Excluded(settings)
-    found: dict[str, _Found] = {}
+    found: dict[str, os.DirEntry[str] | None] = {}
+    explicit: set[str] = set()
     for path in settings.paths:
         if not path.exists():
             raise AsyncfixError(f"{path}: there is no such file or folder")
@@ -61,51 +63,56 @@ def gather(settings: Settings) -> Gathered:
                 gathered.notes.append(f"{path}: left out, it is never project code")
                 continue
             for name, entry in _in_folder(path, gathered):
-                found.setdefault(name, _Found(entry, False))
+                found.setdefault(name, entry)
         else:
-            found[os.fspath(path)] = _Found(None, True)
-    named = [name for name, each in found.items() if each.explicit]
+            found[os.fspath(path)] = None
+            explicit.add(os.fspath(path))
+    named = [name for name in found if name in explicit]
     for first in range(0, len(named), _AT_ONCE):
         for name in _ignored_files(settings.root, named[first : first + _AT_ONCE]):
             gathered.notes.append(_BUT_NAMED.format(shown(name)))
     seen: set[tuple[int, int]] = set()
-    # Files before links to them, so that a link to a listed file adds nothing.
-    links = {name: each.is_link(name) for name, each in found.items()}
     shorten = _Shorten()
-    for name in sorted(found, key=lambda each: (links[each], each)):
-        status = found[name].status(name)
-        reason = _reason(name, status, links[name], found[name].explicit, excluded)
+    links: set[str] = set()
+    looked_at: dict[str, tuple[str, os.stat_result | None]] = {}
+    for name, entry in found.items():
+        short = shorten(name)
+        # What the list of a folder calls a file leads nowhere else.
+        plain = entry is not None and entry.is_file(follow_symlinks=False)
+        status = known.get(short) if plain else None
+        looked_at[name] = short, status or _status(name, links)
+    # Files before links to them, so that a link to a listed file adds nothing.
+    plain_ones = sorted(name for name in found if name not in links)
+    for name in (*plain_ones, *sorted(links)):
+        short, status = looked_at[name]
+        reason = _reason(name, status, name in links, name in explicit, excluded)
         if reason is None and status is not None:
             identity = status.st_dev, status.st_ino
             if identity in seen and status.st_ino:
                 continue
             seen.add(identity)
-            if links[name] and not found[name].explicit:
+            if name in links and name not in explicit:
                 reason = _leads_out(name, settings)
         if reason is None and status is not None:
-            short = shorten(name)
             gathered.files.append(short)
             gathered.statuses[short] = Stat.of(status)
         elif reason:
             gathered.skipped[reason] += 1
     gathered.files.sort()
+    gathered.problems.sort()
     return gathered
 
 
-class _Found(NamedTuple):
-    """A file that was found: by listing its folder, or because it was named."""
-
-    entry: os.DirEntry[str] | None
-    explicit: bool
-
-    def is_link(self, name: str) -> bool:
-        return self.entry.is_symlink() if self.entry else os.path.islink(name)
-
-    def status(self, name: str) -> os.stat_result | None:
-        try:
-            return self.entry.stat() if self.entry else os.stat(name)
-        except OSError:
-            return None
+def _status(name: str, links: set[str]) -> os.stat_result | None:
+    """Give what there is under a name, None for nothing; a link is added to `links`."""
+    try:
+        status = os.lstat(name)
+        if stat.S_ISLNK(status.st_mode):
+            links.add(name)
+            status = os.stat(name)
+        return status
+    except OSError:
+        return None
 
 
 class _Shorten:
@@ -149,7 +156,8 @@ def around(settings: Settings, known: Gathered) -> Gathered:
 
 def surroundings(settings: Settings, known: Iterable[str]) -> list[str]:
     """List the files of `around`."""
-    named = Gathered(statuses={path: Stat.of(os.stat(path)) for path in known})
+    named = Gathered()
+    named.statuses = {path: Stat.of(os.stat(path)) for path in known}
     return around(settings, named).files
 
 
@@ -254,7 +262,8 @@ def _in_folder(
     while todo:
         folder = todo.pop()
         try:
-            entries = sorted(os.scandir(folder), key=lambda each: each.name)
+            with os.scandir(folder) as listed_here:
+                entries = [*listed_here]
         except OSError as error:
             unlisted(error)
             continue
@@ -292,6 +301,10 @@ def git(path: str | os.PathLike[str], *arguments: str) -> bytes | None:
 
     It has none, either, where it waits for ever: for a pipe called `.gitignore`.
     """
+    if not _may_be_in_repository(path):
+        return None
+    import subprocess  # 3 ms, which a run outside of any repository saves
+
     # No hook or monitor of the repository may run: it may be a hostile one.
     command = ["git", "-C", os.fspath(path), "-c", "core.fsmonitor=false", *arguments]
     # In a hook, git's own variables name the hook's repository.
@@ -310,6 +323,21 @@ def git(path: str | os.PathLike[str], *arguments: str) -> bytes | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout if done.returncode == 0 else None
+
+
+def _may_be_in_repository(path: str | os.PathLike[str]) -> bool:
+    """Tell whether git may find a repository, as it looks for one: upwards.
+
+    https://git-scm.com/docs/gitrepository-layout. In a bare one, nothing is checked
+    out: git has no answer to what it is asked here.
+    """
+    place = os.path.realpath(path)
+    while not os.path.lexists(os.path.join(place, ".git")):
+        above = os.path.dirname(place)
+        if above == place:
+            return False
+        place = above
+    return True
 
 
 def _from_git(path: Path) -> list[str] | None:

@@ -19,7 +19,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 from typing import Any, NamedTuple
 
 from asyncfix.model import Problem
@@ -147,7 +146,7 @@ def as_json(
             }
             for edge in graph.edges
         ],
-        "problems": [asdict(each) for each in problems],
+        "problems": [each._asdict() for each in problems],
     }
     return json.dumps(document, indent=2)
 

@@ -7,7 +7,6 @@ import io
 import re
 import tokenize
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, cast
 
@@ -168,7 +167,7 @@ def _elsewhere(plan: Plan) -> Iterator[Doubt]:
             part.context.needs = plan.needs if own is None else own
             for doubt in ask(part.context, part.guards):
                 where = f"{part.context.site.path}:{part.context.node.lineno}"
-                yield replace(doubt, reason=f"at {where}: {doubt.reason}")
+                yield doubt._replace(reason=f"at {where}: {doubt.reason}")
 
 
 def _comment(context: Context) -> Iterator[Doubt]:

@@ -86,15 +86,37 @@ class Library(dict[str, Facts]):
             facts.woken = 0
         self.trace.awake.clear()
 
-    def holding(self, words: Collection[str]) -> list[str]:
-        """Give the files that hold one of these words, as `Facts.holds` tells it."""
-        self.trace.words.update(words)
+    def holding(
+        self, words: Collection[str], among: Iterable[str] | None = None
+    ) -> list[str]:
+        """Give the files that hold one of these words, as `Facts.holds` tells it.
+
+        For who looks there for uses of something: the name of a local is none.
+        """
+        self.trace.uses.update(words)
         wanted = [word.encode() for word in words]
         found = []
-        for path in self._paths:
+        for path in self._paths if among is None else among:
             packed = self[path].packed
             for word in wanted:
                 if word in packed:
+                    found.append(path)
+                    break
+        return found
+
+    def calling(self, names: Collection[str]) -> list[str]:
+        """Give the files that may call by one of these last names; most others not.
+
+        No other file does: `Facts.calls_by` tells the calls.
+        """
+        self.trace.note_called(names)
+        wanted = [name.encode() for name in names]
+        found = []
+        for path in self._paths:
+            facts = self[path]
+            start, end = facts.called_at
+            for name in wanted:
+                if facts.packed.find(name, start, end) >= 0:
                     found.append(path)
                     break
         return found

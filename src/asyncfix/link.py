@@ -263,13 +263,18 @@ class Project(Modules):
             heads = (facts.head for facts in self.files.values())
             self.renames(rename for head in heads for rename in head.renames)
             assert self._renames is not None
+        if isinstance(names, frozenset) and names in self._spelled:
+            return self._spelled[names]  # asked for each file
         key = frozenset(name.rpartition(".")[2] for name in names)
         known = self._spelled.get(key)
         if known is None:
+            if isinstance(names, frozenset) and key == names:
+                key = names  # which is found by who it is, whatever its size
             found = set(key)
             while more := {new for old, new in self._renames if old in found} - found:
                 found |= more
-            known = self._spelled[key] = frozenset(found)
+            known = key if len(found) == len(key) else frozenset(found)
+            self._spelled[key] = known
         return known
 
     def replacing(self) -> list[str]:
@@ -329,13 +334,12 @@ class Project(Modules):
     def libraries(self, path: str) -> dict[str, f.Binding]:
         """Give the modules from outside the project that a file imports."""
         found: dict[str, f.Binding] = {}
-        for binding in self.files[path].bindings:
-            if binding.kind <= f.STAR:
-                module = binding.target.partition(":")[0]
-                if module and not module.startswith("."):
-                    first = found.get(module)
-                    if first is None or binding.line < first.line:
-                        found[module] = binding
+        for binding in self.files[path].imports:
+            module = binding.target.partition(":")[0]
+            if module and not module.startswith("."):
+                first = found.get(module)
+                if first is None or binding.line < first.line:
+                    found[module] = binding
         return found
 
     def called_as(self, last: str) -> list[tuple[str, f.Use]]:
@@ -343,7 +347,7 @@ class Project(Modules):
         known = self._calls.get(last)
         if known is None:
             known = []
-            for path in self.files.holding((last,)):
+            for path in self.files.calling((last,)):
                 known += [(path, use) for use in self.files[path].calls_by((last,))]
                 self.rest(MOST_AWAKE)
             self._calls[last] = known

@@ -3,26 +3,30 @@
 Facts are kept by a file's content, whatever the settings are. What blocks
 depends on the file itself and on those that it imports, directly or through
 others; so after a change only the changed files and all that import them are
-looked at again. Where files come or go, all are.
+looked at again, and these only if they may have asked about what has changed (`asked`,
+`outward`). Where files come or go, all are.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from asyncfix import __version__, workers
-from asyncfix.facts import Facts
+from asyncfix.asked import Asked, asked, from_plain, holds
+from asyncfix.facts import FUNCTION, Facts
 from asyncfix.library import Library
 from asyncfix.link import Project
 from asyncfix.model import Base, Problem, Status
+from asyncfix.outward import Delta, delta
+from asyncfix.source import Lines, decode
 from asyncfix.store import Store
 from asyncfix.trace import Trace
 
 # Goes up with every change of what facts look like, or of what they mean.
-_FACTS = 10
+_FACTS = 11
 # Of more files than this the facts from before their change are not kept.
 _MOST_FORMER = 100
 # Answers to older questions (other options, other files) are forgotten.
@@ -36,9 +40,15 @@ class Told(NamedTuple):
 
     blocked: tuple[Any, ...]
     """The calls that block there, as `detect.plain` gives them."""
-    has_sites: bool
+    sites: tuple[Any, ...] | None
+    """All others, as `detect.plain_found` gives them; None where that has failed."""
     generated: bool
     unseen: tuple[int, ...]
+
+    @property
+    def has_sites(self) -> bool:
+        """Tell whether there are sites to judge, besides what blocks."""
+        return self.sites != ()
 
 
 class Memory:
@@ -55,6 +65,12 @@ class Memory:
         self._failed: set[str] = set()
         self._former: dict[str, Facts] = {}
         self._old: dict[str, Any] = {}
+        self._graph: dict[str, tuple[str, ...]] = {}
+        self._asked: dict[str, Asked] = {}
+        self._deltas: dict[tuple[str, bytes], Delta | None] = {}
+        self.doubtful: list[tuple[str, int]] = []
+        """Functions whose code has changed: where one leads to what blocks now, `told`
+        has to be asked once more, without `sparing`."""
         self._around = False
         self.notes: list[str] = []
         """What should be known of files that could not be read on the way."""
@@ -147,9 +163,9 @@ class Memory:
         return self._store.section(name)
 
     def keep(self, name: str, value: Any) -> None:
-        """Keep plain data under a name, in place of what was there."""
+        """Keep plain data under a name, in place of what was there: something else."""
         if self.keeps:
-            self._store.set_section(name, value)
+            self._store.set_section(name, value, changed=True)
 
     # -- what was read ------------------------------------------------------
 
@@ -166,38 +182,119 @@ class Memory:
 
     # -- what was told ------------------------------------------------------
 
-    def told(self, question: str, paths: Sequence[str]) -> dict[str, Told]:
+    def told(
+        self, question: str, paths: Sequence[str], sparing: bool = True
+    ) -> dict[str, Told]:
         """Give what was told of the files for which it still holds.
 
-        `question` is all that the answer depends on besides the files.
+        `question` is all that the answer depends on besides the files. With `sparing`,
+        it holds for who imports a changed file, too, if nothing changed for others.
         """
+        self._old, self._asked, self.doubtful = {}, {}, []
         kept = self._store.section(self._named(question))
         graph = self._store.section("imports")
         if not isinstance(kept, dict) or not isinstance(graph, dict):
             return {}
+        self._graph = graph
         try:
             changed = [
                 path
                 for path, each in kept.items()
                 if each[0] is None or each[0] != self.digest(path)
             ]
+            sparing = sparing and 0 < len(changed) <= _MOST_FORMER
+            known: dict[str, Asked] = {}
+            if changed:
+                known = from_plain(self._store.section(self._named(question, "asked")))
+            quiet = {}
+            for path in changed if sparing else ():
+                found = self.delta(path, kept[path][0], graph)
+                if found and self._is_quiet(path, known.get(path, Asked()), found):
+                    quiet[path] = found
             # Also where the facts are equal: conditions are read from the source.
-            stale = _reached(graph, changed)
+            stale = _reached(graph, [path for path in changed if path not in quiet])
+            if quiet:
+                stale.update(quiet, _through(kept, quiet))
             if len(stale) > len(paths) * _WORTH_IT:
+                self.doubtful = []
                 return {}
+            self._asked = {
+                path: each.renumbered(quiet[path].scopes) if path in quiet else each
+                for path, each in known.items()
+                if path in quiet or path not in stale
+            }
             self._old = {path: each for path, each in kept.items() if path not in stale}
             return {
                 path: Told(*self._old[path][1:])
                 for path in paths
                 if path in self._old and len(self._old[path]) > 1
             }
-        except (KeyError, IndexError, TypeError, ValueError):
+        except (KeyError, IndexError, TypeError, ValueError, AttributeError):
+            self._old, self._asked, self.doubtful = {}, {}, []
             return {}  # forged, or of another time
 
-    def _named(self, question: str) -> str:
+    def delta(
+        self, path: str, digest: bytes, graph: Mapping[str, Iterable[str]] | None = None
+    ) -> Delta | None:
+        """Give what an edit changed since a file had a digest, if that is little.
+
+        None where those who import it may see more of it, or it is not known.
+        """
+        key = path, digest
+        if key not in self._deltas:
+            old = self._former.get(path)
+            new = self._digests.get(path)
+            packed = new and self._store.blob(path, new)
+            found = None
+            if old is not None and old.digest == digest and new and packed:
+                found = delta(old, Facts(path, new, packed))
+                names = [name.encode() for name in found.names] if found else []
+                if names and graph is None:
+                    graph = self._store.section("imports")
+                if names and self._are_said(names, _reached(graph or {}, [path]), path):
+                    found = None
+            self._deltas[key] = found
+        return self._deltas[key]
+
+    def _are_said(self, names: Sequence[bytes], paths: Iterable[str], by: str) -> bool:
+        """Tell whether one of these files says one of some names."""
+        for path in paths:
+            if path != by:
+                digest = self.digest(path)
+                packed = digest and self._store.blob(path, digest)
+                if not packed or any(name in packed for name in names):
+                    return True
+        return False
+
+    def holds(self, path: str, known: Asked, found: Delta) -> bool:
+        """Tell whether what was asked of a file is as it was before an edit."""
+        old, new = self._former[path], self._digests[path]
+        packed = self._store.blob(path, new) or b""
+        files = old, Facts(path, new, packed)
+        return holds(known, found, files, lambda: self._lines(path, new))
+
+    def _is_quiet(self, path: str, known: Asked, found: Delta) -> bool:
+        if found.given or not self.holds(path, known, found):
+            return False
+        scopes = self._former[path].rows(0)
+        self.doubtful += [
+            (path, new)
+            for old, new in found.changed.items()
+            if scopes[old][0] == FUNCTION and not scopes[old][4]
+        ]
+        return True
+
+    def _lines(self, path: str, digest: bytes) -> Lines | None:
+        data = workers.read(path, self._limits)
+        source = data if isinstance(data, Problem) else decode(path, data)
+        if isinstance(source, Problem) or source.digest != digest:
+            return None
+        return Lines(source.text)
+
+    def _named(self, question: str, what: str = "told") -> str:
         """Name the answers; without the broken files names mean something else."""
         broken = "".join(f"\0{path}" for path in sorted(self._failed))
-        return f"told {question}{broken}"
+        return f"{what} {question}{broken}"
 
     def tell(
         self,
@@ -205,8 +302,12 @@ class Memory:
         told: Mapping[str, Told],
         project: Project,
         renames: Iterable[str] | None,
+        far: Mapping[str, Iterable[int]],
     ) -> None:
-        """Remember what was told, which files each imports, and all renames."""
+        """Remember what was told and asked, which files each imports, and all renames.
+
+        `far` are the functions, by file, that lead to what blocks.
+        """
         if not self.keeps:
             return
         kept = dict(self._old)
@@ -216,17 +317,22 @@ class Memory:
         for path, each in told.items():
             if path not in self._old:
                 kept[path] = (self._digests[path], *each)
-        graph = self._store.section("imports") or {}
-        for path in here:
-            graph[path] = tuple(sorted(project.imports(path)))
+        graph = self._graph or self._store.section("imports") or {}
+        imports = {path: tuple(sorted(project.imports(path))) for path in here}
         name = self._named(question)
-        self._store.set_section(name, kept)
+        self._store.set_section(name, kept, changed=True)
+        for path, more in asked(project.files.trace, far).items():
+            self._asked[path] = more.joined(self._asked.get(path, Asked()))
+        plain = {path: tuple(each) for path, each in self._asked.items()}
+        self._store.set_section(self._named(question, "asked"), plain, changed=True)
         names = self._store.section("questions") or []
         names = [name, *(each for each in names if each != name)]
         for old in names[_MOST_QUESTIONS:]:
             self._store.set_section(old, None)
+            self._store.set_section(old.replace("told", "asked", 1), None)
         self._store.set_section("questions", names[:_MOST_QUESTIONS])
-        self._store.set_section("imports", graph)
+        if any(graph.get(path) != each for path, each in imports.items()):
+            self._store.set_section("imports", {**graph, **imports}, changed=True)
         if renames is not None:
             self._store.set_section("renames", tuple(sorted(set(renames))))
 
@@ -258,3 +364,13 @@ def _reached(graph: Mapping[str, Iterable[str]], paths: Sequence[str]) -> set[st
         fresh = found - reached
         reached |= fresh
     return reached
+
+
+def _through(kept: Mapping[str, Any], paths: Container[str]) -> list[str]:
+    """Give the files of which a way was told that leads through one of some files."""
+    return [
+        path
+        for path, each in kept.items()
+        if len(each) > 1
+        and any(step[0] in paths for site in each[1] for step in site[3])
+    ]

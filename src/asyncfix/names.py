@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from asyncfix.facts import Binding
+    from asyncfix.facts import Binding, Scope
 
 
 class Names:
@@ -47,3 +47,36 @@ class Names:
                 made.append(self._make((scope, name, *rest)))
                 place += 1
         return made
+
+
+class NotedNames(Names):
+    """The same, where each name that is asked for is noted."""
+
+    def __init__(
+        self,
+        columns: list[Any],
+        scope: int,
+        make: Callable[[Any], Binding],
+        noted: set[str],
+    ) -> None:
+        super().__init__(columns, scope, make)
+        self._noted = noted
+
+    def __contains__(self, name: str) -> bool:
+        self._noted.add(name)
+        return super().__contains__(name)
+
+    def get(self, name: str) -> list[Binding]:
+        """Give what `Names.get` gives."""
+        self._noted.add(name)
+        return super().get(name)
+
+
+def qualified(scopes: Sequence[Scope], scope: int) -> str:
+    """Give what a scope is called in its file: `Repo.load`; a lambda adds nothing."""
+    parts: list[str] = []
+    while scope > 0:
+        if scopes[scope].name:
+            parts.insert(0, scopes[scope].name)
+        scope = scopes[scope].parent
+    return ".".join(parts)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -92,8 +91,7 @@ def _written(result: Result, settings: Settings) -> tuple[Result, bool, bool]:
     if done.interrupted and not done.written:
         raise KeyboardInterrupt
     written = {each.shown for each in done.written}
-    kept = replace(
-        result,
+    kept = result._replace(
         changes=tuple(each for each in result.changes if each.shown in written),
         problems=(*result.problems, *done.problems),
         failed=result.failed | {problem.path for problem in done.problems},

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,7 +10,7 @@ from asyncfix import limit
 from asyncfix.catalog import Catalog
 from asyncfix.codemod import Codemod, Site, SiteError
 from asyncfix.context import Model
-from asyncfix.detect import blocking_sites, from_plain, searched, sites
+from asyncfix.detect import blocking_sites, found, from_plain, from_plain_found
 from asyncfix.edits import apply, moved_lines
 from asyncfix.judge import Judgement, judge
 from asyncfix.link import MOST_AWAKE, Project
@@ -88,32 +87,40 @@ class Passes:
     def until_stable(
         self,
         paths: Sequence[str],
+        searched: Mapping[str, Sequence[Any] | None],
         blocked: Mapping[str, Sequence[Any]],
         progress: Callable[[str, int, int], None],
     ) -> None:
         """Make passes until one changes nothing; at most ten.
 
-        `blocked` holds what blocks in each file, as `detect.plain` gives it.
+        `blocked` holds what blocks in each file, as `detect.plain` gives it, and
+        `searched` the other sites of files of which they are known already.
         """
-        found = {
+        known = {
+            path: from_plain_found(path, kept, self.codemods)
+            for path, kept in searched.items()
+            if kept is not None
+        }
+        blocking = {
             path: [from_plain(path, each) for each in kept]
             for path, kept in blocked.items()
         }
         for number in range(_MOST_PASSES):
-            chosen, changed = self._pass(paths, found, number, progress)
+            chosen, changed = self._pass(paths, known, blocking, number, progress)
             if not changed:
                 return
             self._relink(changed)
             waiting = chosen - self._broken
             paths = sorted({*changed, *waiting})
-            found = self._blocked(paths)
+            known, blocking = {}, self._blocked(paths)
         for path in paths:
             self._fail(path, 1, "does not come to rest after 10 passes")
 
     def _pass(
         self,
         paths: Sequence[str],
-        found: Mapping[str, Sequence[Site]],
+        known: Mapping[str, Sequence[tuple[Codemod, Site]]],
+        blocking: Mapping[str, Sequence[Site]],
         number: int,
         progress: Callable[[str, int, int], None],
     ) -> tuple[set[str], list[str]]:
@@ -128,8 +135,8 @@ class Passes:
                 for done, path in enumerate(paths):
                     progress("judging", done, len(paths))
                     if path not in self._broken:
-                        blocked = found.get(path, [])
-                        chosen += self._timed(path, self._judged, blocked, number)
+                        of = known.get(path), blocking.get(path, [])
+                        chosen += self._timed(path, self._judged, *of, number)
                 changed = self._rewritten(chosen, number)
                 self._same = {}  # they hold the trees of this pass
                 return {each.finding.path for each in chosen}, changed
@@ -167,21 +174,23 @@ class Passes:
         return blocking_sites(reach, paths, way)
 
     def _judged(
-        self, path: str, blocked: Sequence[Site], number: int
+        self,
+        path: str,
+        known: Sequence[tuple[Codemod, Site]] | None,
+        blocked: Sequence[Site],
+        number: int,
     ) -> list[Judgement]:
         """Judge the sites of one file; gives those whose fix is to be made."""
         try:
-            found = [
-                *sites(self.project, path, self.codemods, self.model.values),
-                *searched(self.model, path, self.codemods),
-                *(
-                    (codemod, site)
-                    for site in blocked
-                    for codemod in self.codemods
-                    if codemod.blocking
-                ),
+            if known is None:
+                known = list(found(self.model, path, self.codemods))
+            blocking = [
+                (codemod, site)
+                for site in blocked
+                for codemod in self.codemods
+                if codemod.blocking
             ]
-            judged, off = judge(self.model, found)
+            judged, off = judge(self.model, [*known, *blocking])
         except SiteError as error:
             self._fail(path, error.line, str(error))
             return []
@@ -335,7 +344,7 @@ class Passes:
         fresh = []
         for finding in fixed:
             line = origin[finding.line - 1] if finding.line <= len(origin) else None
-            now = replace(finding, line=finding.line if line is None else line + 1)
+            now = finding._replace(line=finding.line if line is None else line + 1)
             same = next((w for w in waiting if _where(w) == _where(now)), None)
             if same is None:
                 fresh.append(now)

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from asyncfix import facts as f
 from asyncfix.catalog import Catalog, Entry
 from asyncfix.link import MOST_AWAKE, Project
+from asyncfix.names import qualified
 from asyncfix.value import (
     CLASS,
     FUNCTION,
@@ -269,8 +270,23 @@ class Reach:
             if not self._is_explored(path, scope):
                 self._waiting.setdefault(path, set()).add(scope)
 
+    def leading(self) -> dict[str, list[int]]:
+        """Give the functions, by file, from which a way leads to what blocks."""
+        found: dict[str, list[int]] = {}
+        for path, scope in self._far:
+            found.setdefault(path, []).append(scope)
+        return found
+
     def _follow(self, path: str) -> None:
         """Look up the functions of a file that wait for it, and those they lead to."""
+        trace = self.project.files.trace
+        here = trace.here
+        if here is not None:
+            trace.here = path  # what comes of it is known of each function: `leading`
+        self._look_up(path)
+        trace.here = here
+
+    def _look_up(self, path: str) -> None:
         todo = list(self._waiting.pop(path, ()))
         while todo:
             scope = todo.pop()
@@ -359,13 +375,7 @@ class Reach:
     def shown(self, place: Place) -> str:
         """Give a function's name as people say it: `Repo.load`, `<lambda>` left out."""
         path, scope = place
-        scopes = self.project.files[path].scopes
-        parts: list[str] = []
-        while scope > 0:
-            if scopes[scope].name:
-                parts.insert(0, scopes[scope].name)
-            scope = scopes[scope].parent
-        return ".".join(parts)
+        return qualified(self.project.files[path].scopes, scope)
 
     def coroutines(self, path: str) -> list[int]:
         """Give the scopes of a file's `async def`s."""

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import ast
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
-from asyncfix import workers
-from asyncfix.conditions import Function
-from asyncfix.facts import Use
+from asyncfix import pieces, workers
+from asyncfix.facts import FUNCTION, Scope, Use
 from asyncfix.link import Project
 from asyncfix.model import Problem
 from asyncfix.parsing import parse
 from asyncfix.source import Lines, Source, decode
-from asyncfix.tree import Tree, dotted
+from asyncfix.tree import Function, Tree, dotted
 
 # A tree takes about fifty times the bytes of its file: no more trees than of so many
 # bytes, but of large files one at least.
 _MOST_TREES = 24
 _MOST_BYTES = 100_000
-# A constant that is longer is not read.
-_MOST_LINES = 20
 # In MB: what was scanned was within the limit of the run.
 _LARGEST = 10_000
 
@@ -34,19 +31,60 @@ def read_source(project: Project, path: str) -> Source:
     source = decode(path, data)
     if isinstance(source, Problem):
         raise LookupError(source.message)
-    project.files.trace.saw(path)
+    project.files.trace.read.add(path)
     if source.digest != project.files[path].digest:
         raise LookupError("has changed while it was looked at")
     return source
 
 
-def read_tree(path: str, source: Source) -> Tree:
+def _parsed(path: str, text: bytes) -> tuple[ast.Module, bytes]:
     """Parse a file; raises LookupError if that cannot be done any more."""
-    parsed = parse(path, source.text)
+    parsed = parse(path, text)
     if isinstance(parsed, Problem):
         raise LookupError(parsed.message)
-    module, text, _ = parsed
-    return Tree(module, text)
+    return parsed[:2]
+
+
+class _Parts:
+    """What parses a file that the running Python can read as it stands."""
+
+    def __init__(self, path: str, scopes: Sequence[Scope]) -> None:
+        self._path = path
+        self._scopes = scopes
+        self._functions: dict[int, Function | None] = {}
+
+    def whole(self, text: bytes) -> ast.Module:
+        """Parse the file; raises LookupError if that cannot be done any more."""
+        return _parsed(self._path, text)[0]
+
+    def around(self, lines: Lines, line: int) -> Function | None:
+        """Parse the outermost function round a line alone; None where it cannot be."""
+        for number, known in enumerate(self._scopes):
+            if known.line <= line <= known.end_line and known.kind == FUNCTION:
+                # What comes first is the outermost. Its decorators stand above it.
+                if known.decorators:
+                    return None
+                if number not in self._functions:
+                    cut = _cut(self._path, lines, known)
+                    found = _functions(cut[0]) if cut else {}
+                    self._functions[number] = found.get((known.line, known.name))
+                return self._functions[number]
+        return None
+
+
+def _cut(path: str, lines: Lines, known: Scope) -> tuple[ast.Module, bytes] | None:
+    """Parse one function alone, and give the text that it has its positions in."""
+    start, end = pieces.function_span(lines, known)
+    indented = lines.text[start : start + 1] in (b" ", b"\t")
+    if indented > known.line - 1:
+        return None
+    # The lines above are empty: a position in the slice is one in the file.
+    above = b"\n" * (known.line - 1 - indented) + b"if 1:\n" * indented
+    text = above + lines.text[start:end]
+    parsed = parse(path, text)
+    if isinstance(parsed, Problem) or parsed[2]:
+        return None
+    return parsed[:2]
 
 
 def stub_of(path: str) -> str:
@@ -74,6 +112,10 @@ class Reader:
 
     def lines(self, path: str) -> Lines:
         """Give a file's lines; raises LookupError if the file is not what it was."""
+        self.project.files.trace.saw(path)
+        return self._kept_lines(path)
+
+    def _kept_lines(self, path: str) -> Lines:
         lines = self._lines.pop(path, None)
         if lines is None:
             lines = Lines(self._source(path).text)
@@ -132,23 +174,17 @@ class Reader:
         return self._constants[key]
 
     def _constant(self, path: str, line: int, name: str) -> ast.expr | None:
-        lines = self.lines(path)
-        code = ""
-        for number in range(line, min(line + _MOST_LINES, len(lines.starts) + 1)):
-            code += lines.line(number).decode("utf-8", "replace") + "\n"
-            try:
-                body = ast.parse(code.lstrip()).body
-            except (SyntaxError, ValueError, RecursionError, MemoryError):
-                continue  # it goes on in the next line, or never ends
-            statement = body[0] if len(body) == 1 else None
-            target: object = getattr(statement, "target", None)
-            if isinstance(statement, ast.Assign):
-                (target,) = statement.targets[:1]
-            elif not isinstance(statement, ast.AnnAssign):
-                return None
-            same = isinstance(target, ast.expr) and dotted(target) == name
-            return statement.value if same else None
-        return None
+        text, statement = pieces.constant(self._kept_lines(path), line)
+        trace = self.project.files.trace
+        scopes = self.project.files[path].scopes
+        trace.saw_piece(path, pieces.constant_name(scopes, line, name), text)
+        target: object = getattr(statement, "target", None)
+        if isinstance(statement, ast.Assign):
+            (target,) = statement.targets[:1]
+        elif not isinstance(statement, ast.AnnAssign):
+            return None
+        same = isinstance(target, ast.expr) and dotted(target) == name
+        return statement.value if same else None
 
     def function(self, path: str, scope: int) -> tuple[Tree, Function] | None:
         """Give one function, in a tree of its own with the positions of the file.
@@ -156,29 +192,27 @@ class Reader:
         Parsing it alone costs a fraction of its file. None where the tree
         does not hold it; raises LookupError if the file is not what it was.
         """
-        known = self.project.files[path].scopes[scope]
-        lines = self.lines(path)
-        start, end = lines.span(known.line, min(known.end_line, len(lines.starts)))
-        indented = lines.text[start : start + 1] in (b" ", b"\t")
-        # The lines above are empty: a position in the slice is one in the file.
-        above = b"\n" * (known.line - 1 - indented) + b"if 1:\n" * indented
-        text = above + lines.text[start:end]
-        tree: Tree | None = None
-        if indented <= known.line - 1:
-            parsed = parse(path, text)
-            if not isinstance(parsed, Problem) and not parsed[2]:
-                tree = Tree(parsed[0], text)
-        if tree is None:
-            tree = self.tree(path)
+        scopes = self.project.files[path].scopes
+        known = scopes[scope]
+        lines = self._kept_lines(path)
+        trace = self.project.files.trace
+        if trace.here is None or not known.is_async:
+            # A coroutine is read for itself alone: nobody's way leads through it.
+            start, end = pieces.function_span(lines, known)
+            name = pieces.function_name(scopes, scope)
+            trace.saw_piece(path, name, lines.text[start:end])
+        cut = _cut(path, lines, known)
+        tree = Tree(*cut) if cut else self.tree(path)
         found = tree.once(("functions",), partial(_functions, tree.module))
         node = found.get((known.line, known.name))
         return None if node is None else (tree, node)
 
     def tree(self, path: str) -> Tree:
         """Give a file's tree; raises LookupError if the file is not what it was."""
+        self.project.files.trace.saw(path)
         tree = self._trees.pop(path, None)
         if tree is None:
-            tree = read_tree(path, self._source(path))
+            tree = self._tree(path)
             size = sum(len(each.lines.text) for each in self._trees.values())
             size += len(tree.lines.text)
             while self._trees and (
@@ -187,6 +221,13 @@ class Reader:
                 size -= len(self._trees.pop(next(iter(self._trees))).lines.text)
         self._trees[path] = tree
         return tree
+
+    def _tree(self, path: str) -> Tree:
+        text = self._source(path).text
+        facts = self.project.files[path]
+        if facts.head.unseen or facts.head.old_names:
+            return Tree(*_parsed(path, text))  # there its text is another one
+        return Tree(_Parts(path, facts.scopes), text)
 
 
 def _functions(module: ast.Module) -> dict[tuple[int, str], Function]:

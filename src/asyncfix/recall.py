@@ -5,25 +5,26 @@ who calls a function. So what it asked is noted (`Trace`): the files that were
 opened, the words that all others were searched for, and the names by which they were
 searched for calls. After a change it still holds if no opened file has changed, and if
 those that have say the same in their heads (imports, other names of things, ...), hold
-the same of these words, and call by the same of these names. Of a
-file that was opened it is enough if the little that was asked of it is as it was.
+the same of these words, and call by the same of these names. Of a file that was opened
+it is enough if what was asked of it is as it was (`asked`, `outward`).
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from asyncfix.alike import MOVED, SAME, narrowly_alike
+from asyncfix.asked import Asked, asked, from_plain
+from asyncfix.digest import digest
 from asyncfix.facts import Facts
 from asyncfix.gather import MARKERS
 from asyncfix.library import Library
 from asyncfix.memory import Memory
 from asyncfix.model import Change, Finding, Level, Problem
+from asyncfix.outward import Delta, called
 from asyncfix.packing import joined
 
 # More changed files than this are not looked at one by one.
@@ -60,14 +61,14 @@ class Recall:
         places = [*sys.path, *(os.path.join(root, each) for each in MARKERS)]
         said = [sys.version, *map(_changed_at, places), *question]
         whole = repr(said).encode("utf-8", "surrogatepass")
-        self._key = hashlib.sha256(whole).digest()
+        self._key = digest(whole)
 
     def find(self) -> Judged | None:
         """Give what was judged, if it still holds."""
         kept = self._memory.kept(_SECTION)
         try:
-            key, state, asked, judged = kept
-            opened, words, called, stubs, narrow = asked
+            key, state, went_by, judged = kept
+            opened, words, uses, names, stubs, named, noted = went_by
             if key != self._key or state.keys() != dict.fromkeys(self._library).keys():
                 return None
             digest = self._memory.digest
@@ -76,18 +77,33 @@ class Recall:
                 return None
             if not {row[1] for row in judged[1]}.isdisjoint(changed):
                 return None
+            known = from_plain({path: noted[path] for path in changed if path in noted})
+            deltas: dict[str, Delta] = {}
+            for path in changed:
+                self._library[path]  # notes what it was
+                delta = self._memory.delta(path, state[path])
+                if delta is not None and named.isdisjoint(delta.names):
+                    deltas[path] = delta
             for path in opened.intersection(changed):
-                if not self._is_alike(path, state[path], narrow, called, judged):
+                if path not in deltas or not self._is_as_it_was(
+                    path, known.get(path, Asked()), deltas[path], names, judged
+                ):
                     return None
             if any(_changed_at(name) != stamp for name, stamp in stubs):
                 return None
             self._library.trace.stubs.update(name for name, _ in stubs)
             if all(
-                self._says_the_same(path, state[path], words, called)
+                self._says_the_same(
+                    path, state[path], (words, uses, names), path in deltas
+                )
                 for path in changed
             ):
                 found = _unpacked(judged)
-                self._keep(judged, asked)
+                for path, each in known.items():
+                    if path in deltas:
+                        noted[path] = tuple(each.renumbered(deltas[path].scopes))
+                if changed:
+                    self._keep(judged, went_by)
                 self.opened = opened
                 return found
         except (KeyError, AttributeError, TypeError, ValueError):
@@ -100,60 +116,76 @@ class Recall:
         size = sum(len(each.old) + len(each.new) for each in judged.changes)
         if judged.problems or size > _LARGEST:
             return False
-        asked = (
+        went_by = (
             frozenset(trace.opened),
             frozenset(trace.words),
+            frozenset(trace.uses),
             frozenset(trace.called),
             tuple((name, _changed_at(name)) for name in sorted(trace.stubs)),
-            trace.narrow(),
+            frozenset(trace.named),
+            {path: tuple(each) for path, each in asked(trace, {}).items()},
         )
-        self._keep(_packed(judged), asked)
+        self._keep(_packed(judged), went_by)
         self._memory.note_read(trace)
         return True
 
-    def _keep(self, judged: Any, asked: tuple[Any, ...]) -> None:
+    def _keep(self, judged: Any, went_by: tuple[Any, ...]) -> None:
         state = {path: self._memory.digest(path) for path in self._library}
         if None not in state.values():
-            self._memory.keep(_SECTION, (self._key, state, asked, judged))
+            self._memory.keep(_SECTION, (self._key, state, went_by, judged))
 
-    def _is_alike(
+    def _is_as_it_was(
+        self,
+        path: str,
+        known: Asked,
+        delta: Delta,
+        names: frozenset[str],
+        judged: Any,
+    ) -> bool:
+        """Tell whether what was asked of an opened file is as it was."""
+        if not self._memory.holds(path, known, delta):
+            return False
+        old = self._memory.former(path)
+        if old is None or called(old, names) != called(self._library[path], names):
+            return False
+        # Its lines may be told: where a function is called from, for one.
+        told = (text for row in judged[0] for text in row[6:8])
+        return not delta.moved or not any(path in text for text in told)
+
+    def _says_the_same(
         self,
         path: str,
         digest: bytes,
-        narrow: Mapping[str, tuple[int, ...]],
-        called: frozenset[str],
-        judged: Any,
+        asked: tuple[frozenset[str], frozenset[str], frozenset[str]],
+        is_quiet: bool,
     ) -> bool:
-        """Tell whether the little that was asked of an opened file is as it was."""
-        old = self._memory.former(path)
-        if path not in narrow or old is None or old.digest != digest:
-            return False
-        new = self._library[path]
-        how = narrowly_alike(old, new, frozenset(narrow[path]), called)
-        if how == MOVED:
-            # Its lines may be told: where a function is called from, for one.
-            return not any(path in text for row in judged[0] for text in row[6:8])
-        return how == SAME
-
-    def _says_the_same(
-        self, path: str, digest: bytes, words: frozenset[str], called: frozenset[str]
-    ) -> bool:
-        new = self._library[path]  # before the old one: that notes what it was
-        old = self._memory.former(path)
+        words, uses, names = asked
+        new, old = self._library[path], self._memory.former(path)
         if old is None or old.digest != digest:
             return False
-        if _head(old, words) != _head(new, words):
+        heads = (_head(each, words | uses, is_quiet) for each in (old, new))
+        if next(heads) != next(heads):
             return False
-        if old.called & called != new.called & called:
+        if old.called & names != new.called & names:
             return False
-        return all(old.holds(word) == new.holds(word) for word in words)
+        if not all(old.holds(word) == new.holds(word) for word in words):
+            return False
+        if is_quiet:
+            return all(old.uses(word) == new.uses(word) for word in uses)
+        return all(old.holds(word) == new.holds(word) for word in uses)
 
 
-def _head(facts: Facts, words: frozenset[str]) -> tuple[Any, ...]:
-    """Give what a head says to others; names of functions are asked for by word."""
+def _head(facts: Facts, words: frozenset[str], is_quiet: bool) -> tuple[Any, ...]:
+    """Give what a head says to others; names of functions are asked for by word.
+
+    What `outward` has compared, or has seen that nobody says, is left out.
+    """
     head = facts.head
-    asked = joined(sorted(words.intersection(head.plain)))
-    return head._replace(lines=0, functions=asked)
+    functions = joined(sorted(words.intersection(head.plain)))
+    if is_quiet:
+        lazy = joined(sorted(words.intersection(head.lazy)))
+        head = head._replace(waiting=lazy, coroutines=False)
+    return head._replace(lines=0, functions=functions)
 
 
 def _changed_at(folder: str) -> int:
@@ -194,7 +226,7 @@ def _unpacked(kept: Any) -> Judged:
 
 
 def _row(finding: Finding) -> tuple[Any, ...]:
-    values = [getattr(finding, name) for name in Finding.__slots__]
+    values = [getattr(finding, name) for name in Finding._fields]
     return tuple(each.value if isinstance(each, Level) else each for each in values)
 
 

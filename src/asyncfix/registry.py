@@ -7,12 +7,14 @@ name starts with an underscore are shared help and are not looked at.
 from __future__ import annotations
 
 import os
-import pkgutil
+import re
+import sys
 from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
+from importlib.machinery import PathFinder
 from pathlib import Path
+from typing import NamedTuple
 
 from asyncfix.catalog import Catalog
 from asyncfix.codemod import Codemod
@@ -67,10 +69,65 @@ def catalog(settings: Settings) -> Catalog:
     return Catalog(folders, settings.catalog, str(settings.root / "pyproject.toml"))
 
 
+class Pack(NamedTuple):
+    """An installed pack: the name it goes by, and its package."""
+
+    name: str
+    value: str
+
+
 @cache
-def _packs() -> tuple[EntryPoint, ...]:
+def _packs() -> tuple[Pack, ...]:
     # Once in a process: every package that is installed is looked into for that.
-    return tuple(sorted(entry_points(group=GROUP), key=lambda each: each.name))
+    return tuple(sorted(entry_points(), key=lambda each: each.name))
+
+
+def entry_points() -> Iterator[Pack]:
+    """Give our entry points of all that is installed, as `importlib.metadata` does.
+
+    It is asked itself where packages may be kept elsewhere than in folders; else its
+    import alone would cost as much as all of asyncfix's.
+    https://packaging.python.org/en/latest/specifications/entry-points/
+    """
+    finders = (each for each in sys.meta_path if each is not PathFinder)
+    if any(hasattr(each, "find_distributions") for each in finders) or any(
+        os.path.isfile(place) for place in sys.path
+    ):
+        from importlib import metadata
+
+        for each in metadata.entry_points(group=GROUP):
+            yield Pack(each.name, each.value)
+        return
+    seen = set()
+    for place in sys.path:
+        try:
+            names = os.listdir(place or os.curdir)
+        except OSError:
+            continue
+        for name in names:
+            stem, ending = os.path.splitext(name)
+            if ending not in (".dist-info", ".egg-info"):
+                continue
+            # Of two that are installed under one name the first is imported.
+            known = re.sub(r"[-_.]+", "-", stem.partition("-")[0]).lower()
+            if known not in seen:
+                seen.add(known)
+                yield from _entry_points(os.path.join(place, name, "entry_points.txt"))
+
+
+def _entry_points(path: str) -> Iterator[Pack]:
+    try:
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+    except OSError:
+        return
+    section = ""
+    for line in map(str.strip, text.splitlines()):
+        if line.startswith("["):
+            section = line.strip("[]")
+        elif section == GROUP and "=" in line and not line.startswith("#"):
+            name, _, value = line.partition("=")
+            yield Pack(name.strip(), value.strip())
 
 
 def code() -> tuple[str, ...]:
@@ -103,10 +160,12 @@ def in_pack(package: str) -> list[Codemod]:
     """
     pack = import_module(package)
     codemods = []
-    for module_info in pkgutil.iter_modules(pack.__path__):
-        if module_info.name.startswith("_"):
+    files = sorted(file for place in pack.__path__ for file in os.listdir(place))
+    for file in files:
+        name, ending = os.path.splitext(file)
+        if ending != ".py" or name.startswith("_"):
             continue
-        module = import_module(f"{package}.{module_info.name}")
+        module = import_module(f"{package}.{name}")
         for value in vars(module).values():
             if (
                 isinstance(value, type)

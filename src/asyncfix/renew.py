@@ -12,13 +12,8 @@ from __future__ import annotations
 
 from stat import S_ISREG
 
+from asyncfix.digest import digest as digest_of
 from asyncfix.store import Store
-
-try:
-    # By way of hashlib it would come with OpenSSL, and 5 ms later.
-    from _sha2 import sha256  # type: ignore[import-not-found]  # of CPython
-except ImportError:  # before Python 3.12, or one that is not CPython
-    from hashlib import sha256
 
 # As in `model`, which takes long to import.
 _UNSEEN = 2
@@ -48,7 +43,7 @@ def answer(replay: Replay) -> Answer | None:
         data = _read(path) if S_ISREG(status.st_mode) else None
         if data is None:
             return None
-        found = bytes(sha256(data).digest())
+        found = digest_of(data)
         if found != digest:
             if store is None:
                 store = Store(root, key)
@@ -73,10 +68,11 @@ def _says_the_same(
         return True
     from asyncfix.alike import DIFFERENT, MOVED, alike
     from asyncfix.facts import Facts
+    from asyncfix.model import Problem
     from asyncfix.scan import scan
 
     scanned = scan(path, data)
-    if not isinstance(scanned, tuple):
+    if isinstance(scanned, Problem):
         return False
     how = alike(Facts(path, *last), scanned[0])
     return how != DIFFERENT and (how != MOVED or bool(how_far & _UNSEEN))

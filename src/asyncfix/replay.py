@@ -59,6 +59,12 @@ class Replay:
 
         With how far each may change.
         """
+        self.statuses: dict[str, os.stat_result] = {}
+        """What `stat` says of files that are as they were, if `find` has no answer.
+
+        Their times are long past, so a later change will tell, however long it takes
+        until they are read.
+        """
         self.base: tuple[str, bytes, bytes] | None = None
         """The cache that the answer was made from: its root, its key, its mark."""
         self.answer: Answer = 0, b"", b""
@@ -86,10 +92,12 @@ class Replay:
         changed: dict[str, tuple[Status, int]] = {}
         try:
             paths, stamps, absent, code, out, err, base, quiet = kept
-            stat = os.stat
+            stat, statuses = os.stat, self.statuses
             for at, path in enumerate(paths):
                 status = stat(path)
-                if _stamp(status) != stamps[at]:
+                if _stamp(status) == stamps[at]:
+                    statuses[path] = status
+                else:
                     if not quiet[at] or len(changed) == _MOST_CHANGED:
                         return None
                     changed[path] = status, quiet[at]
@@ -174,7 +182,7 @@ class Replay:
         kept = base and (base.root, base.key, base.mark)
         may = bytes(quiet.get(path, 0) for path in seen)
         run = *map(tuple, (seen, seen.values(), absent)), code, out, err, kept, may
-        self._store.set_section("run", run)
+        self._store.set_section("run", run, changed=True)
         self._store.set_section("renewed", {})
         self._store.save()
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import re
 from bisect import bisect_right
-from dataclasses import dataclass
 from itertools import accumulate
+from typing import NamedTuple
 
+from asyncfix.digest import digest as digest_of
 from asyncfix.model import Problem
 
 _UTF8_BOM = b"\xef\xbb\xbf"
 _NEWLINE = re.compile(rb"\r\n|\r|\n")
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """A file that was read: its bytes, and its text as UTF-8 without a BOM."""
 
     shown: str
@@ -27,8 +26,8 @@ class Source:
 
     @property
     def digest(self) -> bytes:
-        """Give the SHA-256 of the file's bytes."""
-        return hashlib.sha256(self.data).digest()
+        """Give the digest of the file's bytes."""
+        return digest_of(self.data)
 
     def encode(self, text: bytes) -> bytes:
         """Give `text` in the file's own encoding, with its BOM.

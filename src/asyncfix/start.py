@@ -36,4 +36,9 @@ def main() -> None:
     gc.disable()
     from asyncfix.cli import main as command
 
-    command(prog_name="asyncfix")
+    try:
+        command(prog_name="asyncfix")
+    finally:
+        # Python looks for it all the same when it ends, but not among what is frozen.
+        if hasattr(gc, "freeze"):  # CPython
+            gc.freeze()

@@ -32,11 +32,7 @@ import stat
 import sys
 import time
 
-try:
-    # By way of hashlib it would come with OpenSSL, and 5 ms later.
-    from _blake2 import blake2b
-except ImportError:  # a Python that is not CPython
-    from hashlib import blake2b
+from asyncfix.digest import digest as digest_of
 
 TYPE_CHECKING = False  # that of `typing` costs its import
 if TYPE_CHECKING:
@@ -170,13 +166,20 @@ class Store:
             # Its checksum is right: it was forged, and may be anything at all.
             return None
 
-    def set_section(self, name: str, value: Any) -> None:
-        """Keep a value under a name, as it is now. ValueError: it is no plain data."""
-        # Later versions than 2 write down who shares what, which is faster to
-        # read but differs between equal values.
-        mark = _sum(marshal.dumps(value, 2))
-        if self._section(name) is not None and self._sections[name][3] == mark:
-            return
+    def set_section(self, name: str, value: Any, changed: bool = False) -> None:
+        """Keep a value under a name, as it is now. ValueError: it is no plain data.
+
+        `changed` says that it surely is another one than before; else it is compared,
+        which takes as long as all the rest.
+        """
+        mark = b""
+        if not changed:
+            # Later versions than 2 write down who shares what, which is faster to
+            # read but differs between equal values.
+            mark = _sum(marshal.dumps(value, 2))
+            old = self._sections.get(name)
+            if old and old[3] == mark and self._section(name) is not None:
+                return
         data = marshal.dumps(value)
         self._sections[name] = (-1, len(data), _sum(data), mark)
         self._new_sections[name] = data
@@ -427,7 +430,7 @@ def _write_all(target: int, data: bytes) -> None:
 
 
 def _sum(data: bytes, size: int = 16) -> bytes:
-    return blake2b(data, digest_size=size).digest()
+    return digest_of(data, size=size)
 
 
 def _times(status: Status) -> tuple[int, int, int, int]:

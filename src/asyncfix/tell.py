@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import click
@@ -158,8 +156,10 @@ def hot_json(
         "severity": severity,
         "total": total,
         "entries": [_entry(entry) for entry in entries],
-        "problems": [asdict(each) for each in problems],
+        "problems": [each._asdict() for each in problems],
     }
+    import json  # 2 ms, for those who ask for it
+
     return json.dumps(document, indent=2)
 
 

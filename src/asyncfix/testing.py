@@ -34,8 +34,8 @@ import tempfile
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 
@@ -73,8 +73,7 @@ def check(case: Case, codemods: Iterable[Codemod]) -> None:
     if case.after is None:
         raise AssertionError(f"{case.place}: has no after; run --update-fixtures")
     _check_run(case, chosen)
-    twin = replace(
-        case,
+    twin = case._replace(
         name=f"{case.name} (CRLF)",
         before=_with_crlf(case.before),
         after=_with_crlf(case.after),
@@ -168,9 +167,8 @@ def _settings(flags: str) -> Settings:
         prefer=found.prefer,
     )
     if found.target is not None:
-        settings = replace(settings, target=found.target)
-    settings = replace(
-        settings,
+        settings = settings._replace(target=found.target)
+    settings = settings._replace(
         concurrency_limit=found.concurrency_limit,
         task_style=found.task_style,
     )
@@ -178,18 +176,18 @@ def _settings(flags: str) -> Settings:
     for word in words:
         if word == "--target-version":
             target = config.version(next(words, ""), word)
-            settings = replace(settings, target=target)
+            settings = settings._replace(target=target)
         elif word == "--min-severity":
-            settings = replace(settings, min_severity=next(words, ""))
+            settings = settings._replace(min_severity=next(words, ""))
         elif word == "--prefer":
             ways = config.preferred(next(words, "").split(","), word)
-            settings = replace(settings, prefer=ways)
+            settings = settings._replace(prefer=ways)
         elif word == "--unsafe":
-            settings = replace(settings, unsafe=True)
+            settings = settings._replace(unsafe=True)
         elif word == "--concurrency-limit":
-            settings = replace(settings, concurrency_limit=int(next(words, "0")))
+            settings = settings._replace(concurrency_limit=int(next(words, "0")))
         elif word == "--safe-only":
-            settings = replace(settings, safe_only=True)
+            settings = settings._replace(safe_only=True)
         else:
             raise AssertionError(f"a fixture cannot have the flag {word!r}")
     return settings
@@ -279,8 +277,7 @@ def _example(where: str, page: str, title: str) -> bytes:
     return ("\n".join(lines) + "\n").encode()
 
 
-@dataclass(frozen=True, slots=True)
-class Behaviour:
+class Behaviour(NamedTuple):
     """What a program did: its output, and how long its event loop stood still."""
 
     output: str

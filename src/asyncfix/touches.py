@@ -8,7 +8,6 @@ function; `handed` says it in the words of who calls that function.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
 from typing import NamedTuple
 
 # Roots of places. RESULT is what a call gave of which nothing is known; LOCAL is
@@ -175,8 +174,7 @@ class Item(NamedTuple):
     place: Place | None = None
 
 
-@dataclass(frozen=True)
-class Summary:
+class Summary(NamedTuple):
     """All that a call of a function touches, whatever it calls in turn.
 
     What is not listed is not touched: what cannot be followed is in `unknown`.
@@ -207,9 +205,7 @@ class Summary:
 
 
 EMPTY = Summary()
-_LISTS = tuple(
-    each.name for each in fields(Summary) if each.name not in ("generator", "returns")
-)
+_LISTS = tuple(each for each in Summary._fields if each not in ("generator", "returns"))
 
 
 def handed(place: Place, given: Mapping[str, Origin] | None) -> Iterator[Place]:

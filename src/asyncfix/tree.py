@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from functools import cached_property
+from typing import Any, Protocol, TypeVar
 
 from asyncfix.keywords import as_written
 from asyncfix.nodes import FIELDS
@@ -12,15 +13,34 @@ from asyncfix.source import Lines
 
 NodeT = TypeVar("NodeT", bound=ast.AST)
 Known = TypeVar("Known")
+Function = ast.FunctionDef | ast.AsyncFunctionDef
 _PLACED = ast.expr, ast.stmt, ast.excepthandler, ast.pattern, ast.keyword
 _Place = tuple[tuple[int, int], tuple[int, int]]
 
 
-class Tree:
-    """A parsed file. `lines.text` is the text the positions speak of."""
+class Parts(Protocol):
+    """What parses a file, or a part of it."""
 
-    def __init__(self, module: ast.Module, text: bytes) -> None:
-        self.module = module
+    def whole(self, text: bytes) -> ast.Module:
+        """Parse the file."""
+
+    def around(self, lines: Lines, line: int) -> Function | None:
+        """Parse the outermost function round a line alone; None where it cannot be.
+
+        A function that was given before is given again.
+        """
+
+
+class Tree:
+    """A parsed file. `lines.text` is the text the positions speak of.
+
+    With `parts` in place of a module, only the functions are parsed that hold what is
+    looked for, until somebody asks for more. They stay the same nodes then.
+    """
+
+    def __init__(self, module: ast.Module | Parts, text: bytes) -> None:
+        self._given = module
+        self._alone: dict[tuple[int, str], Function] = {}
         self.lines = Lines(text)
         self._parents: dict[ast.AST, ast.AST] = {}
         self._places: dict[_Place, list[ast.AST]] = {}
@@ -34,26 +54,62 @@ class Tree:
 
         Raises LookupError where there is none: facts and tree disagree.
         """
-        self.lead_to(start[0])
-        for node in self._places.get((start, end), ()):
-            if isinstance(node, kind):
-                return node
+        for known in (self._parse_around, self._map_around):
+            known(start[0])
+            for node in self._places.get((start, end), ()):
+                if isinstance(node, kind):
+                    return node
         raise LookupError(f"no {kind.__name__} at {start}")
 
-    def lead_to(self, line: int) -> None:
-        """Let `parent` and `ancestors` know the nodes of the statement on a line."""
+    @cached_property
+    def module(self) -> ast.Module:
+        """Give the whole of it."""
+        if isinstance(self._given, ast.Module):
+            return self._given
+        module = self._given.whole(self.lines.text)
+        todo: list[Any] = [module] if self._alone else []
+        for node in todo:  # grows
+            for name in ("body", "orelse", "finalbody", "handlers", "cases"):
+                inner = getattr(node, name, None)
+                if isinstance(inner, list):
+                    inner[:] = [self._same(each) for each in inner]
+                    todo += inner
+        return module
+
+    def _same(self, node: ast.AST) -> ast.AST:
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            return self._alone.get((node.lineno, node.name), node)
+        return node
+
+    def _parse_around(self, line: int) -> bool:
+        """Parse the function round a line, unless all is parsed already."""
+        if "module" not in vars(self) and not isinstance(self._given, ast.Module):
+            function = self._given.around(self.lines, line)
+            if function is not None:
+                self._alone[function.lineno, function.name] = function
+                self._map(function)
+                return True
+        return False
+
+    def _map_around(self, line: int) -> None:
+        """Map the statements of the module that hold a line."""
         for statement in self.module.body:
             first = getattr(statement, "decorator_list", None) or [statement]
             last = statement.end_lineno or statement.lineno
             if first[0].lineno <= line <= last:
+                self._parents[statement] = self.module
                 self._map(statement)
+
+    def lead_to(self, line: int) -> None:
+        """Let `parent` and `ancestors` know the nodes of the statement on a line."""
+        if not self._parse_around(line):
+            self._map_around(line)
 
     def _map(self, statement: ast.AST) -> None:
         if statement in self._mapped:
             return
         self._mapped.add(statement)
         parents, places = self._parents, self._places
-        parents[statement] = self.module
         todo: list[Any] = [statement]
         for node in todo:  # grows
             if isinstance(node, (ast.expr, ast.stmt)):
@@ -77,25 +133,28 @@ class Tree:
         return found
 
     def parent(self, node: ast.AST) -> ast.AST:
-        """Give the node round a node that `find` or `lead_to` has led to."""
+        """Give the node round a node that `find` has led to."""
+        above = self._parents.get(node)
+        if above is None and isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            self._map_around(node.lineno)
         return self._parents[node]
 
     def ancestors(self, node: ast.AST) -> Iterator[tuple[ast.AST, ast.AST]]:
         """Go up from a node: pairs of (parent, the child one came from)."""
-        while node is not self.module:
-            above = self._parents[node]
+        while not isinstance(node, ast.Module):
+            above = self.parent(node)
             yield above, node
             node = above
 
     def statement(self, node: ast.AST) -> ast.stmt:
         """Give the innermost statement that holds a node."""
         while not isinstance(node, ast.stmt):
-            node = self._parents[node]
+            node = self.parent(node)
         return node
 
     def block(self, statement: ast.stmt) -> list[ast.stmt]:
         """Give the list of statements that a statement stands in."""
-        above = self._parents[statement]
+        above = self.parent(statement)
         for _, value in ast.iter_fields(above):
             if isinstance(value, list) and any(item is statement for item in value):
                 return value

@@ -7,7 +7,7 @@ found: a fix must leave such a call as good as it was.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from asyncfix import facts as f
@@ -50,6 +50,7 @@ class Users:
         self._is_test = is_test
         self._references = References(values, catalog, trees)
         self._calls: dict[Place, tuple[Call, ...]] = {}
+        self._by_name: dict[frozenset[str], list[tuple[str, f.Use, Place]]] = {}
         self._holding: dict[str, list[str]] = {}
         self._others: dict[Place, tuple[Reference, ...] | None] = {}
 
@@ -77,11 +78,27 @@ class Users:
 
     def _find(self, place: Place) -> Iterator[Call]:
         spelled = self._spelled(self.scope(place).name)
-        for path in self._reach(place):
+        only = self._only(place)
+        if only:
+            found = list(self._meanings(only, spelled))
+        elif spelled in self._by_name:
+            found = self._by_name[spelled]
+        else:
+            paths = self.project.files.calling(spelled)
+            found = self._by_name[spelled] = list(self._meanings(paths, spelled))
+        for path, use, meant in found:
+            if meant == place:
+                yield Call(path, use, self.project.coroutine_around(path, use.scope))
+
+    def _meanings(
+        self, paths: Iterable[str], spelled: frozenset[str]
+    ) -> Iterator[tuple[str, f.Use, Place]]:
+        """Give the calls by these last names that mean a function, and which one."""
+        for path in paths:
             for use in self.project.files[path].calls_by(spelled):
-                if self.meant(path, use.scope, use.name) == place:
-                    around = self.project.coroutine_around(path, use.scope)
-                    yield Call(path, use, around)
+                meant = self.meant(path, use.scope, use.name)
+                if meant is not None:
+                    yield path, use, meant
             self.project.rest(MOST_AWAKE)
 
     def _spelled(self, name: str) -> frozenset[str]:
@@ -94,12 +111,12 @@ class Users:
             self._holding[name] = found
         return found
 
-    def _reach(self, place: Place) -> list[str]:
-        """Give the files that may use a function: one inside another, its own."""
+    def _only(self, place: Place) -> list[str]:
+        """Give the one file that may use a function inside another, else none."""
         path, _ = place
-        scope = self.scope(place)
-        around = self.project.enclosing(path, scope.parent, (f.FUNCTION, f.LAMBDA))
-        return self._files(scope.name) if around < 0 else [path]
+        parent = self.scope(place).parent
+        around = self.project.enclosing(path, parent, (f.FUNCTION, f.LAMBDA))
+        return [path] if around >= 0 else []
 
     def others(self, place: Place) -> tuple[Reference, ...] | None:
         """Give every use that is no call: passed, registered, patched, overridden.
@@ -109,7 +126,7 @@ class Users:
         """
         if place not in self._others:
             found: tuple[Reference, ...] | None = None
-            files = self._reach(place)
+            files = self._only(place) or self._files(self.scope(place).name)
             if len(files) > _MOST_FILES:
                 spelled = self._spelled(self.scope(place).name)
                 files = [path for path in files if self._uses(path, spelled)]

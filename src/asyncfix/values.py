@@ -74,7 +74,16 @@ class Values:
             outer = self._owner(facts, scope, split(said)[0])
             if outer != scope:
                 # Read further out, it is the same for all functions of the file.
-                return self.of(path, outer, said)
+                return self._read(path, outer, said)
+        return self._found(path, scope, said)
+
+    def _read(self, path: str, scope: int, said: str) -> Value | None:
+        """Give the same in the scope that binds the name, so that it is not looked for."""
+        memo = self.project.files[path].memo
+        key = "value", scope, said
+        return memo[key] if key in memo else self._found(path, scope, said)
+
+    def _found(self, path: str, scope: int, said: str) -> Value | None:
         busy = path, scope, said
         if busy in self._busy:
             self.circles += 1
@@ -94,7 +103,7 @@ class Values:
             self._busy.discard(busy)
         if circles == self.circles or not self._busy:
             # In the middle of a circle an answer may lack a part.
-            self.project.files[path].memo[key] = found
+            self.project.files[path].memo["value", scope, said] = found
         return found
 
     def _of(self, path: str, scope: int, said: str) -> Value | None:
@@ -115,7 +124,8 @@ class Values:
             return self._name(path, scope, root)
         # The part before the last step is remembered, too: others go on from it.
         circles = self.circles
-        value = self.of(path, scope, said[: -len(steps[-1])])
+        look_up = self._read if root != "super" else self.of
+        value = look_up(path, scope, said[: -len(steps[-1])])
         if said == "super()" and value and value.name == "builtins.super":
             return self.classes.above(path, scope)
         if value is None:
@@ -136,7 +146,8 @@ class Values:
 
         Looked at are the file that reads it and the one that defines it.
         """
-        for place in dict.fromkeys((path, owner.path or path)):
+        places = (path,) if owner.path in ("", path) else (path, owner.path)
+        for place in places:
             memo = self.project.files[place].memo
             known: dict[str, list[f.Patch]] | None = memo.get("patched")
             if known is None:
@@ -233,9 +244,10 @@ class Values:
 
     def _starred(self, path: str, name: str, found: list[f.Binding]) -> bool:
         """Tell whether a later `import *` may have replaced a module's name."""
-        return any(
+        stars = self.project.names(path, 0).get("*")
+        return bool(stars) and any(
             star.line > found[-1].line and in_star(self.project, path, star, name) != []
-            for star in self.project.names(path, 0).get("*")
+            for star in stars
         )
 
     def _unbound(self, path: str, scope: int, name: str) -> Value | None:

@@ -287,10 +287,6 @@ def nobody_replaces_it(context: Context) -> Doubt | None:
     return _patched(context, "E3")
 
 
-def _holding(project: Project, words: frozenset[str]) -> frozenset[str]:
-    return frozenset(project.files.holding(words))
-
-
 def _patched(context: Context, guard: str) -> Doubt | None:
     project, site = context.project, context.site
     callee, wanted = site.use.name, site.wanted
@@ -305,8 +301,9 @@ def _patched(context: Context, guard: str) -> Doubt | None:
     by_string = set(project.replacing())
     asked = {*around, *by_string}
     if last is not None:
-        key = "holding", last
-        asked &= by_string | context.model.once(key, lambda: _holding(project, last))
+        key = "holding", last, site.path
+        holding = partial(project.files.holding, last, around)
+        asked = by_string.union(context.model.once(key, holding))
     for path in sorted(asked):
         facts = project.files[path]
         for patch in facts.patches:
