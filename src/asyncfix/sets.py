@@ -83,7 +83,10 @@ class Sets:
             if len(found) != 1 or found[0].kind != f.DEF:
                 return None
             scope = self.reach.values.defined(each.path, found[0])
-            return (each.path, scope) if scope >= 0 else None
+            scopes = self.reach.project.files[each.path].scopes
+            if scope < 0 or scopes[scope].is_async:
+                return None  # other tasks may run in it
+            return each.path, scope
         return None
 
     def _uses(self, place: Place, call: ast.Call | None, state: State) -> _Found | None:
