@@ -40,6 +40,8 @@ class Trace:
         What is asked of that file is its own affair: it is looked through again when
         it changes. None where all that is asked counts.
         """
+        self.judging = ""
+        """The file whose sites are judged. What that reads of it is its own affair."""
         self.wide: set[str] = set()
         """Of these, the ones of which more was asked than is noted one by one."""
         self.named: set[str] = set()
@@ -99,11 +101,12 @@ class Trace:
         self.pieces.clear()
         self._noted.clear()
 
-    def saw(self, path: str) -> None:
-        """Note that a file's text was read."""
+    def saw(self, path: str, own: bool = False) -> None:
+        """Note that a file's text was read, perhaps for itself alone."""
         self.opened.add(path)
-        self.broad(path)
         self.read.add(path)
+        if not own:
+            self.broad(path)
 
     def saw_piece(self, path: str, name: str, text: bytes) -> None:
         """Note that the text of one function or constant was read."""
