@@ -17,117 +17,22 @@ from typing import Any
 from asyncfix import packing
 from asyncfix.names import Names, NotedNames
 from asyncfix.packing import Part, WholePart
-from asyncfix.rows import (  # with the words, all in one block
-    ALIAS as ALIAS,
-)  # fmt: skip
-from asyncfix.rows import (
-    ARGUMENT as ARGUMENT,
-)
-from asyncfix.rows import (
-    ASSIGNED as ASSIGNED,
-)
-from asyncfix.rows import (
-    ASYNC_FOR as ASYNC_FOR,
-)
-from asyncfix.rows import (
-    ASYNC_WITH as ASYNC_WITH,
-)
-from asyncfix.rows import (
-    AT_ONCE as AT_ONCE,
-)
-from asyncfix.rows import (
-    ATTRIBUTE as ATTRIBUTE,
-)
-from asyncfix.rows import (
-    AWAITED as AWAITED,
-)
-from asyncfix.rows import (
-    AWAITED_WITHIN as AWAITED_WITHIN,
-)
-from asyncfix.rows import (
-    CAPTURE as CAPTURE,
-)
-from asyncfix.rows import (
-    CLASS as CLASS,
-)
-from asyncfix.rows import (
-    CLASSDEF as CLASSDEF,
-)
-from asyncfix.rows import (
-    COMPREHENSION as COMPREHENSION,
-)
-from asyncfix.rows import (
-    CONDITIONAL as CONDITIONAL,
-)
-from asyncfix.rows import (
-    DEF as DEF,
-)
-from asyncfix.rows import (
-    FOR as FOR,
-)
-from asyncfix.rows import (
-    FROM as FROM,
-)
-from asyncfix.rows import (
-    FUNCTION as FUNCTION,
-)
-from asyncfix.rows import (
-    GENERATOR as GENERATOR,
-)
-from asyncfix.rows import (
-    HANDED_BACK as HANDED_BACK,
-)
-from asyncfix.rows import (
-    IMPORT as IMPORT,
-)
-from asyncfix.rows import (
-    LAMBDA as LAMBDA,
-)
-from asyncfix.rows import (
-    MODULE as MODULE,
-)
-from asyncfix.rows import (
-    PARAMETER as PARAMETER,
-)
-from asyncfix.rows import (
-    RETURNED as RETURNED,
-)
-from asyncfix.rows import (
-    STAR as STAR,
-)
-from asyncfix.rows import (
-    STATEMENT as STATEMENT,
-)
-from asyncfix.rows import (
-    TYPE as TYPE,
-)
-from asyncfix.rows import (
-    TYPE_CHECKING as TYPE_CHECKING,
-)
-from asyncfix.rows import (
-    VALUE as VALUE,
-)
-from asyncfix.rows import (
+
+# isort: off
+from asyncfix.rows import (  # the words come with what is said in them
+    ALIAS as ALIAS, ARGUMENT as ARGUMENT, ASSIGNED as ASSIGNED, ASYNC_FOR as ASYNC_FOR,
+    ASYNC_WITH as ASYNC_WITH, AT_ONCE as AT_ONCE, ATTRIBUTE as ATTRIBUTE,
+    AWAITED as AWAITED, AWAITED_WITHIN as AWAITED_WITHIN, Binding as Binding,
+    CAPTURE as CAPTURE, CLASS as CLASS, CLASSDEF as CLASSDEF,
+    COMPREHENSION as COMPREHENSION, CONDITIONAL as CONDITIONAL, DEF as DEF, FOR as FOR,
+    FROM as FROM, FUNCTION as FUNCTION, GENERATOR as GENERATOR,
+    HANDED_BACK as HANDED_BACK, Head as Head, IMPORT as IMPORT, LAMBDA as LAMBDA,
+    MODULE as MODULE, Opaque as Opaque, PARAMETER as PARAMETER, Patch as Patch,
+    RETURNED as RETURNED, Scope as Scope, STAR as STAR, STATEMENT as STATEMENT,
+    TYPE as TYPE, TYPE_CHECKING as TYPE_CHECKING, Use as Use, VALUE as VALUE,
     WITH as WITH,
-)
-from asyncfix.rows import (
-    Binding as Binding,
-)
-from asyncfix.rows import (
-    Head as Head,
-)
-from asyncfix.rows import (
-    Opaque as Opaque,
-)
-from asyncfix.rows import (
-    Patch as Patch,
-)
-from asyncfix.rows import (
-    Scope as Scope,
-)
-from asyncfix.rows import (
-    Use as Use,
-)
+)  # fmt: skip
+# isort: on
 from asyncfix.trace import Trace
 
 # What `outward` compares as a whole: scopes, patches, what is frozen or driven, exports,
