@@ -23,7 +23,7 @@ MODULE = '''\
 
 from __future__ import annotations
 
-import libcst as cst
+from typing import TYPE_CHECKING
 
 from asyncfix import (
     NEW_AWAIT,
@@ -35,6 +35,9 @@ from asyncfix import (
     Plan,
     runs_elsewhere,
 )
+
+if TYPE_CHECKING:
+    import libcst as cst  # imported where a fix is made: it takes 0.15 s
 
 
 class CLASS(Codemod):

@@ -448,7 +448,7 @@ class Held(Reader):
         """Give the lines of a text."""
         return Lines(self.texts[path])
 
-    def tree(self, path: str) -> Tree:
+    def parsed(self, path: str) -> Tree:
         """Give the tree of a text."""
         parsed = parse(path, self.texts[path])
         assert not isinstance(parsed, Problem), parsed

@@ -36,7 +36,7 @@ START = {
         "def afar():\n    size = 1\n    return size\n"
     ),
     "app/views.py": (
-        "from .api import M, load, rest\nfrom . import helpers, names\n"
+        "from .api import M, load, rest\nfrom . import helpers, names, rows\n"
         "async def view(model: M):\n    load()\n    rest()\n    model.save()\n"
         "async def other():\n    names.nap(1)\n    names.calm()\n    load(False)\n"
         "async def third():\n    helpers.never()\n"
@@ -205,6 +205,14 @@ EDITS: dict[str, Edit] = {
     "a step more": swap("app/steps.py", "async def fetch", "async def further(): pass\nasync def fetch"),
     "a step's comment": swap("app/steps.py", "    calm()", "    calm()  # now"),
     "a loop in a comprehension": swap("app/steps.py", "calm()", "[calm() for _ in range(i)]"),
+    "a row more": swap("app/rows.py", "async def lost", "def row3(): pass\nasync def lost"),
+    "a row is lost twice": swap("app/rows.py", "    one(1)\n", "    one(1)\n    one(2)\n"),
+    "no row is lost": swap("app/rows.py", "    one(1)\n", "    await one(1)\n"),
+    "a row is kept": swap("app/rows.py", "    one(1)\n", "    return one(1)\n"),
+    "a row is off": swap("app/rows.py", "one(1)\n", "one(1)  # asyncfix: off\n"),
+    "a row has a fix": swap("app/rows.py", "    one(1)\n", "    one(1)\n    time.sleep(2)\n"),
+    "a row is asked for": swap("app/views.py", "    load()\n", "    load(); rows.lost()\n"),
+    "a row's import": swap("app/rows.py", "from .steps", "import time\nfrom .steps"),
     "off": swap("app/alone.py", "time.sleep(1)", "time.sleep(1)  # asyncfix: off"),
     "the view alone": swap("app/views.py", "    rest()\n", "    rest(); load()\n"),
     "the caller's argument": swap("app/views.py", "load(False)", "load(1)"),

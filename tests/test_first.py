@@ -241,8 +241,76 @@ class Ready:
         self.get()  # told
 """
 
+CACHED = """\
+import functools
+import functools as ft
 
-@pytest.mark.parametrize("text", (MODULE, ELSEWHERE, OBJECT))
+@functools.lru_cache(maxsize=None)
+def asset(name):
+    return block(name)
+
+@ft.cache
+def two(name, size):
+    return block(name)
+
+def js(name):
+    return asset(name)
+
+def js_of(name):
+    name = name + other
+    return asset(name)
+
+def perhaps(name):
+    if name:
+        return two(name, 1)
+
+def sized(name, size=other):
+    return two(size=size, name=name)
+
+class C:
+    def js(self, name):
+        return asset(name)
+
+    async def same(self, page):
+        await page.do(self.js("a"))  # told
+        if page.new:
+            await page.do(self.js("a"))
+        self.js("b")  # told
+
+    async def other(self, page):
+        page.js("a")
+        if page.new:
+            self.js("a")  # told
+        self.js("a")  # told
+
+async def same(page):
+    js("a")  # told
+    js("a")
+    js("b")  # told
+    asset("a")  # told
+    asset("a")
+
+async def changed(page):
+    js_of("a")  # told
+    js_of("a")  # told
+    perhaps("a")  # told
+    perhaps("a")  # told
+    js(page.name)  # told
+    js(page.name)  # told
+
+async def sizes(page):
+    sized("a", 1)  # told
+    sized("a", 1)
+    sized("a", 2)  # told
+    try:
+        js("c")  # told
+    except OSError:
+        pass
+    js("c")  # told
+"""
+
+
+@pytest.mark.parametrize("text", (MODULE, ELSEWHERE, OBJECT, CACHED))
 def test_what_is_kept_is_worked_out_once(text: str, tmp_path: Path) -> None:
     lines = (HEAD + text).splitlines()
     (tmp_path / "main.py").write_text("\n".join(lines) + "\n", "utf-8")

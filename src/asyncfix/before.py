@@ -11,9 +11,8 @@ something of its own. The work is that of one walk over the function.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
-from typing import NamedTuple
 
 from asyncfix.conditions import (
     Function,
@@ -22,19 +21,18 @@ from asyncfix.conditions import (
     finds_the_loop,
     is_without_loop,
     taken,
-    truth,
 )
-from asyncfix.held import assume, question
+from asyncfix.held import question
 from asyncfix.nodes import descend
+from asyncfix.promised import promised
 from asyncfix.says import (
     COMPREHENSIONS,
     bound,
     is_lasting,
-    said_as,
     touched,
     used,
-    with_constants,
 )
+from asyncfix.stands import Asks, State
 from asyncfix.tree import Tree, dotted, text_of
 
 _ENDS = (ast.Return, ast.Raise, ast.Continue, ast.Break)
@@ -45,78 +43,21 @@ _STARTS_A_LOOP = ("run_until_complete", "run_forever")
 _NEVER_COMES_BACK = ("asyncio.run", "sys.exit", "os._exit", "os.abort")
 
 
-Constant = Callable[[str], ast.expr | None]
-
-
-class State(NamedTuple):
-    """What names stand for, and what is known, in words of the function's start.
-
-    A name that stands for something of its own has a `%` in it.
-    """
-
-    names: dict[str, ast.expr]
-    known: dict[str, object]
-    calls: dict[str, ast.Call]
-    """What was called for an answer, by the dump of what stands for it."""
-    constant: Constant
-    """Gives what a name stands for that is a constant."""
-
-    def copy(self) -> State:
-        """Give one that can change alone."""
-        return self._replace(names=dict(self.names), known=dict(self.known))
-
-    def handed_on(self) -> dict[str, object]:
-        """Give what is known and holds now, not only where the function starts.
-
-        Whoever is called sees an attribute as it is: what was known of it before
-        it was set is no answer there.
-        """
-        changed = [text_of(_attribute(name)) for name in self.names if "." in name]
-        if not changed:
-            return self.known
-        return {
-            name: value
-            for name, value in self.known.items()
-            if not any(each in name for each in changed)
-        }
-
-    def assume(self, test: ast.expr, holds: bool) -> None:
-        """Note that a condition holds, or that it does not."""
-        said = self.say(test)
-        for node in descend(said):
-            if isinstance(node, ast.Call):
-                self.calls[text_of(node)] = node
-        assume(said, holds, self.known)
-
-    def say(self, node: ast.expr) -> ast.expr:
-        """Give an expression in the words of the function's start."""
-        return said_as(node, self.names) if self.names else node
-
-    def truth(self, test: ast.expr) -> bool | None:
-        """Tell whether a condition surely holds here, or surely not."""
-        said = self.say(test)
-        answer = truth(said, self.known)
-        if answer is None and self.known:
-            meant = with_constants(said, self.known, self.constant)
-            if meant is not said:
-                answer = truth(meant, self.known)
-        return truth(test, {}) if answer is None and said is not test else answer
-
-
 def before(
-    tree: Tree, function: Function, call: ast.AST, known: Known, constant: Constant
+    tree: Tree, function: Function, call: ast.AST, known: Known, asks: Asks
 ) -> State | None:
     """Give what is known where a call stands; None if it is surely not reached.
 
-    `known` is what is known when the function is called: see `held`. `constant`
-    gives what a name stands for that is a constant of the module.
+    `known` is what is known when the function is called: see `held`. Among it may
+    be what an attribute of the object was just set to, by its name (`self.a`).
     """
     way = []
     for above, below in tree.ancestors(call):
         way.append((above, below))
         if above is function:
             break
-    state = State({}, dict(known), {}, constant)
+    known = {**tree.once(("promised", function), partial(promised, function)), **known}
+    state = State.at_start(known, asks)
     walk = _Walk(tree, function)
     for name in walk.wild:
         state.names[name] = ast.Name(f"{name}%", ast.Load())
@@ -134,6 +75,8 @@ class _Walk:
         # What blocks in a coroutine is told, whatever it does before.
         self.is_coroutine = isinstance(function, ast.AsyncFunctionDef)
         args = function.args
+        first = (*args.posonlyargs, *args.args)[:1]
+        self.self = first[0].arg if first else ""
         every = (*args.posonlyargs, *args.args, *args.kwonlyargs, args.vararg)
         self.parameters = {each.arg for each in (*every, args.kwarg) if each}
         self.wild = tree.once(("wild", function), partial(_wild, function))
@@ -182,7 +125,7 @@ class _Walk:
             ]
             self._forget(names, above, state)
         block = _block(above, below)
-        return block is None or self._run(block, state, below)
+        return block is None or self.run(block, state, below)
 
     def _enter_loop(self, loop: ast.stmt, below: ast.AST, state: State) -> bool:
         self._touch(loop, state)
@@ -202,7 +145,7 @@ class _Walk:
     def _one_of(self, target: ast.expr, every: ast.expr, state: State) -> None:
         """Note what a loop over literals gives its names."""
         if isinstance(every, ast.Name):
-            every = state.constant(every.id) or every
+            every = state.asks.constant(every.id) or every
         if not isinstance(every, (ast.Tuple, ast.List, ast.Set)):
             return
         if isinstance(target, ast.Name):
@@ -223,7 +166,7 @@ class _Walk:
             self._forget(bound(self.tree, *above.body), above, state)
             return not is_without_loop(below, above)
         if _is_in(below, above.orelse):
-            return self._run(above.body, state)
+            return self.run(above.body, state)
         if _is_in(below, above.finalbody):
             self._forget(bound(self.tree, above), above, state)
         return True
@@ -245,7 +188,7 @@ class _Walk:
 
     # -- what is done before ------------------------------------------------
 
-    def _run(
+    def run(
         self, block: list[ast.stmt], state: State, until: ast.AST | None = None
     ) -> bool:
         """Go through a block; False if it is surely left on the way."""
@@ -312,6 +255,11 @@ class _Walk:
             stands = state.names.get(name or "")
             if stands is not None and isinstance(said, ast.Call):
                 state.calls[text_of(stands)] = said
+            elif isinstance(target, ast.Tuple) and isinstance(said, ast.Call):
+                for place, each in enumerate(target.elts):
+                    stands = state.names.get(dotted(each) or "")
+                    if stands is not None:
+                        state.parts[text_of(stands)] = said, place
             return
         _drop(name, state)
         state.names[name] = said
@@ -320,12 +268,12 @@ class _Walk:
         holds = state.truth(statement.test)
         self._walrus(statement.test, state)
         if holds is not None:
-            return self._run(statement.body if holds else statement.orelse, state)
+            return self.run(statement.body if holds else statement.orelse, state)
         other = state.copy()
         state.assume(statement.test, True)
         other.assume(statement.test, False)
-        alive = self._run(statement.body, state)
-        if not self._run(statement.orelse, other):
+        alive = self.run(statement.body, state)
+        if not self.run(statement.orelse, other):
             return alive
         if not alive:
             _become(state, other)
@@ -335,28 +283,33 @@ class _Walk:
 
     def _try(self, statement: ast.Try, state: State) -> bool:
         start = state.copy()
-        alive = self._run(statement.body, state) and self._run(statement.orelse, state)
+        alive = self.run(statement.body, state) and self.run(statement.orelse, state)
         for handler in statement.handlers:
             if is_without_loop(handler, statement):
                 continue
             other = start.copy()
             names = [*bound(self.tree, *statement.body), handler.name or ""]
             self._forget(names, statement, other)
-            if not self._run(handler.body, other):
+            if not self.run(handler.body, other):
                 continue
             if alive:
                 self._join(state, other, statement)
             else:
                 _become(state, other)
                 alive = True
-        return alive and self._run(statement.finalbody, state)
+        return alive and self.run(statement.finalbody, state)
 
     def _touch(self, node: ast.AST, state: State) -> None:
         """Forget the attributes of what runs a method of its own, or is handed over."""
-        names = self.tree.once(("touched", node), partial(touched, node))
-        if names:
-            every = tuple(f"{name}." for name in names)
-            held = [each for each in state.names if each.startswith(every)]
+        for name, calls in self.tree.once(("touched", node), partial(touched, node)):
+            start = f"{name}."
+            held = [each for each in state.names if each.startswith(start)]
+            if held and calls is not None and name == self.self:
+                changed = [state.asks.sets(call, state) for call in calls]
+                known = [each for each in changed if each is not None]
+                if len(known) == len(changed):
+                    every = frozenset[str]().union(*known)
+                    held = [each for each in held if each.split(".")[1] in every]
             self._forget(held, node, state)
 
     def _walrus(self, node: ast.expr, state: State) -> None:
@@ -406,18 +359,16 @@ class _Walk:
                 del state.known[name]
 
 
+def comes_to_end(tree: Tree, function: Function, known: Known, asks: Asks) -> bool:
+    """Tell whether a function may end without a `return` of its own."""
+    walk = _Walk(tree, function)
+    return walk.run(function.body, State.at_start(known, asks))
+
+
 def _become(state: State, other: State) -> None:
     for mine, theirs in ((state.names, other.names), (state.known, other.known)):
         mine.clear()
         mine.update(theirs)  # type: ignore[arg-type]  # each of its own kind
-
-
-def _attribute(name: str) -> ast.expr:
-    first, *steps = name.split(".")
-    node: ast.expr = ast.Name(first, ast.Load())
-    for step in steps:
-        node = ast.Attribute(node, step, ast.Load())
-    return node
 
 
 def _drop(name: str, state: State) -> None:

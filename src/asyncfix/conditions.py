@@ -46,6 +46,10 @@ class Member(tuple[object, ...]):
     """A member of an enum: its class, and its value."""
 
 
+class Keys(frozenset[str]):
+    """A dictionary that has no other keys; see `keys`."""
+
+
 def arguments(
     function: Function,
     call: ast.Call,
@@ -63,26 +67,46 @@ def arguments(
     if not any(isinstance(each, ast.Starred) for each in call.args) and all(
         each.arg for each in call.keywords
     ):
-        parameters = [*function.args.posonlyargs, *function.args.args]
-        defaults = function.args.defaults
-        for parameter, default in zip(parameters[::-1], defaults[::-1], strict=False):
-            found[parameter.arg] = literal(default, {})
-        for parameter, value in zip(
-            function.args.kwonlyargs, function.args.kw_defaults, strict=True
-        ):
-            found[parameter.arg] = literal(value, {})
+        found.update(defaults(function))
     for name, given in paired(function, call, bound):
-        said = say.get(id(given), given)
-        one_of = caller.get(said.id) if isinstance(said, ast.Name) else None
-        if isinstance(one_of, OneOf):
-            found[name] = one_of
-        else:
-            found[name] = literal(said, caller)
+        found[name] = value_or_one(say.get(id(given), given), caller)
     return {
         name: each
         for name, each in found.items()
         if each is not NO_ANSWER and not isinstance(each, list)
     }
+
+
+def defaults(function: Function) -> dict[str, object]:
+    """Give the defaults of parameters, as `literal` does."""
+    every = [*function.args.posonlyargs, *function.args.args]
+    found: dict[str, object] = {}
+    for parameter, default in zip(
+        every[::-1], function.args.defaults[::-1], strict=False
+    ):
+        found[parameter.arg] = literal(default, {})
+    for parameter, value in zip(
+        function.args.kwonlyargs, function.args.kw_defaults, strict=True
+    ):
+        found[parameter.arg] = literal(value, {})
+    return found
+
+
+def value_or_one(node: ast.expr, known: Known) -> object:
+    """Give the value of an expression as `literal` does, or the ones it may have."""
+    value = literal(node, known)
+    if value is not NO_ANSWER:
+        return value
+    for name, several in known.items():
+        if isinstance(several, OneOf) and _names(node, name):
+            every = [literal(node, {**known, name: each}) for each in several]
+            if NO_ANSWER not in every:
+                return OneOf(every)
+    return NO_ANSWER
+
+
+def _names(node: ast.expr, name: str) -> bool:
+    return any(isinstance(n, ast.Name) and n.id == name for n in descend(node))
 
 
 def paired(
@@ -141,7 +165,7 @@ def literal(node: ast.expr | None, known: Known) -> object:
         return NO_ANSWER
     if isinstance(node, ast.Name) and node.id in known:
         value = known[node.id]
-        return NO_ANSWER if isinstance(value, OneOf) else value
+        return NO_ANSWER if isinstance(value, (OneOf, Keys)) else value
     if finds_the_loop(node):
         return LOOP
     if known and isinstance(node, (ast.Name, ast.Attribute, ast.Subscript, ast.Call)):
@@ -158,6 +182,10 @@ def literal(node: ast.expr | None, known: Known) -> object:
         part = taken(node, known)
         if part is not node:
             return literal(part, known)
+    elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        one, two = literal(node.left, known), literal(node.right, known)
+        if isinstance(one, str) and isinstance(two, str):
+            return one + two
     return NO_ANSWER
 
 
@@ -255,9 +283,7 @@ def _within(node: ast.AST, body: Sequence[ast.AST] | ast.expr) -> bool:
 def truth(test: ast.expr, known: Known) -> bool | None:
     """Give whether a condition holds, None where that is not known."""
     for name, value in known.items():
-        if isinstance(value, OneOf) and any(
-            isinstance(node, ast.Name) and node.id == name for node in descend(test)
-        ):
+        if isinstance(value, OneOf) and _names(test, name):
             answers = {truth(test, {**known, name: each}) for each in value}
             return answers.pop() if len(answers) == 1 else None
     if known:

@@ -11,7 +11,9 @@ import ast
 from functools import partial
 
 from asyncfix import facts as f
-from asyncfix.before import State, before
+from asyncfix.answers import Answers
+from asyncfix.before import before
+from asyncfix.cached import CACHES
 from asyncfix.conditions import (
     Function,
     arguments,
@@ -23,12 +25,15 @@ from asyncfix.conditions import (
 from asyncfix.constants import Constants
 from asyncfix.first import First
 from asyncfix.held import VALUE, handed
+from asyncfix.keys import Here, KeySets
 from asyncfix.kinds import Kinds
 from asyncfix.nodes import MAY_WAIT, NOT_WAITING, descend
 from asyncfix.objects import Objects, is_excluded
 from asyncfix.reach import Chain, Edge, Place, Reach, Step
 from asyncfix.reader import Reader
 from asyncfix.says import constant_name
+from asyncfix.sets import Sets
+from asyncfix.stands import Asks, State
 from asyncfix.tree import Tree, text_of
 from asyncfix.value import CLASS, FUNCTION, OBJECT, PARTIAL, Value
 
@@ -39,7 +44,6 @@ _MOST_TRIES = 5
 _NOWHERE = 1_000_000
 _NOT_WAITING = ("LOCK_NB", "LOCK_UN", "WNOHANG", "MSG_DONTWAIT", "O_NONBLOCK")
 _ELSEWHERE = ("__enter__", "__exit__", "__post_init__")
-_CACHES = ("cache", "lru_cache")
 
 Known = tuple[tuple[str, object], ...]
 
@@ -62,6 +66,9 @@ class Confirm:
         self.constants = Constants(reach, reader)
         self.objects = Objects(reach, reader, self._function, self.constants.of)
         self.first = First(reach, self._function)
+        self.answers = Answers(reach, self._function, self.constants.of)
+        self.sets = Sets(reach, self._function)
+        self.keys = KeySets(reach, self._function)
 
     def chain(self, place: Place, edge: Edge) -> Chain | None:
         """Give the shortest way that holds from a call in a coroutine.
@@ -98,8 +105,12 @@ class Confirm:
             return self._unread(path, edge)  # a lambda
         tree, function = around
         call = tree.find(ast.Call, (use.line, use.col), (use.end_line, use.end_col))
-        constant = partial(self.constants.of, place)
-        state = before(tree, function, call, dict(known), constant)
+        asks = Asks(
+            partial(self.constants.of, place),
+            partial(self.answers.of, place),
+            partial(self.sets.of, place),
+        )
+        state = before(tree, function, call, dict(known), asks)
         if state is None or is_excluded(state.known):
             return None
         if self.first.is_over(place, edge, state.known):
@@ -147,7 +158,7 @@ class Confirm:
             return {}
         say: dict[int, ast.expr] = {}
         for node in (*call.args, *(each.value for each in call.keywords)):
-            said = state.say(node)
+            said = state.told(state.say(node))
             name = constant_name(said)
             constant = self.constants.of(place, name) if name else None
             say[id(node)] = constant if isinstance(constant, ast.Constant) else said
@@ -157,6 +168,7 @@ class Confirm:
         elif value.kind != CLASS and isinstance(call.func, ast.Attribute):
             receiver = call.func.value
         given = arguments(called, call, say, state.known, bound)
+        given.update(self.keys.handed(self._here(place, met, state), read, bound))
         on = None if receiver is None else state.say(receiver)
         holds = state.handed_on()
         given.update(handed(call, say, on, (caller, called), bound, holds))
@@ -166,16 +178,32 @@ class Confirm:
         if bound and on is not None and called.args.args:
             first = ast.Name(called.args.args[0].arg, ast.Load())
             known = self.objects.attributes(*where, on, state.calls)
-            for name, literal in known.items():
+            for name, kept in known.items():
                 attribute = ast.Attribute(first, name, ast.Load())
-                given.setdefault(VALUE + text_of(attribute), literal)
+                given.setdefault(VALUE + text_of(attribute), kept)
+            if isinstance(on, ast.Name) and on is receiver:
+                for name, kept in state.set_on(on.id, _attributes(read)).items():
+                    given[f"{first.id}.{name}"] = kept
         if say or on is not None:
             every = [*say.values(), *((on,) if on is not None else ())]
             given.update(self.objects.excluded(*where, every, state))
         return given
 
+    def _here(
+        self,
+        place: Place,
+        met: tuple[ast.Call, Function, tuple[Tree, Function]],
+        state: State,
+    ) -> Here:
+        around = self._function(place)
+        assert around is not None  # its call was read
+        return Here(place, *around, state.known, met[0])
+
     def _way(self, place: Place, known: Known, depth: int) -> Chain | None:
-        """Give the shortest way on from a function called with known arguments."""
+        """Give the shortest way on from a function called with known arguments.
+
+        A response is mostly fetched whole: who fetched it waited, not who reads it.
+        """
         # `1` and `True` are equal, but not the same to `is`.
         key = place, known, tuple(type(value) for _, value in known)
         if key in self._ways:
@@ -192,9 +220,11 @@ class Confirm:
             self._left -= 1
             if self._left < 0:
                 break
-            found = self._step(place, edge, known, depth)
-            if found is not None:
-                break
+            way = self._step(place, edge, known, depth)
+            if way is not None and not (found and _reads_response(way)):
+                found = way
+                if not _reads_response(way):
+                    break
         del self._open[key]
         if found is not None or (self._lowest >= here and self._left >= 0):
             self._ways[key] = found
@@ -276,7 +306,7 @@ class Confirm:
         path, scope = place
         facts = self.reach.project.files[path]
         known = facts.scopes[scope]
-        if not any(name.rpartition(".")[2] in _CACHES for name in known.decorators):
+        if not any(name.rpartition(".")[2] in CACHES for name in known.decorators):
             return False
         given = function.args
         every = (given.args, given.posonlyargs, given.kwonlyargs)
@@ -289,12 +319,36 @@ class Confirm:
         )
 
 
+def _attributes(read: tuple[Tree, Function]) -> frozenset[str]:
+    """Give the attributes that a method uses of its object."""
+    tree, function = read
+    return tree.once(("attributes", function), partial(_used, function))
+
+
+def _used(function: Function) -> frozenset[str]:
+    first = function.args.args[0].arg
+    return frozenset(
+        node.attr
+        for node in descend(function)
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == first
+    )
+
+
 def _name(item: tuple[str, object]) -> str:
     return item[0]
 
 
+def _reads_response(way: Chain) -> bool:
+    owner, _, _ = way.entry.name.rpartition(".")
+    return way.entry.kind == "http" and owner.endswith(".Response")
+
+
 def _says_not_to_wait(call: ast.Call, state: State) -> bool:
     """Tell a call with a flag such as `fcntl.LOCK_NB`, or with `blocking=False`.
+
+    Or one that is given a text, and has no file to read.
 
     The arguments may be names of such values, or parameters that are given them.
     """
@@ -305,6 +359,9 @@ def _says_not_to_wait(call: ast.Call, state: State) -> bool:
             said += call.args[:1]
         if any(literal(state.say(each), state.known) is False for each in said):
             return True
+    if method == "load_verify_locations" and not call.args:
+        said = [each.value for each in call.keywords if each.arg != "cadata"]
+        return all(literal(state.say(each), state.known) is None for each in said)
     todo = [*call.args, *(each.value for each in call.keywords)]
     while todo:
         node = taken(state.say(todo.pop()), state.known)

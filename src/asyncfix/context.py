@@ -63,7 +63,7 @@ class Model:
         self.reader = Reader(project, source)
         self._held: dict[str, Tree] = {}
         self._kept: set[str] = set()
-        self._once: dict[object, Any] = {}
+        self._once: dict[object, tuple[Any, str]] = {}
 
     def may_write(self, path: str) -> bool:
         """Tell whether a file is one of those that were named, and not left out."""
@@ -75,18 +75,31 @@ class Model:
         Raises LookupError if the file is not what it was.
         """
         self.project.files.trace.saw(path)
+        return self._tree(path)
+
+    def tree_of(self, site: Site) -> Tree:
+        """Give the tree that a site stands in, as `tree` does."""
+        trace = self.project.files.trace
+        trace.saw(site.path, own=site.path == trace.judging)
+        return self._tree(site.path)
+
+    def _tree(self, path: str) -> Tree:
         tree = self._held.get(path)
         if tree is None:
-            tree = self._held[path] = self.reader.tree(path)
+            tree = self._held[path] = self.reader.parsed(path)
         return tree
 
     def once(self, key: object, work: Callable[[], Result]) -> Result:
         """Give what `work` gives, worked out the first time for this project."""
+        trace = self.project.files.trace
         if key not in self._once:
-            with self.project.files.trace.shared():
-                self._once[key] = work()
-        found: Result = self._once[key]
-        return found
+            judging = trace.judging
+            with trace.shared():
+                self._once[key] = work(), judging
+        found: tuple[Result, str] = self._once[key]
+        if found[1] and found[1] != trace.judging:
+            trace.saw(found[1])  # the tree of the site that it was worked out for
+        return found[0]
 
     def release(self) -> None:
         """Let go of the trees of which no fix holds a node."""
@@ -180,7 +193,7 @@ class Context:
         self.project = project = model.project
         self.settings = model.settings
         self.site = site
-        self.tree = tree = model.tree(site.path)
+        self.tree = tree = model.tree_of(site)
         self.facts: Facts = project.files[site.path]
         use = site.use
         start, end = (use.line, use.col), (use.end_line, use.end_col)

@@ -12,8 +12,10 @@ try:
 except ImportError:  # a Python that is not CPython
     from hashlib import blake2b
 
+SIZE = 32
 
-def digest(*parts: bytes, size: int = 32) -> bytes:
+
+def digest(*parts: bytes, size: int = SIZE) -> bytes:
     """Give the digest of parts of data, one after the other, in `size` bytes."""
     whole = blake2b(digest_size=size)
     for part in parts:

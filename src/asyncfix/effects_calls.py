@@ -6,8 +6,8 @@ import ast
 from typing import TYPE_CHECKING
 
 from asyncfix import facts as f
+from asyncfix.changes import MUTATORS
 from asyncfix.effects_given import given
-from asyncfix.effects_kinds import MUTATORS
 from asyncfix.effects_library import LibraryCalls
 from asyncfix.nodes import parameters
 from asyncfix.touches import (

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from asyncfix import facts as f
-from asyncfix.effects_kinds import MUTATORS
+from asyncfix.changes import MUTATORS
 from asyncfix.touches import (
     CONTAINER,
     EMPTY,

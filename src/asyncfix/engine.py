@@ -282,43 +282,71 @@ class _Run:
         """Judge the sites, and make the passes that their fixes take."""
         if not with_sites:
             return Judged()
-        sites = [(path, _by_place(told[path])) for path in with_sites]
+        sites = {path: _by_place(told[path]) for path in with_sites}
         left_out = sorted(path for path in told if path not in named)
-        question = self._question, repr(self.settings), sites, left_out, self.problems
-        recall = Recall(self.memory, library, str(self.settings.root), question)
+        question = self._question, repr(self.settings), left_out, self.problems
+        recall = Recall(self.memory, library, str(self.settings.root), question, sites)
         known = recall.find()
-        if known is not None:
+        if known is not None and not recall.again:
             self._opened = recall.opened
             return known
-        from asyncfix.passes import Passes
-
         noted = len(self.notes) + len(self.memory.notes)
         library = self._prepared(library, with_sites)
-        project = Project(library, str(self.settings.root))
         library.rest()  # else what is open already would not be noted again
         library.trace.forget()
+        judged = None
+        if known is not None:
+            some = [path for path in recall.again if path in sites]
+            judged, off = self._passed(library, told, some, named)
+            if judged.changes or judged.problems:
+                judged = None  # it may meet the fixes of others
+                recall.forget()
+            else:
+                judged = judged._replace(
+                    findings=(*known.findings, *judged.findings),
+                    changes=known.changes,
+                    suppressed=known.suppressed + judged.suppressed,
+                )
+        if judged is None:
+            judged, off = self._passed(library, told, with_sites, named)
+        self._all_kept = noted == len(self.notes) + len(
+            self.memory.notes
+        ) and recall.keep(judged, off)
+        self._opened = recall.opened or frozenset(library.trace.opened)
+        return judged
+
+    def _passed(
+        self,
+        library: Library,
+        told: Mapping[str, Told],
+        paths: Sequence[str],
+        named: frozenset[str],
+    ) -> tuple[Judged, Mapping[str, int]]:
+        """Judge files, and make the passes that their fixes take.
+
+        Gives how many sites are switched off, by file, as well.
+        """
+        from asyncfix.passes import Passes
+
+        project = Project(library, str(self.settings.root))
         if self._renames is not None:
             project.renames(self._renames)
         if self._imports is not None and not self.around.files:
             project.know_imports((path, self._imports[path]) for path in library)
         # Where more files are known by now, more may be found.
-        kept = [] if self.around.files else with_sites
+        kept = [] if self.around.files else paths
         searched = {path: told[path].sites for path in kept}
-        blocked = {path: told[path].blocked for path in with_sites}
+        blocked = {path: told[path].blocked for path in paths}
         passes = Passes(self.settings, self.chosen, project, self.catalog, named)
-        passes.until_stable(with_sites, searched, blocked, self.progress)
+        passes.until_stable(paths, searched, blocked, self.progress)
         failed = {problem.path for problem in (*self.problems, *passes.problems)}
         judged = Judged(
             tuple(passes.findings),
             tuple(passes.changes(failed)),
             tuple(passes.problems),
-            passes.suppressed,
+            sum(passes.off.values()),
         )
-        self._opened = frozenset(library.trace.opened)
-        self._all_kept = noted == len(self.notes) + len(
-            self.memory.notes
-        ) and recall.keep(judged)
-        return judged
+        return judged, passes.off
 
     def _prepared(self, library: Library, with_sites: Sequence[str]) -> Library:
         """Scan the rest of the project where guards will ask about all of it."""

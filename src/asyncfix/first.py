@@ -13,6 +13,7 @@ import ast
 from collections.abc import Callable, Iterable, Mapping
 
 from asyncfix import facts as f
+from asyncfix.cached import Cached
 from asyncfix.conditions import Function
 from asyncfix.reach import Chain, Edge, Place, Reach, Step
 from asyncfix.surely import LEAVES, in_any_case, surely_before
@@ -32,6 +33,7 @@ class First:
     def __init__(self, reach: Reach, functions: Functions) -> None:
         self.reach = reach
         self.functions = functions
+        self.cached = Cached(reach, self._read)
         self._kept: dict[tuple[Place, int, int], set[str]] = {}
 
     def ran_before(self, place: Place, found: Chain) -> str | None:
@@ -48,6 +50,8 @@ class First:
             way.append((place, edge))
             place = edge.target or place
         for count, (kept, edge) in enumerate(way):
+            if count and self.cached.is_same(kept, way[:count]):
+                return f"{_BEHIND}{_call(*way[0])} {_RAN}{_said(kept)}"
             if count and self.keeps(kept, edge):
                 names = self._names(kept, edge)
                 for here, call in self._callers(kept, way[:count]):
@@ -72,7 +76,9 @@ class First:
 
     def is_over(self, place: Place, edge: Edge, known: Mapping[str, object]) -> bool:
         """Tell whether a call was made the first time, and is not made again."""
-        return _RAN + _said(place) in known and self.keeps(place, edge)
+        if _RAN + _said(place) not in known:
+            return False
+        return self.cached.is_cached(place) or self.keeps(place, edge)
 
     def keeps(self, place: Place, edge: Edge) -> bool:
         """Tell whether a call is made only where what it gave is not kept yet."""

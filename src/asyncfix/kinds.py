@@ -11,11 +11,11 @@ import ast
 import sys
 from collections.abc import Iterable
 
-from asyncfix.before import State
 from asyncfix.conditions import Function
 from asyncfix.held import is_none, question
 from asyncfix.nodes import descend
 from asyncfix.reach import Place
+from asyncfix.stands import State
 from asyncfix.tree import Tree, dotted, text_of
 from asyncfix.value import CLASS, FUNCTION, OBJECT, OUTSIDE, Value
 from asyncfix.values import Values
@@ -31,6 +31,9 @@ _LITERALS: tuple[tuple[type[ast.expr], str], ...] = (
     (ast.Tuple, "tuple"),
     (ast.Set, "set"),
 )
+_VALUES = (str, bytes, int, float, bool, list, dict, tuple, set)
+_VALUE_NAMES = frozenset(each.__name__ for each in _VALUES)
+_ISINSTANCE = ast.Name("isinstance", ast.Load())
 _ABOVE_MANY = (object, Exception, BaseException)
 _DECIDE = ("ABC", "Protocol")
 _Asked = tuple[tuple[str, ast.Call], ...]
@@ -59,18 +62,25 @@ class Kinds:
         asked: _Asked = tree.once(("isinstance", function), lambda: _asked(function))
         # It may ask under another name, as in `self.fp = fp`.
         none = tree.once(("is None", function), lambda: _asks_for_none(function))
+        may_be: _Asked = tree.once(("may be", function), lambda: _may_be(function))
         found: dict[str, object] = {}
-        if not asked and not none:
+        if not asked and not none and not may_be:
             return found
         for parameter, argument in given:
             tests = [test for name, test in asked if name == parameter]
-            if not tests and not none:
+            others = [test for name, test in may_be if name == parameter]
+            if not tests and not none and not others:
                 continue
             kind = self._kind(here, argument, state)
             for test in tests if kind is not None else ():
                 answer = self._is_one(kind, target, test.args[1])
                 if answer is not None:
                     found[question(test)[0]] = answer
+            tests += others
+            if tests and kind is None and self._is_of_project(here, argument):
+                for test in tests:
+                    if self._are_values(target, test.args[1]):
+                        found[question(test)[0]] = False
             if none and kind is not None and self._makes_one(kind):
                 found[question(is_none(ast.Name(parameter, ast.Load())))[0]] = False
         return found
@@ -96,6 +106,21 @@ class Kinds:
         if value.kind == CLASS:
             return None if None in self._line(value) else value
         return value if _own_class(value) is not None else None
+
+    def _is_of_project(self, here: Place, argument: ast.expr) -> bool:
+        """Tell an object, or None, whose classes are all of the project."""
+        name = dotted(argument)
+        value = self.values.of(*here, name) if name else None
+        if value is None or value.kind != OBJECT:
+            return False
+        return all(each and each.kind == CLASS for each in self._line(value))
+
+    def _are_values(self, target: Place, asked: ast.expr) -> bool:
+        """Tell classes of texts, numbers and containers, which no such object is of."""
+        every = asked.elts if isinstance(asked, ast.Tuple) else [asked]
+        names = [dotted(each) for each in every]
+        meant = [self.values.of(*target, name) if name else None for name in names]
+        return all(each is not None and _own_class(each) in _VALUES for each in meant)
 
     def _is_one(
         self, kind: Value | None, target: Place, asked: ast.expr
@@ -152,6 +177,18 @@ def _asked(function: Function) -> _Asked:
         and node.func.id == "isinstance"
         and len(node.args) == 2
         and isinstance(node.args[0], ast.Name)
+    )
+
+
+def _may_be(function: Function) -> _Asked:
+    """Give the questions that an annotation gives rise to: `text: Text | str`."""
+    every = function.args
+    return tuple(
+        (each.arg, ast.Call(_ISINSTANCE, [ast.Name(each.arg, ast.Load()), node], []))
+        for each in (*every.posonlyargs, *every.args, *every.kwonlyargs)
+        if isinstance(each.annotation, (ast.BinOp, ast.Subscript))
+        for node in descend(each.annotation)
+        if isinstance(node, ast.Name) and node.id in _VALUE_NAMES
     )
 
 

@@ -31,6 +31,8 @@ _FACTS = 11
 _MOST_FORMER = 100
 # Answers to older questions (other options, other files) are forgotten.
 _MOST_QUESTIONS = 4
+# What is kept with each: the files that a question is about are part of it.
+_OF_A_QUESTION = ("told", "asked", "imports", "renames")
 # Above this share of files to look at again, all are.
 _WORTH_IT = 0.5
 
@@ -66,6 +68,7 @@ class Memory:
         self._former: dict[str, Facts] = {}
         self._old: dict[str, Any] = {}
         self._graph: dict[str, tuple[str, ...]] = {}
+        self._question = ""
         self._asked: dict[str, Asked] = {}
         self._deltas: dict[tuple[str, bytes], Delta | None] = {}
         self.doubtful: list[tuple[str, int]] = []
@@ -192,7 +195,8 @@ class Memory:
         """
         self._old, self._asked, self.doubtful = {}, {}, []
         kept = self._store.section(self._named(question))
-        graph = self._store.section("imports")
+        self._question = question
+        graph = self._store.section(self._named(question, "imports"))
         if not isinstance(kept, dict) or not isinstance(graph, dict):
             return {}
         self._graph = graph
@@ -250,7 +254,7 @@ class Memory:
                 found = delta(old, Facts(path, new, packed))
                 names = [name.encode() for name in found.names] if found else []
                 if names and graph is None:
-                    graph = self._store.section("imports")
+                    graph = self._store.section(self._named(self._question, "imports"))
                 if names and self._are_said(names, _reached(graph or {}, [path]), path):
                     found = None
             self._deltas[key] = found
@@ -318,7 +322,8 @@ class Memory:
         for path, each in told.items():
             if path not in self._old:
                 kept[path] = (self._digests[path], *each)
-        graph = self._graph or self._store.section("imports") or {}
+        graph_of = self._named(question, "imports")
+        graph = self._graph or self._store.section(graph_of) or {}
         imports = {path: tuple(sorted(project.imports(path))) for path in here}
         name = self._named(question)
         self._store.set_section(name, kept, changed=True)
@@ -329,18 +334,19 @@ class Memory:
         names = self._store.section("questions") or []
         names = [name, *(each for each in names if each != name)]
         for old in names[_MOST_QUESTIONS:]:
-            self._store.set_section(old, None)
-            self._store.set_section(old.replace("told", "asked", 1), None)
+            for what in _OF_A_QUESTION:
+                self._store.set_section(old.replace("told", what, 1), None)
         self._store.set_section("questions", names[:_MOST_QUESTIONS])
         if any(graph.get(path) != each for path, each in imports.items()):
-            self._store.set_section("imports", {**graph, **imports}, changed=True)
+            self._store.set_section(graph_of, {**graph, **imports}, changed=True)
         if renames is not None:
-            self._store.set_section("renames", tuple(sorted(set(renames))))
+            every = tuple(sorted(set(renames)))
+            self._store.set_section(self._named(question, "renames"), every)
         return imports if len(here) == len(project.files) else None
 
     def renames(self, library: Library) -> list[str] | None:
         """Give all renames of the files at hand and of all others, if known."""
-        kept = self._store.section("renames")
+        kept = self._store.section(self._named(self._question, "renames"))
         if not isinstance(kept, tuple) or not self._old or self._around:
             return None
         here = (library[path].head.renames for path in library.at_hand())

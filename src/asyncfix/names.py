@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from asyncfix.facts import Binding, Scope
 
 
+_NAMED = (1, 2)  # classes and functions, as in `rows`
+
+
 class Names:
     """The bindings of one scope by name, as little of them made as can be."""
 
@@ -80,3 +83,13 @@ def qualified(scopes: Sequence[Scope], scope: int) -> str:
             parts.insert(0, scopes[scope].name)
         scope = scopes[scope].parent
     return ".".join(parts)
+
+
+def around(scopes: Sequence[Scope], line: int) -> int:
+    """Give the innermost function or class that a line is in, else the module."""
+    found = 0
+    for index, scope in enumerate(scopes):
+        if scope.kind in _NAMED and scope.line <= line <= scope.end_line:
+            if found == 0 or scope.line >= scopes[found].line:
+                found = index
+    return found

@@ -10,12 +10,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from asyncfix.before import State
 from asyncfix.conditions import Function, arguments
 from asyncfix.held import ASKED, VALUE
 from asyncfix.nodes import descend
 from asyncfix.reach import Place, Reach
 from asyncfix.reader import Reader
+from asyncfix.stands import State
 from asyncfix.tree import Tree, dotted, text_of
 from asyncfix.value import CLASS, FUNCTION, OBJECT
 

@@ -104,11 +104,29 @@ class Part(Generic[Kind]):
         self.name = name
 
     def __get__(self, facts: Any, owner: type) -> Kind:
-        raw = facts.part(self.place)
-        made: Any = raw
-        if self.make:
-            rows = zip(*columns(raw), strict=True) if raw else ()
-            made = tuple(map(self.make, rows))
+        made: Kind = self._made(facts.part(self.place))
         # Kept in the instance, where it is found before this descriptor.
         facts.__dict__[self.name] = made
-        return made  # type: ignore[no-any-return]  # what the part was declared to be
+        return made
+
+    def _made(self, raw: Any) -> Any:
+        if not self.make:
+            return raw
+        rows = zip(*columns(raw), strict=True) if raw else ()
+        return tuple(map(self.make, rows))
+
+
+class WholePart(Part[Kind]):
+    """The same, where each who asks for it is noted."""
+
+    def __get__(self, facts: Any, owner: type) -> Kind:
+        raw = facts.part(self.place)
+        memo = facts.memo
+        if self.name not in memo:
+            memo[self.name] = self._made(raw)
+        made: Kind = memo[self.name]
+        return made
+
+    def __set__(self, facts: Any, value: Any) -> None:
+        """Be asked before the instance is; nothing sets it."""
+        raise AttributeError(self.name)

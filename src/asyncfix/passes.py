@@ -53,7 +53,8 @@ class Passes:
         self.model = self._fresh_model()
         self.findings: list[Finding] = []
         self.problems: list[Problem] = []
-        self.suppressed = 0
+        self.off: dict[str, int] = {}
+        """How many sites are switched off, by file."""
         self._old: dict[str, Source] = {}
         self._now: dict[str, Source] = {}
         self._next: dict[str, Source] = {}
@@ -129,7 +130,7 @@ class Passes:
         A file that takes too long is given up, and the pass made without it.
         """
         while True:
-            told, suppressed = len(self.findings), self.suppressed
+            told, off = len(self.findings), dict(self.off)
             try:
                 chosen: list[Judgement] = []
                 for done, path in enumerate(paths):
@@ -145,7 +146,7 @@ class Passes:
                 hint = "its fixes are dropped; exclude it, or raise max-file-time"
                 self._fail(late.path, 1, words, hint)
             del self.findings[told:]
-            self.suppressed = suppressed
+            self.off = off
             # What was being looked up when it was broken off is not to be trusted.
             self.project = Project(self.project.files, self.project.root)
             self.model.close()
@@ -181,6 +182,7 @@ class Passes:
         number: int,
     ) -> list[Judgement]:
         """Judge the sites of one file; gives those whose fix is to be made."""
+        self.project.files.trace.judging = path
         try:
             if known is None:
                 known = list(found(self.model, path, self.codemods))
@@ -197,8 +199,11 @@ class Passes:
         except LookupError as error:
             self._fail(path, 1, str(error).strip("'\""))
             return []
+        finally:
+            self.project.files.trace.judging = ""
         if number == 0:
-            self.suppressed += off
+            if off:
+                self.off[path] = off
             self.findings += [each.finding for each in judged]
         chosen = [each for each in judged if self.settings.applies(each.finding.level)]
         for each in chosen:

@@ -6,14 +6,17 @@ import ast
 from collections.abc import Iterable, Sequence
 
 from asyncfix import facts as f
+from asyncfix.changes import as_text, changes_in
 from asyncfix.facts import Facts, Scope
-from asyncfix.names import qualified
+from asyncfix.model import Problem
+from asyncfix.names import around, qualified
+from asyncfix.parsing import parse
 from asyncfix.source import Lines
 from asyncfix.trace import digest
 
 # A constant that is longer is not read.
 _MOST_LINES = 20
-_NAMED = (f.FUNCTION, f.CLASS)
+_CHANGES = "= "
 
 
 def function_span(lines: Lines, scope: Scope) -> tuple[int, int]:
@@ -44,11 +47,12 @@ def function_name(scopes: Sequence[Scope], scope: int) -> str:
 
 def constant_name(scopes: Sequence[Scope], line: int, name: str) -> str:
     """Give what the text of a constant is called that stands on a line."""
-    around = 0
-    for index, scope in enumerate(scopes):
-        if scope.kind in _NAMED and scope.line <= line <= scope.end_line:
-            around = index
-    return f"{qualified(scopes, around)} {name}"
+    return f"{qualified(scopes, around(scopes, line))} {name}"
+
+
+def changes_name(name: str) -> str:
+    """Give what all changes of attributes and globals of a name are called."""
+    return f"{_CHANGES}{name}"
 
 
 def digests(facts: Facts, lines: Lines, wanted: Iterable[str]) -> dict[str, bytes]:
@@ -70,4 +74,11 @@ def digests(facts: Facts, lines: Lines, wanted: Iterable[str]) -> dict[str, byte
                 name = constant_name(scopes, line, said)
                 if name in found:
                     found[name].append(digest(constant(lines, line)[0]))
+    asked = [name for name in found if name.startswith(_CHANGES)]
+    parsed = parse(facts.path, lines.text) if asked else None
+    if parsed is not None and not isinstance(parsed, Problem):
+        changes = changes_in(facts.path, parsed[0], lines.text)
+        for name in asked:
+            said = as_text(changes, name.removeprefix(_CHANGES), scopes)
+            found[name] = [digest(said)]
     return {name: each[0] for name, each in found.items() if len(each) == 1}

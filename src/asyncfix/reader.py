@@ -210,6 +210,10 @@ class Reader:
     def tree(self, path: str) -> Tree:
         """Give a file's tree; raises LookupError if the file is not what it was."""
         self.project.files.trace.saw(path)
+        return self.parsed(path)
+
+    def parsed(self, path: str) -> Tree:
+        """Give what `tree` does; who asks notes whom it is for."""
         tree = self._trees.pop(path, None)
         if tree is None:
             tree = self._tree(path)

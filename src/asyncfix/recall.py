@@ -6,19 +6,21 @@ opened, the words that all others were searched for, and the names by which they
 searched for calls. After a change it still holds if no opened file has changed, and if
 those that have say the same in their heads (imports, other names of things, ...), hold
 the same of these words, and call by the same of these names. Of a file that was opened
-it is enough if what was asked of it is as it was (`asked`, `outward`).
+it is enough if what was asked of it is as it was (`asked`, `outward`). What a file's own
+sites were judged by is asked again where the file changes, or its sites: if none of them
+has a fix, those of all other files stay judged.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from asyncfix.asked import Asked, asked, from_plain
-from asyncfix.digest import digest
+from asyncfix.digest import SIZE, digest
 from asyncfix.facts import Facts
 from asyncfix.gather import MARKERS
 from asyncfix.library import Library
@@ -43,96 +45,177 @@ class Judged(NamedTuple):
     suppressed: int = 0
 
 
+class _Went(NamedTuple):
+    """What judging went by."""
+
+    opened: frozenset[str] = frozenset()
+    words: frozenset[str] = frozenset()
+    uses: frozenset[str] = frozenset()
+    called: frozenset[str] = frozenset()
+    stubs: tuple[tuple[str, int], ...] = ()
+    named: frozenset[str] = frozenset()
+    noted: dict[str, Any] = {}  # noqa: RUF012  # never changed where it is empty
+
+
 class Recall:
     """The judgements of one question, as an earlier run has left them."""
 
     def __init__(
-        self, memory: Memory, library: Library, root: str, question: Iterable[Any]
+        self,
+        memory: Memory,
+        library: Library,
+        root: str,
+        question: Iterable[Any],
+        sites: Mapping[str, Any],
     ) -> None:
         """Ask for what was judged of a project.
 
-        `question` is all that it depends on besides the files, the versions of what is
-        installed, and how the project is built.
+        `question` is all that it depends on besides the files, their `sites`, the
+        versions of what is installed, and how the project is built.
         """
         self._memory = memory
         self._library = library
+        self._sites = sites
         self.opened: frozenset[str] = frozenset()
         """The files that were opened for what `find` gave."""
+        self.again: list[str] = []
+        """The files whose sites have to be judged again, besides what `find` gave."""
+        self._went_by = _Went()
+        self._off: dict[str, int] = {}
         places = [*sys.path, *(os.path.join(root, each) for each in MARKERS)]
         said = [sys.version, *map(_changed_at, places), *question]
         whole = repr(said).encode("utf-8", "surrogatepass")
         self._key = digest(whole)
 
     def find(self) -> Judged | None:
-        """Give what was judged, if it still holds."""
+        """Give what was judged, as far as it still holds."""
         kept = self._memory.kept(_SECTION)
         try:
-            key, state, went_by, judged = kept
-            opened, words, uses, names, stubs, named, noted = went_by
-            if key != self._key or state.keys() != dict.fromkeys(self._library).keys():
+            key, (names, digests), went_by, judged, sites, off = kept
+            paths = sorted(self._library)
+            if key != self._key or names != _names(paths):
                 return None
-            digest = self._memory.digest
-            changed = [path for path, old in state.items() if old != digest(path)]
-            if len(changed) > _MOST_CHANGED:
+            opened, words, uses, called, stubs, named, noted = went_by
+            sets = frozenset(opened), words, uses, called, stubs, frozenset(named)
+            went = _Went(*sets, noted)
+            state = {
+                path: old
+                for path, old in zip(paths, _each(digests), strict=True)
+                if old != self._memory.digest(path)
+            }
+            changed = list(state)
+            again = {
+                path
+                for path in {*sites, *self._sites}
+                if sites.get(path) != self._sites.get(path)
+            }
+            again.update(path for path in changed if path in self._sites)
+            if not self._holds(state, changed, went, judged, again):
                 return None
-            if not {row[1] for row in judged[1]}.isdisjoint(changed):
-                return None
-            known = from_plain({path: noted[path] for path in changed if path in noted})
-            deltas: dict[str, Delta] = {}
-            for path in changed:
-                self._library[path]  # notes what it was
-                delta = self._memory.delta(path, state[path])
-                if delta is not None and named.isdisjoint(delta.names):
-                    deltas[path] = delta
-            for path in opened.intersection(changed):
-                if path not in deltas or not self._is_as_it_was(
-                    path, known.get(path, Asked()), deltas[path], names, judged
-                ):
-                    return None
-            if any(_changed_at(name) != stamp for name, stamp in stubs):
-                return None
-            self._library.trace.stubs.update(name for name, _ in stubs)
-            if all(
-                self._says_the_same(
-                    path, state[path], (words, uses, names), path in deltas
-                )
-                for path in changed
-            ):
-                found = _unpacked(judged)
-                for path, each in known.items():
-                    if path in deltas:
-                        noted[path] = tuple(each.renumbered(deltas[path].scopes))
-                if changed:
-                    self._keep(judged, went_by)
-                self.opened = opened
-                return found
+            found = _unpacked(judged)
+            self.again = sorted(again)
+            self._off = {path: n for path, n in off.items() if path not in again}
+            self._went_by = went
+            self.opened = went.opened
+            found = found._replace(
+                findings=tuple(f for f in found.findings if f.path not in again),
+                suppressed=sum(self._off.values()),
+            )
+            if changed and not again:
+                self._keep(judged)
+            return found
         except (KeyError, AttributeError, TypeError, ValueError):
-            pass  # there is none, or it is forged, or of another time
+            # There is none, or it is forged, or of another time.
+            self.again, self._off, self._went_by = [], {}, _Went()
         return None
 
-    def keep(self, judged: Judged) -> bool:
-        """Keep what was judged, if it can be; the library knows what it went by."""
+    def forget(self) -> None:
+        """Make nothing of what `find` gave: all has to be judged again."""
+        self.again, self._off, self._went_by = [], {}, _Went()
+
+    def keep(self, judged: Judged, off: Mapping[str, int]) -> bool:
+        """Keep what was judged, if it can be; the library knows what it went by.
+
+        `off` tells how many sites are switched off in the files that were judged.
+        """
         trace = self._library.trace
         size = sum(len(each.old) + len(each.new) for each in judged.changes)
         if judged.problems or size > _LARGEST:
             return False
-        went_by = (
-            frozenset(trace.opened),
-            frozenset(trace.words),
-            frozenset(trace.uses),
-            frozenset(trace.called),
-            tuple((name, _changed_at(name)) for name in sorted(trace.stubs)),
-            frozenset(trace.named),
-            {path: tuple(each) for path, each in asked(trace, {}).items()},
+        stubs = {name: _changed_at(name) for name in trace.stubs}
+        noted = asked(trace, {})
+        old = self._went_by
+        for path, each in from_plain(old.noted).items():
+            noted[path] = each.joined(noted.get(path, Asked()))
+        self._went_by = _Went(
+            old.opened | trace.opened,
+            old.words | trace.words,
+            old.uses | trace.uses,
+            old.called | trace.called,
+            tuple(sorted({*old.stubs, *stubs.items()})),
+            old.named | trace.named,
+            {path: tuple(each) for path, each in noted.items()},
         )
-        self._keep(_packed(judged), went_by)
+        self.opened = self._went_by.opened
+        self._off.update(off)
+        self._keep(_packed(judged))
         self._memory.note_read(trace)
         return True
 
-    def _keep(self, judged: Any, went_by: tuple[Any, ...]) -> None:
-        state = {path: self._memory.digest(path) for path in self._library}
-        if None not in state.values():
-            self._memory.keep(_SECTION, (self._key, state, went_by, judged))
+    def _keep(self, judged: Any) -> None:
+        paths = sorted(self._library)
+        digests = [self._memory.digest(path) or b"" for path in paths]
+        # In one piece: there are thousands of them, and next time most are as now.
+        state = _names(paths), b"".join(digests)
+        if all(len(each) == SIZE for each in digests):
+            went = self._went_by
+            # Sets that are large as tuples: `marshal` takes long to put one in order.
+            opened, named = tuple(sorted(went.opened)), tuple(sorted(went.named))
+            went_by = opened, *went[1:5], named, went.noted
+            kept = self._key, state, went_by, judged, dict(self._sites), self._off
+            self._memory.keep(_SECTION, kept)
+
+    def _holds(
+        self,
+        state: Mapping[str, bytes],
+        changed: Sequence[str],
+        went: _Went,
+        judged: Any,
+        again: Container[str],
+    ) -> bool:
+        """Tell whether what was judged of files other than those `again` still holds."""
+        if len(changed) > _MOST_CHANGED:
+            return False
+        mended = {row[1] for row in judged[1]}
+        mended.update(fixed[0] for row in judged[1] for fixed in row[5])
+        if any(path in again or path in changed for path in mended):
+            return False
+        deltas: dict[str, Delta] = {}
+        for path in changed:
+            self._library[path]  # notes what it was
+            delta = self._memory.delta(path, state[path])
+            if delta is not None and went.named.isdisjoint(delta.names):
+                deltas[path] = delta
+        others = [row for row in judged[0] if row[0] not in again]
+        for path in went.opened.intersection(changed):
+            known = from_plain({path: went.noted.get(path, ())})[path]
+            if path not in deltas or not self._is_as_it_was(
+                path, known, deltas[path], went.called, others
+            ):
+                return False
+        if any(_changed_at(name) != stamp for name, stamp in went.stubs):
+            return False
+        self._library.trace.stubs.update(name for name, _ in went.stubs)
+        if not all(
+            self._says_the_same(path, state[path], went, path in deltas)
+            for path in changed
+        ):
+            return False
+        for path, delta in deltas.items():
+            if path in went.noted:
+                known = from_plain({path: went.noted[path]})[path]
+                went.noted[path] = tuple(known.renumbered(delta.scopes))
+        return True
 
     def _is_as_it_was(
         self,
@@ -140,7 +223,7 @@ class Recall:
         known: Asked,
         delta: Delta,
         names: frozenset[str],
-        judged: Any,
+        others: Sequence[Any],
     ) -> bool:
         """Tell whether what was asked of an opened file is as it was."""
         if not self._memory.holds(path, known, delta):
@@ -149,30 +232,29 @@ class Recall:
         if old is None or called(old, names) != called(self._library[path], names):
             return False
         # Its lines may be told: where a function is called from, for one.
-        told = (text for row in judged[0] for text in row[6:8])
+        told = (text for row in others for text in row[6:8])
         return not delta.moved or not any(path in text for text in told)
 
     def _says_the_same(
         self,
         path: str,
         digest: bytes,
-        asked: tuple[frozenset[str], frozenset[str], frozenset[str]],
+        went: _Went,
         is_quiet: bool,
     ) -> bool:
-        words, uses, names = asked
         new, old = self._library[path], self._memory.former(path)
         if old is None or old.digest != digest:
             return False
-        heads = (_head(each, words | uses, is_quiet) for each in (old, new))
+        heads = (_head(each, went.words | went.uses, is_quiet) for each in (old, new))
         if next(heads) != next(heads):
             return False
-        if old.called & names != new.called & names:
+        if old.called & went.called != new.called & went.called:
             return False
-        if not all(old.holds(word) == new.holds(word) for word in words):
+        if not all(old.holds(word) == new.holds(word) for word in went.words):
             return False
         if is_quiet:
-            return all(old.uses(word) == new.uses(word) for word in uses)
-        return all(old.holds(word) == new.holds(word) for word in uses)
+            return all(old.uses(word) == new.uses(word) for word in went.uses)
+        return all(old.holds(word) == new.holds(word) for word in went.uses)
 
 
 def _head(facts: Facts, words: frozenset[str], is_quiet: bool) -> tuple[Any, ...]:
@@ -186,6 +268,15 @@ def _head(facts: Facts, words: frozenset[str], is_quiet: bool) -> tuple[Any, ...
         lazy = joined(sorted(words.intersection(head.lazy)))
         head = head._replace(waiting=lazy, coroutines=False)
     return head._replace(lines=0, functions=functions)
+
+
+def _names(paths: Iterable[str]) -> bytes:
+    """Give what tells paths from any others."""
+    return digest("\0".join(paths).encode("utf-8", "surrogatepass"))
+
+
+def _each(digests: bytes) -> Iterator[bytes]:
+    return (digests[at : at + SIZE] for at in range(0, len(digests), SIZE))
 
 
 def _changed_at(folder: str) -> int:

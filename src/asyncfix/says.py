@@ -73,17 +73,24 @@ def used(statement: ast.stmt) -> tuple[str, ...]:
     return tuple(found)
 
 
-def touched(top: ast.AST) -> tuple[str, ...]:
-    """Give the names of objects whose own methods are called, or that are handed on."""
-    found: dict[str, None] = {}
+def touched(top: ast.AST) -> tuple[tuple[str, tuple[ast.Call, ...] | None], ...]:
+    """Give the names of objects that other code gets hold of.
+
+    With each come the calls of its own methods; None if it is handed on.
+    """
+    found: dict[str, tuple[ast.Call, ...] | None] = {}
     for node in ast.walk(top):
-        if isinstance(node, ast.Call):
-            function = node.func
-            given = (*node.args, *(each.value for each in node.keywords))
-            for each in (getattr(function, "value", None), *given):
-                if isinstance(each, ast.Name):
-                    found[each.id] = None
-    return tuple(found)
+        if not isinstance(node, ast.Call):
+            continue
+        function = node.func
+        if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name):
+            calls = found.get(function.value.id, ())
+            if calls is not None:
+                found[function.value.id] = (*calls, node)
+        for each in (*node.args, *(each.value for each in node.keywords)):
+            if isinstance(each, ast.Name):
+                found[each.id] = None
+    return tuple(found.items())
 
 
 def is_lasting(node: ast.expr) -> bool:
@@ -114,13 +121,28 @@ def said_as(node: ast.expr, names: dict[str, ast.expr]) -> ast.expr:
             return names[path]
     elif isinstance(node, (ast.Lambda, *COMPREHENSIONS)):
         return node
+    return _changed(node, lambda each: said_as(each, names))
+
+
+def replaced(node: ast.expr, put: Callable[[ast.expr], ast.expr | None]) -> ast.expr:
+    """Put what `put` gives for names and calls in their place; see `said_as`."""
+    if isinstance(node, (ast.Name, ast.Call)):
+        new = put(node)
+        if new is not None:
+            return new
+    if isinstance(node, (ast.Name, ast.Constant, ast.Lambda, *COMPREHENSIONS)):
+        return node
+    return _changed(node, lambda each: replaced(each, put))
+
+
+def _changed(node: ast.expr, say: Callable[[ast.expr], ast.expr]) -> ast.expr:
     changed: dict[str, Any] = {}  # the fields of a node may be anything
     for field in node._fields:
         value = getattr(node, field, None)
         if isinstance(value, ast.expr):
-            new: object = said_as(value, names)
+            new: object = say(value)
         elif isinstance(value, list):
-            new = [_said_in(each, names) for each in value]
+            new = [_said_in(each, say) for each in value]
             if all(one is two for one, two in zip(new, value, strict=True)):
                 continue
         else:
@@ -169,8 +191,8 @@ def _is_known(node: ast.expr, known: Known) -> bool:
     return literal(node, known) is not NO_ANSWER
 
 
-def _said_in(node: object, names: dict[str, ast.expr]) -> object:
+def _said_in(node: object, say: Callable[[ast.expr], ast.expr]) -> object:
     if isinstance(node, ast.keyword):
-        value = said_as(node.value, names)
+        value = say(node.value)
         return node if value is node.value else ast.keyword(node.arg, value)
-    return said_as(node, names) if isinstance(node, ast.expr) else node
+    return say(node) if isinstance(node, ast.expr) else node

@@ -40,6 +40,8 @@ class Trace:
         What is asked of that file is its own affair: it is looked through again when
         it changes. None where all that is asked counts.
         """
+        self.judging = ""
+        """The file whose sites are judged. What that reads of it is its own affair."""
         self.wide: set[str] = set()
         """Of these, the ones of which more was asked than is noted one by one."""
         self.named: set[str] = set()
@@ -75,19 +77,20 @@ class Trace:
 
     def broad(self, path: str) -> None:
         """Note that more was asked of a file than is noted one by one."""
-        if path != self.here:
+        if path not in (self.here, self.judging):
             self.wide.add(path)
 
     @contextmanager
     def shared(self) -> Iterator[None]:
         """Count what is asked meanwhile for all files, whoever asked first."""
-        here = self.here
+        here, judging = self.here, self.judging
         if here is not None:
             self.here = ""
+        self.judging = ""
         try:
             yield
         finally:
-            self.here = here
+            self.here, self.judging = here, judging
 
     def forget(self) -> None:
         """Note from now on only; what is awake stays so, and so do sources."""
@@ -99,11 +102,13 @@ class Trace:
         self.pieces.clear()
         self._noted.clear()
 
-    def saw(self, path: str) -> None:
-        """Note that a file's text was read."""
+    def saw(self, path: str, own: bool = False) -> None:
+        """Note that a file's text was read, perhaps for itself alone."""
+        own = own or path == self.here
         self.opened.add(path)
-        self.broad(path)
         self.read.add(path)
+        if not own:
+            self.wide.add(path)
 
     def saw_piece(self, path: str, name: str, text: bytes) -> None:
         """Note that the text of one function or constant was read."""

@@ -81,13 +81,15 @@ class Tree:
             return self._alone.get((node.lineno, node.name), node)
         return node
 
-    def _parse_around(self, line: int) -> None:
+    def _parse_around(self, line: int) -> bool:
         """Parse the function round a line, unless all is parsed already."""
         if "module" not in vars(self) and not isinstance(self._given, ast.Module):
             function = self._given.around(self.lines, line)
             if function is not None:
                 self._alone[function.lineno, function.name] = function
                 self._map(function)
+                return True
+        return False
 
     def _map_around(self, line: int) -> None:
         """Map the statements of the module that hold a line."""
@@ -97,6 +99,11 @@ class Tree:
             if first[0].lineno <= line <= last:
                 self._parents[statement] = self.module
                 self._map(statement)
+
+    def lead_to(self, line: int) -> None:
+        """Let `parent` and `ancestors` know the nodes of the statement on a line."""
+        if not self._parse_around(line):
+            self._map_around(line)
 
     def _map(self, statement: ast.AST) -> None:
         if statement in self._mapped:

@@ -73,7 +73,8 @@ class Users:
     def calls(self, place: Place) -> tuple[Call, ...]:
         """Give every call of a function that is known, by file and line."""
         if place not in self._calls:
-            self._calls[place] = tuple(sorted(self._find(place)))
+            with self.project.files.trace.shared():
+                self._calls[place] = tuple(sorted(self._find(place)))
         return self._calls[place]
 
     def _find(self, place: Place) -> Iterator[Call]:
@@ -125,19 +126,22 @@ class Users:
         is not what it was.
         """
         if place not in self._others:
-            found: tuple[Reference, ...] | None = None
-            files = self._only(place) or self._files(self.scope(place).name)
-            if len(files) > _MOST_FILES:
-                spelled = self._spelled(self.scope(place).name)
-                files = [path for path in files if self._uses(path, spelled)]
-            if len(files) <= _MOST_FILES:
-                found = tuple(
-                    each
-                    for each in self._references.of(place, files)
-                    if each.kind not in ("called", "awaited")
-                )
-            self._others[place] = found
+            with self.project.files.trace.shared():
+                self._others[place] = self._looked_for(place)
         return self._others[place]
+
+    def _looked_for(self, place: Place) -> tuple[Reference, ...] | None:
+        files = self._only(place) or self._files(self.scope(place).name)
+        if len(files) > _MOST_FILES:
+            spelled = self._spelled(self.scope(place).name)
+            files = [path for path in files if self._uses(path, spelled)]
+        if len(files) > _MOST_FILES:
+            return None
+        return tuple(
+            each
+            for each in self._references.of(place, files)
+            if each.kind not in ("called", "awaited")
+        )
 
     def _uses(self, path: str, spelled: frozenset[str]) -> bool:
         """Tell whether a file says one of these names, alone or as the last one."""

@@ -1,0 +1,254 @@
+"""What functions answer, what methods set and what annotations promise is believed.
+
+Each row is helpers, the calls of them in a coroutine that are told, and those that
+are not, as in test_before.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from asyncfix import engine, registry
+from asyncfix.model import Settings
+
+HEAD = """\
+import asyncio, functools, typing
+from typing import Literal, Optional
+from time import sleep as block
+def loop():
+  try: return asyncio.get_running_loop()
+  except RuntimeError: return None
+def in_loop():
+  try:
+    asyncio.get_running_loop()
+  except RuntimeError:
+    return False
+  return True
+def perhaps(y):
+  try: return asyncio.get_running_loop()
+  except RuntimeError: return None
+  finally:
+    if y: return None
+def same(name, kind=None):
+  if name == 'hub': return name, 'hub'
+  if kind and kind == 'big': return name, kind.upper()
+  return name, kind
+def clean(name):
+  if '/' in name: name = name.split('/')[0]
+  return name
+"""
+
+ROWS = {
+    "the running loop": (
+        "def h():\n  here = loop()\n  if here is not None: return\n  block()\n"
+        "def k():\n  if in_loop(): return\n  block()\n"
+        "def e():\n  if not in_loop(): return\n  block()\n"
+        "def d():\n  here = loop()\n  here = x()\n  if here: return\n  block()\n"
+        "def w(loop):\n  if loop() is not None: return\n  block()\n"
+        "def n(y):\n  if perhaps(y): return\n  block()\n"
+        "def o():\n  if loop() is None: block()",
+        "e(); d(); w(x); n(x)",
+        "h(); k(); o()",
+    ),
+    "who cannot be asked": (
+        "async def a():\n  return True\n"
+        "def g():\n  yield True\n"
+        "def wrapped(y):\n  return lambda: x()\n"
+        "@wrapped\ndef c():\n  return True\n"
+        "class C:\n  def m(self): return True\n  def h(self):\n"
+        "    if self.m(): return\n    block()\n"
+        "class D(C):\n  def m(self): return False\n"
+        "def one(y):\n  if y: return True\n"
+        "def two():\n  return two()\n"
+        "def h():\n  if a(): return\n  block()\n"
+        "def k():\n  if g(): return\n  block()\n"
+        "def e():\n  if c(): return\n  block()\n"
+        "def d(y):\n  if one(y): return\n  block()\n"
+        "def w():\n  if two(): return\n  block()",
+        "h(); k(); e(); d(x); w(); D().h()",
+        "d(1)",
+    ),
+    "what was handed over comes back": (
+        "def h(name, kind=None):\n  name, kind = same(name, kind)\n"
+        "  if kind == 'slow': block()\n"
+        "def k(name, kind):\n  pair = same(name, kind)\n  kind = pair[1]\n"
+        "  if kind == 'slow': block()\n"
+        "def e(name):\n  name, kind = same(name)\n  name, kind = same(name, kind)\n"
+        "  if kind is not None: block()\n"
+        "def d(name, kind):\n  name, kind = same(name, kind)\n  kind = x(kind)\n"
+        "  if kind == 'slow': block()\n"
+        "def w(name):\n  name = clean(name)\n  if name == 'slow': block()",
+        "h('a', 'slow'); h('a', x); h(x, 'quick'); k('a', 'quick'); e(x); e('hub')"
+        "; d('a', 'quick'); w('slow/2'); w(x)",
+        "h('a', 'quick'); h('a'); e('a'); w('quick')",
+    ),
+    "what a literal annotation allows": (
+        "def h(kind: Literal['a', 'b']):\n  if kind == 'slow': block()\n"
+        "def k(kind: Optional[Literal['a', 'b']] = None):\n"
+        "  if kind == 'slow' or not kind: block()\n"
+        "def e(kind: typing.Literal['a'] | Literal['b', None]):\n"
+        "  if kind == 'slow': block()\n"
+        "def d(kind: Literal['a', 'b'] = x):\n  if kind == 'slow': block()\n"
+        "def w(kind: Literal['a'] | str):\n  if kind == 'slow': block()\n"
+        "def n(kind: Literal['a', 'slow']):\n  if kind == 'slow': block()\n"
+        "def o(kind: Literal['a', 'b']):\n  kind = x(kind)\n"
+        "  if kind == 'slow': block()\n"
+        "def i(kind: Literal['a', 'b'] = 'slow'):\n  if kind == 'slow': block()\n"
+        "def p(kind: Literal['a', 'b']):\n  name = kind + '/' + kind\n  q(name)\n"
+        "def q(name):\n  if name.split('/', 1)[0] == 'slow': block()",
+        "k(x); k(); d(x); w(x); n(x); o(x); i(x); q(x); q('slow/1')",
+        "h(x); k('a'); e(x); p(x); q('a/slow')",
+    ),
+    "an attribute that was just set": (
+        "class A:\n  def __init__(self, names=None, n=0):\n    self.names = names\n"
+        "    self.n = self.count(n)\n    self.start()\n"
+        "  def count(self, n):\n    return n + 1\n"
+        "  def start(self):\n    if self.names: block()\n"
+        "class B:\n  def __init__(self):\n    self.names = None\n    self.look()\n"
+        "    self.start()\n"
+        "  def look(self):\n    self.find()\n  def find(self):\n    self.names = x()\n"
+        "  def start(self):\n    if self.names: block()\n"
+        "class C:\n  def __init__(self):\n    self.names = None\n    self.start()\n"
+        "  def start(self):\n    x(self)\n    if self.names: block()\n"
+        "class D(unknown):\n  def __init__(self):\n    self.names = None\n"
+        "    self.look()\n    self.start()\n"
+        "  def start(self):\n    if self.names: block()\n"
+        "class E:\n  def __init__(self):\n    self.names = None\n    self.names = x()\n"
+        "    self.start()\n  def start(self):\n    if self.names: block()\n"
+        "class F:\n  def __init__(self):\n    self.names = None\n    self.look()\n"
+        "    self.start()\n"
+        "  def look(self):\n    super().look()\n"
+        "  def start(self):\n    if self.names: block()",
+        "A(x); A(n=x, names='a'); B(); C(); D(); E(); F()",
+        "A(); A(n=x); A(None, x)",
+    ),
+    "what a method sets when it is called so": (
+        "class A:\n  def __init__(self, one=None, two=None):\n"
+        "    self.one = one\n    self.two = two\n    self.start()\n"
+        "  def start(self):\n    self.one = self.work(self.one)\n"
+        "    self.two = self.work(self.two)\n"
+        "  def work(self, names):\n    if names is None: return None\n"
+        "    self.two = [names]\n    block()\n"
+        "class B:\n  def __init__(self, one=None):\n"
+        "    self.two = None\n    self.set(one)\n    if self.two: block()\n"
+        "  def set(self, one):\n    def later():\n      self.two = one\n"
+        "    later()\n",
+        "A(x); A(None, x); A(two=x); B(x); B()",
+        "A(); A(None)",
+    ),
+    "what is no key of a dictionary stays at its default": (
+        "OPTIONS = {'size': 1}\n"
+        "def make(size=0, script=None):\n  if script: block()\n"
+        "def k(**options):\n  make(**options)\n"
+        "def e(**options):\n  options['script'] = x()\n  make(**options)\n"
+        "def d(**options):\n  options.update(size=1)\n  options = {\n"
+        "    key: value for key, value in options.items() if value}\n"
+        "  make(**options)\n"
+        "def w(**options):\n  x(options)\n  make(**options)\n"
+        "def n():\n  OPTIONS['size'] = 2\n  make(**OPTIONS)\n"
+        "def o(y):\n  every = {'size': y}\n  if y: every['color'] = y\n"
+        "  make(1, **every)\n"
+        "def i(y):\n  every = {'size': y, **y}\n  make(**every)\n"
+        "def p(y):\n  every = {'size': y}\n  for each in y:\n"
+        "    q(every)\n"
+        "def q(every):\n  make(**every)\n  every['script'] = x()\n"
+        "class C:\n  def all(self):\n    return {'size': self.size}\n"
+        "  def clone(self, **changes):\n    every = self.all()\n"
+        "    every.update(changes)\n    return r(every)\n"
+        "  def other(self, every):\n    every.update(self.all())\n    r(every)\n"
+        "def r(every):\n  make(**{key: every[key] for key in every})\n"
+        "  make(**{key: value for key, value in every.items()})\n"
+        "def s(every):\n"
+        "  make(**{key: value for key, value in every.items() if key in x()})\n"
+        "class D(C):\n  def clone(self, **changes):\n    every = self.all()\n"
+        "    every.update(changes)\n    return s(every)\n"
+        "def t(y):\n  every = {'size': y}\n  same = every\n"
+        "  same['script'] = y\n  make(**every)",
+        "k(script=x); k(**x); e(size=1); d(script=x); w(size=1); n(); i(x); p(x); q(x)"
+        "; C().clone(size=1); C().other(x); D().clone(script=1); D().clone(**x); t(x)",
+        "k(); k(size=1); d(size=2); o(x); D().clone(size=1)",
+    ),
+    "certificates that are given as a text": (
+        "import ssl\n"
+        "def h(data):\n  c = ssl.SSLContext()\n  c.load_verify_locations(cadata=data)\n"
+        "def k(data, file=None):\n  c = ssl.SSLContext()\n"
+        "  c.load_verify_locations(cafile=file, cadata=data)\n"
+        "def e(data):\n  c = ssl.SSLContext()\n  c.load_verify_locations(data)\n"
+        "def d(data, folder):\n  c = ssl.SSLContext()\n"
+        "  c.load_verify_locations(None, folder, data)",
+        "k(x, x); k(x, 'a'); e(x); d(x, x)",
+        "h(x); k(x)",
+    ),
+    "an object of the project is no text": (
+        "class A:\n  @classmethod\n  async def make(cls) -> 'A | None': ...\n"
+        "class M(dict): pass\nclass U(unknown): pass\n"
+        "def h(a):\n  if isinstance(a, (str, bytes)): block()\n"
+        "def k(a):\n  if isinstance(a, (str, dict)): block()\n"
+        "def e(a):\n  if not isinstance(a, str): block()\n"
+        "def d(a):\n  if isinstance(a, A): block()\n"
+        "def w(a: A):\n  h(a)\n"
+        "def n(a: 'A | str'):\n  h(a)\n"
+        "def o(a: M):\n  k(a)\n"
+        "def i(a: U):\n  h(a)\n"
+        "def p(a: A):\n  e(a)\n  d(a)\n"
+        "def t(a):\n  if isinstance(a, str): block()\n"
+        "def q(a: A | str | typing.Callable):\n  t(a)\n"
+        "def s(y):\n  a = A() if y else None\n  q(a)",
+        "h(x); n(x); o(x); i(x); p(x); q(x); q('a')",
+        "w(x); s(x)",
+    ),
+}
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_what_is_sure_is_believed(row: str, tmp_path: Path) -> None:
+    helpers, told, silent = ROWS[row]
+    wanted, other = told.split("; "), silent.split("; ") if silent else []
+    calls = wanted + other
+    text = f"{HEAD}{helpers}\nasync def f(x):\n"
+    first = text.count("\n") + 1
+    text += "".join(f"    {call}\n" for call in calls)
+    (tmp_path / "main.py").write_text(text, "utf-8")
+    settings = Settings(paths=(tmp_path,), root=tmp_path, select=("blocking-call",))
+    result = engine.run(settings, registry.installed())
+    assert not result.problems
+    assert [calls[each.line - first] for each in result.findings] == wanted
+
+
+FETCHED = """\
+import httpx
+def show(response: httpx.Response):
+    return response.read()
+def again(url):
+    return fetch(url)
+def fetch(url):
+    return httpx.get(url)
+def page(url):
+    response = again(url)
+    return show(response)
+def only_reads(response: httpx.Response):
+    return show(response) + response.read()
+async def f(url):
+    page(url)
+async def g(response: httpx.Response):
+    only_reads(response)
+"""
+
+
+def test_who_fetched_a_response_is_told(tmp_path: Path) -> None:
+    (tmp_path / "main.py").write_text(FETCHED, "utf-8")
+    settings = Settings(paths=(tmp_path,), root=tmp_path, select=("blocking-call",))
+    result = engine.run(settings, registry.installed())
+    told = [each.message.replace(f"{tmp_path}/", "") for each in result.findings]
+    ways = [each.partition(" holds the event loop: ")[2] for each in told]
+    assert ways[0].startswith("again (main.py:9) -> fetch (main.py:5) -> httpx.get")
+    assert ways[1].startswith("httpx.Response.read (main.py:12)")
+    assert len(ways) == 2
+
+
+def test_more_is_told_than_not() -> None:
+    told = sum(len(row[1].split("; ")) for row in ROWS.values())
+    silent = sum(len(row[2].split("; ")) for row in ROWS.values())
+    assert told > silent > 15
