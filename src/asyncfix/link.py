@@ -21,8 +21,9 @@ from asyncfix.names import Names
 
 # Through more names than this, nothing is known any more.
 _LONGEST_CHAIN = 60
-# Facts unpacked so often stay unpacked, but not of more files than this.
-_OFTEN, _MOST_BUSY = 2, 20
+# Facts unpacked so often stay unpacked, but not of more files than this, or of more
+# than one in so many of a large project: there, more files are everybody's.
+_OFTEN, _MOST_BUSY, _BUSY_SHARE = 2, 20, 110
 # While many files are looked through, no more of them are kept unpacked.
 MOST_AWAKE = 40
 _BUILTINS = frozenset(vars(builtins))
@@ -48,6 +49,7 @@ class Project(Modules):
         super().__init__(files, root)
         self._awake = self.files.trace.awake
         self._busy: set[str] = set()
+        self._most_busy = max(_MOST_BUSY, len(self.files) // _BUSY_SHARE)
         self._renames: set[tuple[str, str]] | None = None
         self._spelled: dict[frozenset[str], frozenset[str]] = {}
         self._calls: dict[str, list[tuple[str, f.Use]]] = {}
@@ -65,7 +67,7 @@ class Project(Modules):
         if len(self._awake) > most + len(self._busy):
             for facts in self._awake:
                 facts.woken += 1
-                if facts.woken > _OFTEN and len(self._busy) < _MOST_BUSY:
+                if facts.woken > _OFTEN and len(self._busy) < self._most_busy:
                     self._busy.add(facts.path)
                 if facts.path not in self._busy:
                     facts.rest()
