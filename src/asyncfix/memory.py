@@ -207,9 +207,7 @@ class Memory:
                 if each[0] is None or each[0] != self.digest(path)
             ]
             sparing = sparing and 0 < len(changed) <= _MOST_FORMER
-            known: dict[str, Asked] = {}
-            if changed:
-                known = from_plain(self._store.section(self._named(question, "asked")))
+            known = from_plain(self._store.section(self._named(question, "asked")))
             quiet = {}
             for path in changed if sparing else ():
                 found = self.delta(path, kept[path][0], graph)

@@ -43,7 +43,7 @@ class Trace:
         self.judging = ""
         """The file whose sites are judged. What that reads of it is its own affair."""
         self.wide: set[str] = set()
-        """Of these, the ones of which more was asked than is noted one by one."""
+        """Files of which more was asked than is noted one by one."""
         self.named: set[str] = set()
         """The names whose bindings were asked for, wherever."""
         self.looked: dict[str, int] = {}
