@@ -166,8 +166,10 @@ class Groups:
     def _all_waiters(self) -> list[Waiter]:
         if self._waiters is None:
             self._waiters = []
-            for path, known in self.model.project.files.items():
-                self._waiters += self._waiters_of(path, known)
+            files = self.model.project.files
+            with files.trace.shared():
+                for path, known in files.items():
+                    self._waiters += self._waiters_of(path, known)
         return self._waiters
 
     def _waiters_of(self, path: str, known: facts.Facts) -> Iterator[Waiter]:

@@ -170,7 +170,11 @@ class Codemod:
         return ()
 
     def judge(self, context: Context) -> Plan | None:
-        """Say what to do about a site; None if it is no finding at all."""
+        """Say what to do about a site; None if it is no finding at all.
+
+        What is worked out for other sites, too, goes through `model.once`: after an
+        edit it must be known whose answers went by what.
+        """
         raise NotImplementedError(f"{type(self).__name__}.judge")
 
     def rewrite(self, node: cst.Call, names: Names) -> cst.BaseExpression:
