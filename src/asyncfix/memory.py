@@ -210,11 +210,15 @@ class Memory:
             known = from_plain(self._store.section(self._named(question, "asked")))
             quiet = {}
             for path in changed if sparing else ():
-                found = self.delta(path, kept[path][0], graph)
+                found = self.delta(path, kept[path][0])
                 if found and self._is_quiet(path, known.get(path, Asked()), found):
                     quiet[path] = found
             # Also where the facts are equal: conditions are read from the source.
-            stale = _reached(graph, [path for path in changed if path not in quiet])
+            loud = [path for path in changed if path not in quiet]
+            for path, found in quiet.items():
+                importers = _reached(graph, [path]) - {path}
+                loud += self._saying(found.names, importers)
+            stale = _reached(graph, loud)
             if quiet:
                 stale.update(quiet, _through(kept, quiet))
             if len(stale) > len(paths) * _WORTH_IT:
@@ -235,12 +239,11 @@ class Memory:
             self._old, self._asked, self.doubtful = {}, {}, []
             return {}  # forged, or of another time
 
-    def delta(
-        self, path: str, digest: bytes, graph: Mapping[str, Iterable[str]] | None = None
-    ) -> Delta | None:
+    def delta(self, path: str, digest: bytes) -> Delta | None:
         """Give what an edit changed since a file had a digest, if that is little.
 
-        None where those who import it may see more of it, or it is not known.
+        None where others may see more of it than names that came or went and functions
+        that do something else, or where it is not known.
         """
         key = path, digest
         if key not in self._deltas:
@@ -250,23 +253,19 @@ class Memory:
             found = None
             if old is not None and old.digest == digest and new and packed:
                 found = delta(old, Facts(path, new, packed))
-                names = [name.encode() for name in found.names] if found else []
-                if names and graph is None:
-                    graph = self._store.section(self._named(self._question, "imports"))
-                if names and self._are_said(names, _reached(graph or {}, [path]), path):
-                    found = None
             self._deltas[key] = found
         return self._deltas[key]
 
-    def _are_said(self, names: Sequence[bytes], paths: Iterable[str], by: str) -> bool:
-        """Tell whether one of these files says one of some names."""
-        for path in paths:
-            if path != by:
-                digest = self.digest(path)
-                packed = digest and self._store.blob(path, digest)
-                if not packed or any(name in packed for name in names):
-                    return True
-        return False
+    def _saying(self, names: Iterable[str], paths: Iterable[str]) -> list[str]:
+        """Give those of some files that say one of some names."""
+        wanted = [name.encode() for name in names]
+        found = []
+        for path in paths if wanted else ():
+            digest = self.digest(path)
+            packed = digest and self._store.blob(path, digest)
+            if not packed or any(name in packed for name in wanted):
+                found.append(path)
+        return found
 
     def holds(self, path: str, known: Asked, found: Delta) -> bool:
         """Tell whether what was asked of a file is as it was before an edit."""
