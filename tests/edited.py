@@ -40,6 +40,7 @@ START = {
         "async def view(model: M):\n    load()\n    rest()\n    model.save()\n"
         "async def other():\n    names.nap(1)\n    names.calm()\n    load(False)\n"
         "async def third():\n    helpers.never()\n"
+        "def spare():\n    load(wait=False)\n"
     ),
     "app/far.py": (
         "from lib.away import away\nfrom lib import kept\n"
@@ -205,6 +206,10 @@ EDITS: dict[str, Edit] = {
     "a step more": swap("app/steps.py", "async def fetch", "async def further(): pass\nasync def fetch"),
     "a step's comment": swap("app/steps.py", "    calm()", "    calm()  # now"),
     "a loop in a comprehension": swap("app/steps.py", "calm()", "[calm() for _ in range(i)]"),
+    "somebody above": toggle(
+        "app/above.py", "from . import views\nasync def above():\n    views.spare()\n"
+    ),
+    "a way is open": swap("app/views.py", "wait=False", "wait=True"),
     "a row more": swap("app/rows.py", "async def lost", "def row3(): pass\nasync def lost"),
     "a row is lost twice": swap("app/rows.py", "    one(1)\n", "    one(1)\n    one(2)\n"),
     "no row is lost": swap("app/rows.py", "    one(1)\n", "    await one(1)\n"),

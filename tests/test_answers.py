@@ -12,6 +12,7 @@ import pytest
 
 from asyncfix import engine, registry
 from asyncfix.model import Settings
+from tests.told import check_calls
 
 HEAD = """\
 import asyncio, functools, typing
@@ -204,17 +205,7 @@ ROWS = {
 
 @pytest.mark.parametrize("row", ROWS)
 def test_what_is_sure_is_believed(row: str, tmp_path: Path) -> None:
-    helpers, told, silent = ROWS[row]
-    wanted, other = told.split("; "), silent.split("; ") if silent else []
-    calls = wanted + other
-    text = f"{HEAD}{helpers}\nasync def f(x):\n"
-    first = text.count("\n") + 1
-    text += "".join(f"    {call}\n" for call in calls)
-    (tmp_path / "main.py").write_text(text, "utf-8")
-    settings = Settings(paths=(tmp_path,), root=tmp_path, select=("blocking-call",))
-    result = engine.run(settings, registry.installed())
-    assert not result.problems
-    assert [calls[each.line - first] for each in result.findings] == wanted
+    check_calls(tmp_path, HEAD, ROWS[row])
 
 
 FETCHED = """\

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from asyncfix import engine, registry
-from asyncfix.model import Settings
+from tests.told import check_calls
 
 HEAD = """\
 import asyncio, concurrent.futures, fcntl, functools, io, os, pathlib, sys
@@ -239,15 +238,5 @@ ROWS = {
 
 @pytest.mark.parametrize("row", ROWS)
 def test_what_is_known_before_a_call(row: str, tmp_path: Path) -> None:
-    helpers, told, silent = ROWS[row]
-    wanted, other = told.split("; "), silent.split("; ") if silent else []
-    calls = wanted + other
-    text = f"{HEAD}{helpers}\nasync def f(x):\n"
-    first = text.count("\n") + 1
-    text += "".join(f"    {call}\n" for call in calls)
-    (tmp_path / "main.py").write_text(text, "utf-8")
     (tmp_path / "names.py").write_text("TOKEN = 'abc'\n", "utf-8")
-    settings = Settings(paths=(tmp_path,), root=tmp_path, select=("blocking-call",))
-    result = engine.run(settings, registry.installed())
-    assert not result.problems
-    assert [calls[each.line - first] for each in result.findings] == wanted
+    check_calls(tmp_path, HEAD, ROWS[row])

@@ -238,6 +238,25 @@ def test_method(run: Run, made: Made, name: str) -> None:
     assert _told(run, made, more, clock, WORK_WITH_METHOD) == wanted
 
 
+@pytest.mark.parametrize(("lines", "shown"), [(20, True), (80, False)])
+def test_a_long_twin_is_said_in_words(
+    run: Run, made: Made, lines: int, shown: bool
+) -> None:
+    clock = FUNCTION.format(more="count = 1\n    " * lines + BOUND)
+    clock += "\ndef pause_twice():\n    pause()\n    pause()\n"
+    work = WORK.replace("pause", "pause_twice")
+    sync = "from app.clock import pause_twice\n\npause_twice()\n"
+    _told(run, made, {"b.py": sync}, clock, work)
+    ran = run("--format", "json", "--prefer", "colour", "--select", "blocking-call")
+    (by_hand,) = [
+        each["advice"] for each in ran.json["findings"] if each["path"] == "work.py"
+    ]
+    assert by_hand.endswith("await pause_twice_async(...)")
+    assert ("async def pause_async" in by_hand) == shown
+    words = "pause (app/clock.py:4), pause_twice (app/clock.py:"
+    assert (words in by_hand) != shown
+
+
 def test_a_stub_of_later_is_seen(run: Run, made: Made) -> None:
     clock = FUNCTION.format(more=BOUND)
     files = {"app/__init__.py": "", "app/clock.py": clock, "work.py": WORK}

@@ -285,6 +285,18 @@ def test_after_any_edits(
     assert partly or seed not in (0, 1), done
 
 
+def test_what_was_asked_of_a_file_is_known_after_others_changed(
+    project: Project,
+) -> None:
+    """A file that is looked at again only for a way through another one."""
+    for name in ("somebody above", "a helper more, which is called", "a way is open"):
+        files = dict(project.files)
+        EDITS[name](files)
+        project.write(files)
+        cached, fresh = both(project)
+        assert cached == fresh
+
+
 def test_a_file_goes_and_comes_back_as_another(project: Project) -> None:
     """Answers to an older question hold by what was imported then, not since."""
     for name in ("nobody cares", "outside, it goes", "outside"):

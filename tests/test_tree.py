@@ -109,3 +109,19 @@ def test_all_that_is_found_alone_stays(tmp_path: Path) -> None:
     assert all(node in every for node in early.values())
     with pytest.raises(LookupError):
         tree.find(ast.Call, (1, 0), (1, 5))
+
+
+def test_a_coroutine_is_noted_unless_it_is_read_for_its_own_ways(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "m.py"
+    path.write_text("async def keep(x: dict):\n    pass\n", "utf-8")
+    scanned = scan(str(path), path.read_bytes())
+    assert isinstance(scanned, tuple)
+    project = Project([scanned[0]], str(tmp_path))
+    trace = project.files.trace
+    for asking, noted in ((str(path), []), ("", ["def keep"]), ("other", ["def keep"])):
+        trace.pieces.clear()
+        trace.asking, trace.here = asking, ""
+        assert Reader(project).function(str(path), 1) is not None
+        assert [name for name, _ in trace.pieces.get(str(path), ())] == noted

@@ -13,6 +13,8 @@ _ORDER = (Level.SAFE, Level.INTENT, Level.UNSAFE, Level.MANUAL)
 # At every call by `_colour`, or of no meaning here.
 _ASKED = (*NEW_AWAIT, *NEW_THREAD)
 _NO_TWIN = "colour-sync-caller"
+# Code to write that is longer is said in words.
+_MOST_LINES = 60
 
 
 def plan(context: Context, message: str) -> Plan | None:
@@ -145,6 +147,7 @@ def _twins(context: Context) -> str:
         return ""
     codes = [_colour_write.twin([change], "")]
     called = leaf.function.name
+    helpers = [_where(leaf)]
     for step in reversed(chain.steps[1:-1]):
         place = next(_leaves.places_at(context, step.path, step.line, step.col), None)
         if place is None:
@@ -155,4 +158,15 @@ def _twins(context: Context) -> str:
         change = Change(there, there.call, None)
         codes.append(_colour_write.twin([change], f"{called}_async"))
         called = there.function.name
-    return "\n\n".join([*codes, f"# in coroutines:\nawait {called}_async(...)"])
+        helpers.append(_where(there))
+    code = "\n\n".join(codes)
+    if code.count("\n") >= _MOST_LINES:
+        code = (
+            f"# with async twins of {', '.join(helpers)}: each awaits the one before it"
+        )
+    return f"{code}\n\n# in coroutines:\nawait {called}_async(...)"
+
+
+def _where(context: Context) -> str:
+    function = context.function
+    return f"{function.name} ({context.site.path}:{function.lineno})"

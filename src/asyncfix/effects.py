@@ -19,6 +19,7 @@ from asyncfix.effects_body import Body
 from asyncfix.effects_calls import Calls
 from asyncfix.effects_kinds import Kinds
 from asyncfix.link import Project
+from asyncfix.names import qualified
 from asyncfix.reader import Reader
 from asyncfix.touches import EMPTY, SOMETHING, Item, Origin, Summary
 from asyncfix.value import CLASS, FUNCTION, OUTSIDE, OUTSIDE_OBJECT, Value
@@ -200,14 +201,7 @@ class Effects:
 
     def shown(self, place: Where) -> str:
         """Give a function's name as people say it: `Repo.load`."""
-        path, scope = place
-        scopes = self.project.files[path].scopes
-        parts: list[str] = []
-        while scope > 0:
-            if scopes[scope].name:
-                parts.insert(0, scopes[scope].name)
-            scope = scopes[scope].parent
-        return ".".join(parts)
+        return qualified(self.project.files[place[0]].scopes, place[1])
 
     # -- classes of the project ------------------------------------------------
 

@@ -230,7 +230,10 @@ class _Run:
     def _ways(self, model: Model) -> Callable[[Place, Edge], Chain | None]:
         """Give what finds the way from a call to what blocks."""
 
+        trace = model.project.files.trace
+
         def way(place: Place, edge: Edge) -> Chain | None:
+            trace.asking = place[0]
             try:
                 return model.confirm.chain(place, edge)
             except LookupError as error:
@@ -238,6 +241,8 @@ class _Run:
                 hint = "run asyncfix again"
                 self.problems.append(Problem(place[0], 1, words, hint))
                 return None
+            finally:
+                trace.asking = ""
 
         return way
 

@@ -218,16 +218,15 @@ class Memory:
             for path, found in quiet.items():
                 importers = _reached(graph, [path]) - {path}
                 loud += self._saying(found.names, importers)
-            stale = _reached(graph, loud)
-            if quiet:
-                stale.update(quiet, _through(kept, quiet))
+            heard = _reached(graph, loud)
+            stale = {*heard, *quiet, *(_through(kept, quiet) if quiet else ())}
             if len(stale) > len(paths) * _WORTH_IT:
                 self.doubtful = []
                 return {}
             self._asked = {
                 path: each.renumbered(quiet[path].scopes) if path in quiet else each
                 for path, each in known.items()
-                if path in quiet or path not in stale
+                if path in quiet or path not in heard
             }
             self._old = {path: each for path, each in kept.items() if path not in stale}
             return {

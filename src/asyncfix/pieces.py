@@ -68,7 +68,7 @@ def digests(facts: Facts, lines: Lines, wanted: Iterable[str]) -> dict[str, byte
             start, end = function_span(lines, scope)
             found[name].append(digest(lines.text[start:end]))
     last = {name.rpartition(" ")[2] for name in found}
-    for place in (1, 9):  # outer, attributes
+    for place in (1, 9, 10):  # outer, attributes, inner
         for _, said, line, *_ in facts.rows(place):
             if said in last:
                 name = constant_name(scopes, line, said)

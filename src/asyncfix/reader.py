@@ -196,8 +196,7 @@ class Reader:
         known = scopes[scope]
         lines = self._kept_lines(path)
         trace = self.project.files.trace
-        if trace.here is None or not known.is_async:
-            # A coroutine is read for itself alone: nobody's way leads through it.
+        if path != trace.asking or not known.is_async:
             start, end = pieces.function_span(lines, known)
             name = pieces.function_name(scopes, scope)
             trace.saw_piece(path, name, lines.text[start:end])

@@ -40,6 +40,11 @@ class Trace:
         What is asked of that file is its own affair: it is looked through again when
         it changes. None where all that is asked counts.
         """
+        self.asking = ""
+        """The file from whose coroutines a way to what blocks is looked for.
+
+        They are read for themselves alone: nobody's way leads through them.
+        """
         self.judging = ""
         """The file whose sites are judged. What that reads of it is its own affair."""
         self.wide: set[str] = set()
