@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from asyncfix.facts import Facts
+from asyncfix.facts import COMPREHENSION, Facts
 from asyncfix.names import qualified
 from asyncfix.outward import called, delta
 from asyncfix.scan import scan
@@ -130,6 +130,17 @@ def test_functions_keep_their_names_wherever_they_move() -> None:
     assert found is not None
     assert found.scopes == {0: 0, 1: 3, 2: 2}
     assert (found.changed, found.names, found.moved) == ({}, {"three"}, True)
+
+
+def test_a_comprehension_goes_with_its_function() -> None:
+    """Who asked for its code asked for code of the function."""
+    old = "def one():\n    return [x() for x in y]\n"
+    new = "def two():\n    pass\n\ndef one():\n    pass\n    return [x() for x in y]\n"
+    before, after = facts(old), facts(new)
+    found = delta(before, after)
+    assert found is not None
+    inner = [each.kind for each in before.scopes].index(COMPREHENSION)
+    assert after.scopes[found.scopes[inner]].name == "one"
 
 
 def test_of_two_functions_of_one_name_each_has_a_number() -> None:

@@ -35,7 +35,8 @@ class Delta(NamedTuple):
     given: frozenset[int]
     """Those of them that may be called otherwise, or give something else."""
     scopes: Mapping[int, int]
-    """The new scopes by the old ones that are there still."""
+    """The new scopes by the old ones that are there still. A comprehension is followed
+    with the function that it is code of."""
     moved: bool
     """Something stands on another line."""
 
@@ -81,13 +82,14 @@ def delta(old: Facts, new: Facts) -> Delta | None:
         return None  # where it is said already, it means something else now
     changed.update((each, scopes[each]) for each in closures & scopes.keys())
     moved = before.lines(scopes) != after.lines(scopes.values())
-    return Delta(frozenset(came | went), changed, frozenset(given), scopes, moved)
+    followed = before.followed(scopes)
+    return Delta(frozenset(came | went), changed, frozenset(given), followed, moved)
 
 
 def owners(facts: Facts) -> list[int]:
     """Give for each scope of a file the function, class or module that it is code of."""
     found: list[int] = []
-    for index, row in enumerate(_rows(facts, 0)):
+    for index, row in enumerate(facts.rows(0)):
         found.append(found[row[2]] if row[0] in _ANONYMOUS else index)
     return found
 
@@ -107,17 +109,12 @@ def _are_said(names: Iterable[str], packed: bytes) -> bool:
     return any(name.encode() in packed for name in names)
 
 
-def _rows(facts: Facts, place: int) -> list[Row]:
-    columns = facts.columns(place)
-    return list(zip(*columns, strict=True)) if columns else []
-
-
 class _File:
     """The facts of a file by function, class and module."""
 
     def __init__(self, facts: Facts) -> None:
         self._facts = facts
-        self._scopes = [Scope(*row) for row in _rows(facts, 0)]
+        self._scopes = [Scope(*row) for row in facts.rows(0)]
         self._owners = owners(facts)
         self._within = _numbered(self._owners)
         self.by_key: dict[Key, int] = {}
@@ -151,7 +148,7 @@ class _File:
         """Give the rows of a part."""
         if place == _FROZEN:
             return list(self._facts.columns(place)[0])
-        return _rows(self._facts, place)
+        return self._facts.rows(place)
 
     def part(self, place: int, owner: int) -> list[Row]:
         """Give the rows of a part that are of one function, class or module.
@@ -162,7 +159,7 @@ class _File:
         if known is None:
             known = self._parts[place] = {}
             column = _SCOPE.get(place, 0)
-            for row in _rows(self._facts, place):
+            for row in self._facts.rows(place):
                 scope = row[column]
                 if scope >= 0:
                     number = self._within[scope]
@@ -193,10 +190,18 @@ class _File:
         said = [
             row[4]
             for place in (_ATTRIBUTES, _INNER)
-            for row in _rows(self._facts, place)
+            for row in self._facts.rows(place)
             if row[0] in inside
         ]
         return "\n".join(said).encode()
+
+    def followed(self, scopes: Mapping[int, int]) -> dict[int, int]:
+        """Give for each scope what that of its function, class or module has become."""
+        return {
+            index: scopes[owner]
+            for index, owner in enumerate(self._owners)
+            if owner in scopes
+        }
 
     def inside(self, owner: int) -> set[int]:
         """Give a scope with all that are in it."""
