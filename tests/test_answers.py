@@ -200,6 +200,33 @@ ROWS = {
         "h(x); n(x); o(x); i(x); p(x); q(x); q('a')",
         "w(x); s(x)",
     ),
+    "how a text begins": (
+        "def t(key):\n  if key.startswith('os/'): key = key.split('/')[1]\n"
+        "  if key.startswith('oidc/'): block()\n"
+        "def q(key=None):\n  if key is None: return\n  if key == 'a/b': block()\n"
+        "def h(y):\n  t(f'oidc/{y}')\n"
+        "def k(y):\n  t(f'{y}/oidc')\n"
+        "def e(y):\n  t('o' + y)\n"
+        "def d(y):\n  t(f'{y.upper()}oidc/')\n"
+        "def w(y):\n  t(f'{y.upper()}')\n"
+        "def n(y):\n  t(f'{y.title()}_KEY')\n"
+        "def o(y):\n  t(f'{y!r}_KEY')\n"
+        "def i(y):\n  q(f'a/{y}')\n"
+        "def p(y):\n  t(f'os/{y}')\n"
+        "def s(y):\n  key = f'KEY_{y}'\n  if y: key = y\n  t(key)\n"
+        "def a(y):\n  t(f'KEY_{y}')\n"
+        "def b(y):\n  t(f'{y.upper()}_KEY')\n"
+        "def c(y):\n  t('oid' + 'C' + y)\n"
+        "def g(y):\n  q(f'b/{y}')\n"
+        "def j(y, start='KEY_'):\n  t(f'{start}{y}')\n"
+        "def l(y):\n  q(f'{y.upper()}/b')\n"
+        "def m(key):\n  t(f'{key}x')\n"
+        "def r(y):\n  m(f'K{y}')\n"
+        "def u(y):\n  if f'a{y}': return\n  block()",
+        "h(x); k(x); e(x); d(x); w(x); n(x); o(x); i(x); p(x); s(x); m(x); j(x, x)"
+        "; m('oidc/')",
+        "a(x); b(x); c(x); g(x); j(x); l(x); r(x); u(x)",
+    ),
     "what was just assigned is of its class": (
         "class A:\n  @classmethod\n  def of(cls, y) -> 'A': ...\n"
         "class U(unknown): pass\n"

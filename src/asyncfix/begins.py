@@ -23,9 +23,13 @@ class Begins(NamedTuple):
     upper: bool = False
     then: str = ""
 
-    def is_empty(self) -> bool | None:
-        """Tell whether there is nothing in it, None where that is not known."""
-        return False if self.text or self.then else None
+    def holds(self) -> bool | None:
+        """Tell whether there is something in it, None where that is not known."""
+        return True if self.text or self.then else None
+
+    def may_be(self, text: str) -> bool:
+        """Tell whether it may be a text."""
+        return text.startswith(self.text) and self.startswith(text) is not False
 
     def startswith(self, word: str) -> bool | None:
         """Tell whether it begins with a word, None where that is not known."""
@@ -44,9 +48,8 @@ def beginning(node: ast.expr, value: Callable[[ast.expr], object]) -> Begins | N
 
     `value` gives what an expression is: a text, a `Begins`, or anything else.
     """
-    parts = _parts(node)
     text, upper = "", False
-    for part in parts:
+    for part in _parts(node):
         known = value(part)
         if isinstance(known, str):
             if upper:
