@@ -21,7 +21,9 @@ _TAKES = re.compile(r"(?i)(?:^|_)(?:acquire|lock|claim|lease)(?:_|$)")
 _CONSUMES = frozenset(("os.read", "os.readv"))
 
 
-def doubts(context: Context, moved: ast.AST | None = None) -> Iterator[Doubt]:
+def doubts(
+    context: Context, moved: ast.expr | ast.stmt | None = None
+) -> Iterator[Doubt]:
     """Doubt what the guards do not know of; `moved` goes to the thread, or the call."""
     yield from _meant_to_run_here(context)
     yield from _leaves_behind(context)
