@@ -198,8 +198,8 @@ def _beside(
             for line, reads, writes in _elsewhere(model, path).get(said, ()):
                 if function.lineno <= line <= (function.end_lineno or line):
                     continue
-                if writes or (step.writes and reads):
-                    verb = "writes" if writes else "reads"
+                if (step.reads and writes) or (step.writes and reads):
+                    verb = "writes" if step.reads and writes else "reads"
                     yield _doubt(
                         f"{path}:{line} {verb} {said}, too: in a thread, one would come "
                         "while the other is half done",
