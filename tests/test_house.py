@@ -268,6 +268,8 @@ def test_a_short_answer_costs_little(option: str) -> None:
         "asyncfix",
         "asyncfix.cli",
         "asyncfix.digest",
+        "asyncfix.ending",
+        "asyncfix.paint",
         "asyncfix.replay",
         "asyncfix.start",
         "asyncfix.store",

@@ -15,11 +15,11 @@ from asyncfix.codemod import Codemod, Site, by_names
 from asyncfix.context import Model
 from asyncfix.detect import blocking_sites, found, plain, plain_found
 from asyncfix.digest import digest
-from asyncfix.gather import MARKERS, Gathered, around, gather
+from asyncfix.gather import MARKERS, Gathered, again, around, gather
 from asyncfix.library import Library
 from asyncfix.link import MOST_AWAKE, Project
 from asyncfix.memory import Memory, Told
-from asyncfix.model import UNREAD, UNSEEN, Problem, Result, Settings
+from asyncfix.model import UNREAD, UNSEEN, Opening, Problem, Result, Settings
 from asyncfix.reach import Chain, Edge, Place
 from asyncfix.recall import Judged, Recall
 
@@ -31,16 +31,18 @@ def run(
     codemods: Iterable[Codemod],
     progress: Progress = lambda stage, done, total: None,
     known: Mapping[str, os.stat_result] = MappingProxyType({}),
+    opening: Opening | None = None,
 ) -> Result:
     """Find, judge, rewrite and prove. Writes nothing but its cache.
 
     `progress` is told the stage, how many files are done and how many there
-    are; `known` is what `os.stat` has said of files a moment ago. Raises
+    are; `known` is what `os.stat` has said of files a moment ago; `opening`, how
+    the run begins, if that is known: then `known` is about all its files. Raises
     AsyncfixError for settings that cannot be followed.
     """
     with workers.no_collection():
         chosen = by_names(codemods, settings)
-        return _Run(settings, chosen, progress, known).result()
+        return _Run(settings, chosen, progress, known, opening).result()
 
 
 class _Run:
@@ -52,6 +54,7 @@ class _Run:
         chosen: Sequence[Codemod],
         progress: Progress,
         known: Mapping[str, os.stat_result],
+        opening: Opening | None,
     ) -> None:
         self.settings = settings
         self.chosen = chosen
@@ -59,8 +62,14 @@ class _Run:
         self.catalog: Catalog = registry.catalog(settings)
         limits = workers.Limits(settings.max_file_size, settings.max_file_time)
         self.memory = Memory(str(settings.root), limits)
-        self.gathered: Gathered = gather(settings, known)
-        self.around: Gathered = around(settings, self.gathered)
+        if opening is None:
+            self.gathered: Gathered = gather(settings, known)
+            self.around: Gathered = around(settings, self.gathered)
+        else:
+            named = opening.files, known, opening.skipped, opening.notes
+            self.gathered, self.around = again(*named), again(opening.around, known)
+            self.around.listed = opening.listed
+            self._question = opening.question
         self.problems: list[Problem] = []
         self.notes: list[str] = []
         self._opened: frozenset[str] = frozenset()
@@ -105,12 +114,25 @@ class _Run:
             failed=frozenset(failed),
             suppressed=passes.suppressed,
             read={
-                **self.gathered.statuses,
-                **self.around.statuses,
+                **{path: self.gathered.statuses[path] for path in self.gathered.files},
+                **{path: self.around.statuses[path] for path in self.around.files},
                 **{path: os.stat(path) for path in beside},
             },
             looked_around=self.around.listed,
             base=base if self._all_kept and not self.notes else None,
+            opening=self._opening(),
+        )
+
+    def _opening(self) -> Opening | None:
+        if self.gathered.problems or not self.memory.keeps:
+            return None
+        return Opening(
+            tuple(self.gathered.files),
+            tuple(self.around.files),
+            self.around.listed,
+            self.gathered.skipped,
+            tuple(self.gathered.notes),
+            self._question,
         )
 
     def _quiet(

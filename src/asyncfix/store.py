@@ -105,7 +105,7 @@ class Store:
     def known(self, path: str, status: Status) -> bytes | None:
         """Give the content's digest where the file is surely unchanged."""
         entry = self._files.get(path)
-        return entry[4] if entry and entry[:4] == _times(status) else None
+        return entry[4] if entry and entry[:4] == times(status) else None
 
     def blob(self, path: str, digest: bytes) -> bytes | None:
         """Give what was put for this file with this content, None if it is lost."""
@@ -296,7 +296,7 @@ class Store:
         (as in git, https://git-scm.com/docs/racy-git).
         """
         racy = status.st_mtime_ns > self._opened - _RACY
-        return (None, 0, 0, 0) if racy else _times(status)
+        return (None, 0, 0, 0) if racy else times(status)
 
     def _drop_waste(self) -> None:
         """Take the blobs into memory where more than half of their region is waste."""
@@ -433,7 +433,8 @@ def _sum(data: bytes, size: int = 16) -> bytes:
     return digest_of(data, size=size)
 
 
-def _times(status: Status) -> tuple[int, int, int, int]:
+def times(status: Status) -> tuple[int, int, int, int]:
+    """Give what tells one state of a file from a later one."""
     # The last tells of a change whose author has set the old mtime again.
     return status.st_mtime_ns, status.st_size, status.st_ino, status.st_ctime_ns
 
