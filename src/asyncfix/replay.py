@@ -15,7 +15,8 @@ from __future__ import annotations
 import os
 import sys
 import time
-from array import array
+from struct import error as NoNumber
+from struct import pack
 
 from asyncfix.store import Store, times
 
@@ -135,7 +136,7 @@ class Replay:
                 self.changed = {
                     path: (status, far) for path, (status, _, far) in edited.items()
                 }
-        except (TypeError, ValueError, IndexError, OSError, OverflowError):
+        except (TypeError, ValueError, IndexError, OSError, NoNumber):
             self.edited, self.changed = {}, {}
             self.in_place = False
         return None
@@ -210,7 +211,7 @@ class Replay:
             ):
                 beside.look_for(path, seen, absent)
             stamps = _packed(seen.values())
-        except (OSError, OverflowError, ValueError):
+        except (OSError, NoNumber, ValueError):
             return
         if self._is_young(seen):
             return
@@ -246,7 +247,7 @@ class Replay:
         since = self._store.section("since") or {}
         try:
             since.update((path, _packed([each])) for path, each in seen.items())
-        except OverflowError:
+        except NoNumber:
             return
         self._store.set_section("since", since)
         self._save(answer, base)
@@ -286,5 +287,6 @@ def _is_terminal(stream: object) -> bool:
 
 
 def _packed(stamps: Iterable[Stamp]) -> bytes:
-    """Give stamps as bytes, of one length each. Raises OverflowError."""
-    return array("q", [number for stamp in stamps for number in stamp]).tobytes()
+    """Give stamps as bytes, of one length each. Raises `struct.error`."""
+    numbers = [number for stamp in stamps for number in stamp]
+    return pack(f"={len(numbers)}q", *numbers)
