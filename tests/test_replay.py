@@ -128,7 +128,7 @@ def test_a_run_from_memory_imports_next_to_nothing(
     done = subprocess.run(line, capture_output=True, check=False, env=known)
     modules = {each.split("|")[-1].strip() for each in done.stderr.decode().split("\n")}
     ours = {each for each in modules if each.partition(".")[0] == "asyncfix"}
-    names = ("digest", "replay", "start", "store")
+    names = ("cachefile", "digest", "replay", "start", "store", "stored", "table")
     assert ours == {"asyncfix", *(f"asyncfix.{name}" for name in names)}
     assert modules.isdisjoint({"click", "libcst", "pathspec", "subprocess"})
 
