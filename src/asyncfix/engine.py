@@ -18,10 +18,11 @@ from asyncfix.digest import digest
 from asyncfix.gather import MARKERS, Gathered, again, around, gather
 from asyncfix.library import Library
 from asyncfix.link import MOST_AWAKE, Project
-from asyncfix.memory import Memory, Told
+from asyncfix.memory import Memory
 from asyncfix.model import UNREAD, UNSEEN, Opening, Problem, Result, Settings
 from asyncfix.reach import Chain, Edge, Place
 from asyncfix.recall import Judged, Recall
+from asyncfix.told import Told
 
 Progress = Callable[[str, int, int], None]
 
@@ -185,7 +186,7 @@ class _Run:
         fresh = [path for path in paths if path not in told]
         if fresh:
             project = Project(library, str(self.settings.root))
-            renames = self.memory.renames(library)
+            renames = self.memory.renames(question, library)
             if renames is None and not self.around.files:
                 heads = (library[path].head for path in library)
                 renames = [each for head in heads for each in head.renames]

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 from asyncfix import __version__, workers
-from asyncfix.asked import Asked, asked, from_plain, holds
+from asyncfix.asked import Asked, asked, holds
 from asyncfix.facts import FUNCTION, Facts
 from asyncfix.library import Library
 from asyncfix.link import Project
@@ -23,34 +23,15 @@ from asyncfix.model import Base, Problem, Status
 from asyncfix.outward import Delta, delta
 from asyncfix.source import Lines, decode
 from asyncfix.store import Store
+from asyncfix.told import Answers, Told
 from asyncfix.trace import Trace
 
 # Goes up with every change of what facts look like, or of what they mean.
-_FACTS = 11
+_FACTS = 12
 # Of more files than this the facts from before their change are not kept.
 _MOST_FORMER = 100
-# Answers to older questions (other options, other files) are forgotten.
-_MOST_QUESTIONS = 4
-# What is kept with each: the files that a question is about are part of it.
-_OF_A_QUESTION = ("told", "asked", "imports", "renames")
 # Above this share of files to look at again, all are.
 _WORTH_IT = 0.5
-
-
-class Told(NamedTuple):
-    """What there is to say of one file without judging any site in it."""
-
-    blocked: tuple[Any, ...]
-    """The calls that block there, as `detect.plain` gives them."""
-    sites: tuple[Any, ...] | None
-    """All others, as `detect.plain_found` gives them; None where that has failed."""
-    generated: bool
-    unseen: tuple[int, ...]
-
-    @property
-    def has_sites(self) -> bool:
-        """Tell whether there are sites to judge, besides what blocks."""
-        return self.sites != ()
 
 
 class Memory:
@@ -66,10 +47,8 @@ class Memory:
         self._statuses: dict[str, Status] = {}
         self._failed: set[str] = set()
         self._former: dict[str, Facts] = {}
-        self._old: dict[str, Any] = {}
-        self._graph: dict[str, tuple[str, ...]] = {}
-        self._question = ""
-        self._asked: dict[str, Asked] = {}
+        self._answers: Answers | None = None
+        self._holding = False
         self._deltas: dict[tuple[str, bytes], Delta | None] = {}
         self.doubtful: list[tuple[str, int]] = []
         """Functions whose code has changed: where one leads to what blocks now, `told`
@@ -193,50 +172,46 @@ class Memory:
         `question` is all that the answer depends on besides the files. With `sparing`,
         it holds for who imports a changed file, too, if nothing changed for others.
         """
-        self._old, self._asked, self.doubtful = {}, {}, []
-        kept = self._store.section(self._named(question))
-        self._question = question
-        graph = self._store.section(self._named(question, "imports"))
-        if not isinstance(kept, dict) or not isinstance(graph, dict):
-            return {}
-        self._graph = graph
+        answers = self._answers = Answers(self._store, self._named(question))
+        self._holding, self.doubtful = False, []
         try:
-            changed = [
-                path
-                for path, each in kept.items()
-                if each[0] is None or each[0] != self.digest(path)
-            ]
+            if answers.count != len(paths):
+                raise ValueError("nothing is known, or it is forged")
+            changed = self._changed(answers)
             sparing = sparing and 0 < len(changed) <= _MOST_FORMER
-            known = from_plain(self._store.section(self._named(question, "asked")))
             quiet = {}
             for path in changed if sparing else ():
-                found = self.delta(path, kept[path][0])
-                if found and self._is_quiet(path, known.get(path, Asked()), found):
+                found = self.delta(path, answers.digest(path) or b"")
+                if found and self._is_quiet(path, answers.asked(path), found):
                     quiet[path] = found
             # Also where the facts are equal: conditions are read from the source.
             loud = [path for path in changed if path not in quiet]
             for path, found in quiet.items():
-                importers = _reached(graph, [path]) - {path}
-                loud += self._saying(found.names, importers)
-            heard = _reached(graph, loud)
-            stale = {*heard, *quiet, *(_through(kept, quiet) if quiet else ())}
-            if len(stale) > len(paths) * _WORTH_IT:
-                self.doubtful = []
-                return {}
-            self._asked = {
-                path: each.renumbered(quiet[path].scopes) if path in quiet else each
-                for path, each in known.items()
-                if path in quiet or path not in heard
-            }
-            self._old = {path: each for path, each in kept.items() if path not in stale}
-            return {
-                path: Told(*self._old[path][1:])
-                for path in paths
-                if path in self._old and len(self._old[path]) > 1
-            }
-        except (KeyError, IndexError, TypeError, ValueError, AttributeError):
-            self._old, self._asked, self.doubtful = {}, {}, []
-            return {}  # forged, or of another time
+                if found.names:
+                    importers = answers.reached([path]) - {path}
+                    loud += self._saying(found.names, importers)
+            heard = answers.reached(loud)
+            stale = {*heard, *quiet, *(answers.through(quiet) if quiet else ())}
+            if len(stale) <= len(paths) * _WORTH_IT:
+                now: dict[str, Asked | None] = dict.fromkeys(heard)
+                for path, found in quiet.items():
+                    now[path] = answers.asked(path).renumbered(found.scopes)
+                told = answers.holding(paths, stale, now)
+                self._holding = True
+                return told
+        except (KeyError, IndexError, TypeError, ValueError, AttributeError, EOFError):
+            pass  # forged, or of another time
+        self.doubtful = []
+        answers.forget()
+        return {}
+
+    def _changed(self, answers: Answers) -> list[str]:
+        """Give the files that are not as they were when the answers were found."""
+        return [
+            path
+            for path, digest in answers.digests()
+            if digest is None or digest != self.digest(path)
+        ]
 
     def delta(self, path: str, digest: bytes) -> Delta | None:
         """Give what an edit changed since a file had a digest, if that is little.
@@ -291,10 +266,9 @@ class Memory:
             return None
         return Lines(source.text)
 
-    def _named(self, question: str, what: str = "told") -> str:
+    def _named(self, question: str) -> str:
         """Name the answers; without the broken files names mean something else."""
-        broken = "".join(f"\0{path}" for path in sorted(self._failed))
-        return f"{what} {question}{broken}"
+        return "\0".join((question, *sorted(self._failed)))
 
     def tell(
         self,
@@ -309,41 +283,22 @@ class Memory:
         `far` are the functions, by file, that lead to what blocks. Gives what each file
         imports, if that was worked out for all of them.
         """
-        if not self.keeps:
+        if not self.keeps or self._answers is None:
             return None
-        kept = dict(self._old)
         here = project.files.at_hand()
-        for path in here:
-            kept.setdefault(path, (self._digests.get(path),))
-        for path, each in told.items():
-            if path not in self._old:
-                kept[path] = (self._digests[path], *each)
-        graph_of = self._named(question, "imports")
-        graph = self._graph or self._store.section(graph_of) or {}
         imports = {path: tuple(sorted(project.imports(path))) for path in here}
-        name = self._named(question)
-        self._store.set_section(name, kept, changed=True)
-        for path, more in asked(project.files.trace, far).items():
-            self._asked[path] = more.joined(self._asked.get(path, Asked()))
-        plain = {path: tuple(each) for path, each in self._asked.items()}
-        self._store.set_section(self._named(question, "asked"), plain, changed=True)
-        names = self._store.section("questions") or []
-        names = [name, *(each for each in names if each != name)]
-        for old in names[_MOST_QUESTIONS:]:
-            for what in _OF_A_QUESTION:
-                self._store.set_section(old.replace("told", what, 1), None)
-        self._store.set_section("questions", names[:_MOST_QUESTIONS])
-        if any(graph.get(path) != each for path, each in imports.items()):
-            self._store.set_section(graph_of, {**graph, **imports}, changed=True)
+        self._answers.keep(
+            told, self._digests, imports, asked(project.files.trace, far)
+        )
         if renames is not None:
             every = tuple(sorted(set(renames)))
-            self._store.set_section(self._named(question, "renames"), every)
+            self._store.set_section(f"renames {self._named(question)}", every)
         return imports if len(here) == len(project.files) else None
 
-    def renames(self, library: Library) -> list[str] | None:
+    def renames(self, question: str, library: Library) -> list[str] | None:
         """Give all renames of the files at hand and of all others, if known."""
-        kept = self._store.section(self._named(self._question, "renames"))
-        if not isinstance(kept, tuple) or not self._old or self._around:
+        kept = self._store.section(f"renames {self._named(question)}")
+        if not isinstance(kept, tuple) or not self._holding or self._around:
             return None
         here = (library[path].head.renames for path in library.at_hand())
         return [*kept, *(each for head in here for each in head)]
@@ -357,24 +312,3 @@ class Memory:
         if self._store.save() or not self._store.mark:
             return None
         return Base(self._root, self._key, self._store.mark, quiet)
-
-
-def _reached(graph: Mapping[str, Iterable[str]], paths: Sequence[str]) -> set[str]:
-    """Give files and all that import them, directly or through others."""
-    reached, fresh = set(paths), set(paths)
-    # Most edits lead no further than a step or two: the graph is not turned round.
-    while fresh:
-        found = {path for path, each in graph.items() if not fresh.isdisjoint(each)}
-        fresh = found - reached
-        reached |= fresh
-    return reached
-
-
-def _through(kept: Mapping[str, Any], paths: Container[str]) -> list[str]:
-    """Give the files of which a way was told that leads through one of some files."""
-    return [
-        path
-        for path, each in kept.items()
-        if len(each) > 1
-        and any(step[0] in paths for site in each[1] for step in site[3])
-    ]

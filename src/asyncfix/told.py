@@ -1,0 +1,197 @@
+"""What was told of the files of a project, kept with what it went by.
+
+Under one question (options, files, ...) there are: what there is to say of each file,
+the digest that it had then, which files each imports and is imported by, and what was
+asked of each (`asked`). Of nearly all files there is nothing to say, and of most
+nothing was asked: a run after an edit unpacks what it needs and no more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from asyncfix.asked import Asked
+from asyncfix.store import Store
+from asyncfix.table import Table
+
+# Answers to older questions (other options, other files) are forgotten.
+_MOST_QUESTIONS = 4
+_TABLES = ("digests", "imports", "importers", "asked")
+
+
+class Told(NamedTuple):
+    """What there is to say of one file without judging any site in it."""
+
+    blocked: tuple[Any, ...] = ()
+    """The calls that block there, as `detect.plain` gives them."""
+    sites: tuple[Any, ...] | None = ()
+    """All others, as `detect.plain_found` gives them; None where that has failed."""
+    generated: bool = False
+    unseen: tuple[int, ...] = ()
+
+    @property
+    def has_sites(self) -> bool:
+        """Tell whether there are sites to judge, besides what blocks."""
+        return self.sites != ()
+
+
+NOTHING = Told()
+
+
+class Answers:
+    """What is kept under one question, and what this run makes of it."""
+
+    def __init__(self, store: Store, name: str) -> None:
+        """Open it. What is forged raises TypeError, ValueError or so when it is used."""
+        self._store = store
+        self._name = name
+        kept = store.section(f"told {name}")
+        tables = [store.table(f"{what} {name}") for what in _TABLES]
+        self.count = -1
+        """Of how many files it was told; negative where it is not known any more."""
+        self.special: dict[str, Any] = {}
+        """Of whom there is something to say, and what."""
+        known = [each for each in tables if each is not None]
+        if len(known) < len(tables):
+            known = [Table() for _ in tables]
+        elif type(kept) is tuple and len(kept) == 2:
+            self.count, self.special = kept
+        self._digests, self.imports, self._importers, self._asked = known
+        self._stale: set[str] = set()
+        self._asked_now: dict[str, Asked | None] = {}
+
+    # -- as it was ----------------------------------------------------------
+
+    def digests(self) -> Iterable[tuple[str, bytes | None]]:
+        """Give the files with the digests that they had."""
+        return self._digests.items()
+
+    def digest(self, path: str) -> bytes | None:
+        """Give the digest that a file had."""
+        found: bytes | None = self._digests.get(path)
+        return found
+
+    def asked(self, path: str) -> Asked:
+        """Give what was asked of a file."""
+        kept = self._asked.get(path)
+        return Asked(*kept) if kept else Asked()
+
+    def reached(self, paths: Iterable[str]) -> set[str]:
+        """Give files and all that import them, directly or through others."""
+        reached = set(paths)
+        todo = list(reached)
+        while todo:
+            fresh = set(self._importers.get(todo.pop()) or ()) - reached
+            reached |= fresh
+            todo += fresh
+        return reached
+
+    def through(self, paths: Mapping[str, object]) -> list[str]:
+        """Give the files of which a way was told that leads through one of some."""
+        return [
+            path
+            for path, each in self.special.items()
+            if any(step[0] in paths for site in each[0] for step in site[3])
+        ]
+
+    # -- as it is -----------------------------------------------------------
+
+    def holding(
+        self,
+        paths: Iterable[str],
+        stale: set[str],
+        asked: Mapping[str, Asked | None],
+    ) -> dict[str, Told]:
+        """Give what still holds of some files; the `stale` ones are told anew.
+
+        `asked` is what was asked of files, where that is other than it was.
+        """
+        self._stale, self._asked_now = stale, dict(asked)
+        told = dict.fromkeys(paths, NOTHING)
+        for path, each in self.special.items():
+            if path in told:
+                told[path] = Told(*each)
+        for path in stale:
+            told.pop(path, None)
+        return told
+
+    def forget(self) -> None:
+        """Let nothing of it hold, but who imported whom."""
+        self.count, self.special, self._stale = -1, {}, set()
+        self._digests, self._asked, self._asked_now = Table(), Table(), {}
+
+    def keep(
+        self,
+        told: Mapping[str, Told],
+        digests: Mapping[str, bytes | None],
+        imports: Mapping[str, tuple[str, ...]],
+        asked: Mapping[str, Asked],
+    ) -> None:
+        """Keep what is told now; `told` and all else are about some files at least."""
+        anew = self.count < 0
+        fresh = (
+            told if anew else {path: told[path] for path in self._stale & told.keys()}
+        )
+        special = {p: each for p, each in self.special.items() if p not in self._stale}
+        special.update((p, tuple(each)) for p, each in fresh.items() if each != NOTHING)
+        self._set_section("told", (len(told), special))
+        now: dict[str, bytes | None]
+        now = {path: digests.get(path) or b"" for path in fresh}
+        # Of what is around only those count that somebody asked.
+        now.update((path, None) for path in self._stale - told.keys())
+        for path in imports.keys() - told.keys():
+            if path in self._stale or self.digest(path) is None:
+                now[path] = digests.get(path) or b""
+        self._set_table("digests", self._digests, now, anew)
+        self._keep_imports(imports, anew)
+        for path, more in asked.items():
+            old = self._asked_now.get(path, self.asked(path))
+            self._asked_now[path] = more.joined(old or Asked())
+        plain = {path: each and tuple(each) for path, each in self._asked_now.items()}
+        self._set_table("asked", self._asked, plain, anew)
+        self._forget_old()
+
+    def _keep_imports(self, imports: Mapping[str, tuple[str, ...]], anew: bool) -> None:
+        changed: dict[str, Any] = {}
+        importers: dict[str, set[str]] = {}
+
+        def of(path: str) -> set[str]:
+            if path not in importers:
+                importers[path] = set(self._importers.get(path) or ())
+            return importers[path]
+
+        for path, now in imports.items():
+            old = self.imports.get(path)
+            if old != now:
+                changed[path] = now
+                for each in {*(old or ()), *now}:
+                    (of(each).add if each in now else of(each).discard)(path)
+        self._set_table("imports", self.imports, changed, anew)
+        plain = {path: tuple(sorted(each)) for path, each in importers.items()}
+        self._set_table("importers", self._importers, plain, anew)
+
+    def _set_section(self, what: str, value: Any) -> None:
+        self._store.set_section(f"{what} {self._name}", value)
+
+    def _set_table(
+        self, what: str, table: Table, changed: Mapping[str, Any], anew: bool
+    ) -> None:
+        name = f"{what} {self._name}"
+        if anew:
+            table.fresh.update(changed)
+            self._store.set_table(name, table.items())
+        else:
+            old = {path: table.get(path) for path in changed}
+            self._store.patch(
+                name, {path: now for path, now in changed.items() if now != old[path]}
+            )
+
+    def _forget_old(self) -> None:
+        """Forget the answers to the oldest questions."""
+        names = self._store.section("questions") or []
+        names = [self._name, *(each for each in names if each != self._name)]
+        for old in names[_MOST_QUESTIONS:]:
+            for what in ("told", "renames", *_TABLES):
+                self._store.set_section(f"{what} {old}", None)
+        self._store.set_section("questions", names[:_MOST_QUESTIONS])
