@@ -14,7 +14,7 @@ from pathlib import Path
 from stat import S_ISREG
 
 from asyncfix.ending import ends
-from asyncfix.model import Opening, Settings
+from asyncfix.model import Opening, Settings, Since
 from asyncfix.replay import Replay
 
 
@@ -39,7 +39,14 @@ def taken_up(replay: Replay) -> int | None:
         with ends("; nothing was written"):
             codemods = registry.installed()
             known = {**replay.statuses, **replay.edited}
-            result = engine.run(settings, codemods, known=known, opening=opening)
+            since = Since(
+                opening,
+                frozenset(replay.edited),
+                replay.base,
+                replay.cache,
+                replay.scanned,
+            )
+            result = engine.run(settings, codemods, known=known, since=since)
             return outcome.keep(replay, result, settings, options, taken_up=True)
     except OSError as error:
         if error.errno != errno.EPIPE:

@@ -19,7 +19,7 @@ from asyncfix.asked import Asked, asked, holds
 from asyncfix.facts import FUNCTION, Facts
 from asyncfix.library import Library
 from asyncfix.link import Project
-from asyncfix.model import Base, Problem, Status
+from asyncfix.model import Base, Problem, Since, Status
 from asyncfix.outward import Delta, delta
 from asyncfix.source import Lines, decode
 from asyncfix.store import Store
@@ -37,12 +37,33 @@ _WORTH_IT = 0.5
 class Memory:
     """The cache of one project, as seen from one folder."""
 
-    def __init__(self, root: str, limits: workers.Limits = workers.USUAL) -> None:
-        """Open it, before any file is read; never raises."""
+    def __init__(
+        self,
+        root: str,
+        limits: workers.Limits = workers.USUAL,
+        since: Since | None = None,
+    ) -> None:
+        """Open it, before any file is read; never raises.
+
+        `since` a run before only some files were edited.
+        """
         self._limits = limits
         key = f"{__version__} {_FACTS} {sys.version} {sys.byteorder} {os.getcwd()}"
         self._root, self._key = root, key.encode("utf-8", "surrogatepass")
-        self._store = Store(root, self._key)
+        base = root, self._key
+        opened = (
+            since.store if since and since.base and since.base[:2] == base else None
+        )
+        self._store: Store = opened or Store(*base)
+        self._scanned = since.scanned if since else {}
+        self._edited: frozenset[str] | None = None
+        """The files that may be other than the cache has them, if these are known."""
+        if since and since.base == (*base, self._store.mark) and self._store.mark:
+            # Of what is around, the cache may have an older state that nobody asked for.
+            if not since.opening.around:
+                unknown = self._store.section("unknown")
+                if type(unknown) is tuple:
+                    self._edited = since.edited.union(unknown)
         self._digests: dict[str, bytes] = {}
         self._statuses: dict[str, Status] = {}
         self._failed: set[str] = set()
@@ -82,7 +103,12 @@ class Memory:
         self._around = self._around or bool(around)
         waiting: list[str] = []
         todo = []
-        for path in paths:
+        if self._edited is None:
+            edited: Iterable[str] = paths
+        else:
+            edited = sorted(self._edited.intersection(paths))
+            waiting += (path for path in paths if path not in self._edited)
+        for path in edited:
             digest = self._store.known(path, statuses[path])
             if digest is None:
                 todo.append(path)
@@ -93,7 +119,11 @@ class Memory:
         if len(todo) <= _MOST_FORMER:
             for path in todo:
                 self._note_former(path)
-        scanned = workers.scan_files(todo, jobs, tick, self._limits)
+        scanned: list[Facts | Problem]
+        scanned = [self._scanned[path] for path in todo if path in self._scanned]
+        tick(len(scanned))
+        todo = [path for path in todo if path not in self._scanned]
+        scanned += workers.scan_files(todo, jobs, tick, self._limits)
         facts = [each for each in scanned if isinstance(each, Facts)]
         for each in facts:
             self._digests[each.path] = each.digest
@@ -104,7 +134,7 @@ class Memory:
 
     def _load(self, path: str) -> Facts:
         status = self._statuses[path]
-        digest = self._digests.get(path) or self._store.known(path, status)
+        digest = self.digest(path)
         packed = digest and self._store.blob(path, digest)
         if digest and packed:
             self._digests[path] = digest
@@ -137,6 +167,8 @@ class Memory:
         """Give the digest of a file's content, None where it must be read for that."""
         if path in self._digests:
             return self._digests[path]
+        if self._edited is not None and path not in self._edited:
+            return self._store.digest(path) or None
         status = self._statuses.get(path)
         return status and self._store.known(path, status)
 
@@ -148,6 +180,30 @@ class Memory:
         """Keep plain data under a name, in place of what was there: something else."""
         if self.keeps:
             self._store.set_section(name, value, changed=True)
+
+    def other_than(self, name: str) -> dict[str, bytes] | None:
+        """Give the files that are other than at `note_state`, with their digests then."""
+        known = self._store.table(name)
+        if known is None:
+            return None
+        olds: Iterable[tuple[str, bytes | None]] = known.items()
+        if self._edited is not None:
+            olds = [(path, known.get(path)) for path in sorted(self._edited)]
+        return {path: old for path, old in olds if old and old != self.digest(path)}
+
+    def note_state(self, name: str, paths: Iterable[str], anew: bool) -> bool:
+        """Keep what files are now, all of them `anew`, or where some have changed.
+
+        False where that is not known of one.
+        """
+        now = {path: self.digest(path) or b"" for path in paths}
+        if not self.keeps or not all(now.values()):
+            return False
+        if anew:
+            self._store.set_table(name, now.items())
+        else:
+            self._store.patch(name, now)
+        return True
 
     # -- what was read ------------------------------------------------------
 
@@ -207,6 +263,9 @@ class Memory:
 
     def _changed(self, answers: Answers) -> list[str]:
         """Give the files that are not as they were when the answers were found."""
+        if self._edited is not None:
+            some = ((path, answers.digest(path)) for path in sorted(self._edited))
+            return [path for path, digest in some if digest != self.digest(path)]
         return [
             path
             for path, digest in answers.digests()
@@ -287,9 +346,7 @@ class Memory:
             return None
         here = project.files.at_hand()
         imports = {path: tuple(sorted(project.imports(path))) for path in here}
-        self._answers.keep(
-            told, self._digests, imports, asked(project.files.trace, far)
-        )
+        self._answers.keep(told, self.digest, imports, asked(project.files.trace, far))
         if renames is not None:
             every = tuple(sorted(set(renames)))
             self._store.set_section(f"renames {self._named(question)}", every)
@@ -309,6 +366,7 @@ class Memory:
         Gives what a result was made from that holds as long as only the `quiet`
         files change, each as far as it may.
         """
+        self._store.set_section("unknown", tuple(sorted(self._failed)))
         if self._store.save() or not self._store.mark:
             return None
         return Base(self._root, self._key, self._store.mark, quiet)

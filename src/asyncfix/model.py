@@ -199,6 +199,19 @@ class Opening(NamedTuple):
     """All that answers depend on besides the files."""
 
 
+class Since(NamedTuple):
+    """What is known of a run before, where only some files have been edited since."""
+
+    opening: Opening
+    edited: frozenset[str]
+    base: tuple[str, bytes, bytes] | None = None
+    """The cache that its answer was made from: its root, its key, its mark."""
+    store: Any = None
+    """That cache, if it is open already."""
+    scanned: Mapping[str, Any] = _NOTHING
+    """Facts of edited files, if they were scanned already."""
+
+
 class Result(NamedTuple):
     """What one run found and would change; nothing is written yet."""
 

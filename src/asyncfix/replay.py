@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any
 
+    from asyncfix.facts import Facts
     from asyncfix.model import Base, Status
 
 _RACY = 2_000_000_000
@@ -70,6 +71,10 @@ class Replay:
         """
         self.base: tuple[str, bytes, bytes] | None = None
         """The cache that the answer was made from: its root, its key, its mark."""
+        self.cache: Store | None = None
+        """That cache, once it was opened."""
+        self.scanned: dict[str, Facts] = {}
+        """What changed files say, as far as they were scanned."""
         self.answer: Answer = 0, b"", b""
         """The answer that was remembered, while it is doubtful."""
         try:

@@ -8,7 +8,7 @@ nothing was asked: a run after an edit unpacks what it needs and no more.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from asyncfix.asked import Asked
@@ -124,11 +124,14 @@ class Answers:
     def keep(
         self,
         told: Mapping[str, Told],
-        digests: Mapping[str, bytes | None],
+        digest: Callable[[str], bytes | None],
         imports: Mapping[str, tuple[str, ...]],
         asked: Mapping[str, Asked],
     ) -> None:
-        """Keep what is told now; `told` and all else are about some files at least."""
+        """Keep what is told of all files; what else there is to say of some.
+
+        `digest` gives that of a file now.
+        """
         anew = self.count < 0
         fresh = (
             told if anew else {path: told[path] for path in self._stale & told.keys()}
@@ -137,12 +140,12 @@ class Answers:
         special.update((p, tuple(each)) for p, each in fresh.items() if each != NOTHING)
         self._set_section("told", (len(told), special))
         now: dict[str, bytes | None]
-        now = {path: digests.get(path) or b"" for path in fresh}
+        now = {path: digest(path) or b"" for path in fresh}
         # Of what is around only those count that somebody asked.
         now.update((path, None) for path in self._stale - told.keys())
         for path in imports.keys() - told.keys():
             if path in self._stale or self.digest(path) is None:
-                now[path] = digests.get(path) or b""
+                now[path] = digest(path) or b""
         self._set_table("digests", self._digests, now, anew)
         self._keep_imports(imports, anew)
         for path, more in asked.items():
