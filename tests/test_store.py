@@ -350,8 +350,10 @@ def test_a_forged_table_ends_no_run(folder: Path, table: object) -> None:
     + [
         marshal.dumps(each)
         for each in (
-            None, [1], {1: 2}, ("", b"", b""), ("\0a\0", b"8bytes..", b"N"),
-            ("\0", b"", 1), (b"\0a\0", bytes(8), b""), ("\0a\0b\0", b"\xff" * 16, b""),
+            None, [1], {1: 2}, ("", b"", b"", b""), ("\0", b"", b"", 1),
+            ("\0a\0", bytes(8), b"8bytes..", b"N"), (b"\0a\0", bytes(8), bytes(8), b""),
+            ("\0/p/1.py\0", b"\xff" * 8, b"\xff" * 8, b"N"), ("\0a\0", b"", b"1" * 8, b""),
+            ("\0\0\0/p/1.py\0", bytes(8), bytes(8), b"N"),
         )
     ]
     + [

@@ -70,6 +70,8 @@ class Memory:
         self._former: dict[str, Facts] = {}
         self._answers: Answers | None = None
         self._holding = False
+        self._changed_now: frozenset[str] = frozenset()
+        self._renames: frozenset[str] = frozenset()
         self._deltas: dict[tuple[str, bytes], Delta | None] = {}
         self.doubtful: list[tuple[str, int]] = []
         """Functions whose code has changed: where one leads to what blocks now, `told`
@@ -209,8 +211,9 @@ class Memory:
 
     def note_read(self, trace: Trace) -> None:
         """Keep which sources were read to answer questions, whatever questions."""
-        if self.keeps:
-            self._store.set_section("read", tuple(sorted(trace.read | self.read)))
+        known = self.read
+        if self.keeps and not trace.read <= known:
+            self._store.set_section("read", tuple(sorted(trace.read | known)))
 
     @property
     def read(self) -> frozenset[str]:
@@ -230,10 +233,12 @@ class Memory:
         """
         answers = self._answers = Answers(self._store, self._named(question))
         self._holding, self.doubtful = False, []
+        self._changed_now = frozenset(paths)
         try:
             if answers.count != len(paths):
                 raise ValueError("nothing is known, or it is forged")
             changed = self._changed(answers)
+            self._changed_now = frozenset(changed)
             sparing = sparing and 0 < len(changed) <= _MOST_FORMER
             quiet = {}
             for path in changed if sparing else ():
@@ -345,18 +350,24 @@ class Memory:
         if not self.keeps or self._answers is None:
             return None
         here = project.files.at_hand()
-        imports = {path: tuple(sorted(project.imports(path))) for path in here}
+        # Those of a file that has not changed are as they were: no file has come or gone.
+        imports = {
+            path: tuple(sorted(project.imports(path)))
+            for path in here
+            if path in self._changed_now or not self._answers.knows_imports(path)
+        }
         self._answers.keep(told, self.digest, imports, asked(project.files.trace, far))
-        if renames is not None:
+        if renames is not None and not self._renames.issuperset(renames):
             every = tuple(sorted(set(renames)))
             self._store.set_section(f"renames {self._named(question)}", every)
-        return imports if len(here) == len(project.files) else None
+        return imports if len(imports) == len(project.files) else None
 
     def renames(self, question: str, library: Library) -> list[str] | None:
         """Give all renames of the files at hand and of all others, if known."""
         kept = self._store.section(f"renames {self._named(question)}")
         if not isinstance(kept, tuple) or not self._holding or self._around:
             return None
+        self._renames = frozenset(kept)
         here = (library[path].head.renames for path in library.at_hand())
         return [*kept, *(each for head in here for each in head)]
 

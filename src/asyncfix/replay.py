@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 _RACY = 2_000_000_000
 _LARGEST = 20_000_000
-# Bytes of a stamp.
-_SIZE = 32
+# Bytes of a stamp, and of as many as are compared at once.
+_SIZE, _MANY = 32, 4096
 # More changed files than this are not looked at one by one.
 _MOST_CHANGED = 20
 _ENVIRONMENT = ("NO_COLOR", "FORCE_COLOR", "PYTHONIOENCODING", "PYTHONUTF8", "TERM",
@@ -109,15 +109,13 @@ class Replay:
                     stamps += stamp
             found = list(map(os.stat, paths))
             now = _packed(map(times, found))
-            places = range(0, len(now), _SIZE)
-            if now == stamps:
-                changed = []
-            else:
-                changed = [
-                    at
-                    for at in places
-                    if now[at : at + _SIZE] != stamps[at : at + _SIZE]
-                ]
+            changed = [
+                at
+                for start in range(0, len(now), _MANY)
+                if now[start : start + _MANY] != stamps[start : start + _MANY]
+                for at in range(start, min(start + _MANY, len(now)), _SIZE)
+                if now[at : at + _SIZE] != stamps[at : at + _SIZE]
+            ]
             code, out, err, base, quiet = self._store.section("answer")
             if not changed:
                 return None if any(map(os.path.lexists, absent)) else (code, out, err)

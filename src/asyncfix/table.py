@@ -1,7 +1,8 @@
 """Plain data by name, of thousands of names, looked up without unpacking the others.
 
-    marshal of (names, ends, values): the names in one text, each with a NUL before it
-    and one at the end; 8 bytes for each value's end; the values, marshalled, in a row
+    marshal of (names, starts, ends, values): the names in one text, each with a NUL
+    before it and one at the end; 8 bytes for where each name starts, and for where each
+    value ends; the values, marshalled, in a row
 
 The cache of a large project is read at every run, and a run after an edit asks for few
 of its names. Only a table whose checksum was compared may be opened: `marshal` may
@@ -11,6 +12,7 @@ crash on damaged data (https://docs.python.org/3/library/marshal.html).
 from __future__ import annotations
 
 import marshal
+from bisect import bisect_left
 from struct import pack as pack_numbers
 
 TYPE_CHECKING = False  # that of `typing` costs its import
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 # From so many look-ups on it pays to know the place of every name.
-_MANY = 100
+_MANY = 5
 
 
 class Table:
@@ -27,13 +29,14 @@ class Table:
 
     def __init__(self, packed: bytes = b"", fresh: Mapping[str, Any] = {}) -> None:
         """Open a packed table; raises whatever `marshal` does, or ValueError."""
-        empty = "\0", b"", b""
-        names, ends, values = marshal.loads(packed) if packed else empty
+        empty = "\0", b"", b"", b""
+        names, starts, ends, values = marshal.loads(packed) if packed else empty
         self._values: bytes = values
         self._ends = memoryview(ends).cast("Q")
         self._names: str = names
+        self._starts = memoryview(starts).cast("Q")
         self._length = len(self._ends)
-        if names.count("\0") != self._length + 1:
+        if len(self._starts) != self._length or type(names) is not str:
             raise ValueError("a table of another kind")
         self._places: dict[str, int] | None = None
         self._asked = 0
@@ -81,7 +84,7 @@ class Table:
             self._asked += 1
             if self._asked < _MANY:
                 at = self._names.find(f"\0{name}\0")
-                return None if at < 0 else self._names.count("\0", 0, at)
+                return None if at < 0 else bisect_left(self._starts, at)
             self._places = {each: at for at, each in enumerate(self._packed_names())}
         return self._places.get(name)
 
@@ -92,10 +95,12 @@ def pack(items: Iterable[tuple[str, Any]]) -> bytes:
     for name, value in items:
         names.append(name)
         values.append(marshal.dumps(value))
-    ends, end = [], 0
-    for each in values:
+    starts, ends = [], []
+    start = end = 0
+    for name, each in zip(names[1:], values, strict=True):
+        starts.append(start)
+        start += len(name) + 1
         end += len(each)
         ends.append(end)
-    text = "\0".join((*names, ""))
-    packed = pack_numbers(f"={len(ends)}Q", *ends)
-    return marshal.dumps((text, packed, b"".join(values)))
+    numbers = (pack_numbers(f"={len(each)}Q", *each) for each in (starts, ends))
+    return marshal.dumps(("\0".join((*names, "")), *numbers, b"".join(values)))

@@ -9,6 +9,7 @@ nothing was asked: a run after an edit unpacks what it needs and no more.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from struct import pack
 from typing import Any, NamedTuple
 
 from asyncfix.asked import Asked
@@ -53,8 +54,11 @@ class Answers:
         self.special: dict[str, Any] = {}
         """Of whom there is something to say, and what."""
         known = [each for each in tables if each is not None]
+        self._files: list[str] | None = None
+        """The files that imports are numbers of, if they were asked for."""
         if len(known) < len(tables):
             known = [Table() for _ in tables]
+            self._files = []
         elif type(kept) is tuple and len(kept) == 2:
             self.count, self.special = kept
         self._digests, self.imports, self._importers, self._asked = known
@@ -82,10 +86,24 @@ class Answers:
         reached = set(paths)
         todo = list(reached)
         while todo:
-            fresh = set(self._importers.get(todo.pop()) or ()) - reached
+            fresh = set(self._named(self._importers.get(todo.pop()))) - reached
             reached |= fresh
             todo += fresh
         return reached
+
+    def _named(self, kept: Any) -> tuple[str, ...]:
+        """Give files of which the numbers were kept, or the names."""
+        if type(kept) is not bytes:
+            return kept or ()
+        if self._files is None:
+            said = self._store.section(f"files {self._name}")
+            self._files = said.split("\0") if type(said) is str else []
+        files = self._files
+        return tuple([files[at] for at in memoryview(kept).cast("I")])
+
+    def knows_imports(self, path: str) -> bool:
+        """Tell whether it is known what a file imported."""
+        return self.imports.get(path) is not None
 
     def through(self, paths: Mapping[str, object]) -> list[str]:
         """Give the files of which a way was told that leads through one of some."""
@@ -156,23 +174,33 @@ class Answers:
         self._forget_old()
 
     def _keep_imports(self, imports: Mapping[str, tuple[str, ...]], anew: bool) -> None:
+        if anew:
+            known = {path: self._named(each) for path, each in self.imports.items()}
+            known.update(imports)
+            importers: dict[str, list[str]] = {}
+            for path, every in known.items():
+                for each in every:
+                    importers.setdefault(each, []).append(path)
+            files = sorted({*known, *importers})
+            numbers = {path: number for number, path in enumerate(files)}
+            self._set_section("files", "\0".join(files))
+            for what, all_of in (("imports", known), ("importers", importers)):
+                packed = ((p, _packed(numbers, each)) for p, each in all_of.items())
+                self._store.set_table(f"{what} {self._name}", packed)
+            return
         changed: dict[str, Any] = {}
-        importers: dict[str, set[str]] = {}
-
-        def of(path: str) -> set[str]:
-            if path not in importers:
-                importers[path] = set(self._importers.get(path) or ())
-            return importers[path]
-
+        by: dict[str, set[str]] = {}
         for path, now in imports.items():
-            old = self.imports.get(path)
-            if old != now:
+            old = self._named(self.imports.get(path))
+            if old != now or self.imports.get(path) is None:
                 changed[path] = now
-                for each in {*(old or ()), *now}:
-                    (of(each).add if each in now else of(each).discard)(path)
-        self._set_table("imports", self.imports, changed, anew)
-        plain = {path: tuple(sorted(each)) for path, each in importers.items()}
-        self._set_table("importers", self._importers, plain, anew)
+                for each in {*old, *now}:
+                    if each not in by:
+                        by[each] = set(self._named(self._importers.get(each)))
+                    (by[each].add if each in now else by[each].discard)(path)
+        self._store.patch(f"imports {self._name}", changed)
+        plain = {path: tuple(sorted(each)) for path, each in by.items()}
+        self._store.patch(f"importers {self._name}", plain)
 
     def _set_section(self, what: str, value: Any) -> None:
         self._store.set_section(f"{what} {self._name}", value)
@@ -195,6 +223,11 @@ class Answers:
         names = self._store.section("questions") or []
         names = [self._name, *(each for each in names if each != self._name)]
         for old in names[_MOST_QUESTIONS:]:
-            for what in ("told", "renames", *_TABLES):
+            for what in ("told", "renames", "files", *_TABLES):
                 self._store.set_section(f"{what} {old}", None)
         self._store.set_section("questions", names[:_MOST_QUESTIONS])
+
+
+def _packed(numbers: Mapping[str, int], paths: Iterable[str]) -> bytes:
+    found = [numbers[path] for path in paths]
+    return pack(f"={len(found)}I", *found)
