@@ -350,11 +350,9 @@ class Memory:
         if not self.keeps or self._answers is None:
             return None
         here = project.files.at_hand()
-        # Those of a file that has not changed are as they were: no file has come or gone.
         imports = {
             path: tuple(sorted(project.imports(path)))
-            for path in here
-            if path in self._changed_now or not self._answers.knows_imports(path)
+            for path in self._answers.unknown(here, self._changed_now)
         }
         self._answers.keep(told, self.digest, imports, asked(project.files.trace, far))
         if renames is not None and not self._renames.issuperset(renames):

@@ -73,21 +73,22 @@ class Modules:
         return None
 
     def _folder_of(self, path: str) -> tuple[str, list[str]]:
-        folder = self._place(path).rpartition(os.sep)[0]
+        folder = path[: path.rfind(os.sep) + 1]
         known = self._folders.get(folder)
         if known is None:
-            known = self._folders[folder] = self._package(folder or os.sep)
+            place = os.path.dirname(self._place(path))
+            known = self._folders[folder] = self._package(place)
         return known
 
     def _names_of(self, path: str) -> list[str]:
         """Give all names of a file's module, the likeliest first."""
-        stem = path.rpartition(os.sep)[2].removesuffix(".py")
+        stem = path[path.rfind(os.sep) + 1 :].removesuffix(".py")
         prefixes = self._folder_of(path)[1]
         if stem == "__init__":
             names = [prefix[:-1] or stem for prefix in prefixes]
         else:
             names = [prefix + stem for prefix in prefixes]
-        return list(dict.fromkeys(names))
+        return names if len(names) == 1 else list(dict.fromkeys(names))
 
     def _of_module(self, name: str) -> list[str]:
         """Give the files that a name of a module leads to."""

@@ -8,7 +8,7 @@ nothing was asked: a run after an edit unpacks what it needs and no more.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from struct import pack
 from typing import Any, NamedTuple
 
@@ -19,6 +19,9 @@ from asyncfix.table import Table
 # Answers to older questions (other options, other files) are forgotten.
 _MOST_QUESTIONS = 4
 _TABLES = ("digests", "imports", "importers", "asked")
+
+# What using forged or lost data may raise.
+_FORGED = (KeyError, IndexError, TypeError, ValueError, EOFError)
 
 
 class Told(NamedTuple):
@@ -47,38 +50,42 @@ class Answers:
         """Open it. What is forged raises TypeError, ValueError or so when it is used."""
         self._store = store
         self._name = name
-        kept = store.section(f"told {name}")
-        tables = [store.table(f"{what} {name}") for what in _TABLES]
         self.count = -1
         """Of how many files it was told; negative where it is not known any more."""
         self.special: dict[str, Any] = {}
         """Of whom there is something to say, and what."""
-        known = [each for each in tables if each is not None]
+        kept = store.section(f"told {name}")
+        if type(kept) is tuple and len(kept) == 2:
+            self.count, self.special = kept
+        self._tables: dict[str, Table] = {}
         self._files: list[str] | None = None
         """The files that imports are numbers of, if they were asked for."""
-        if len(known) < len(tables):
-            known = [Table() for _ in tables]
-            self._files = []
-        elif type(kept) is tuple and len(kept) == 2:
-            self.count, self.special = kept
-        self._digests, self.imports, self._importers, self._asked = known
         self._stale: set[str] = set()
         self._asked_now: dict[str, Asked | None] = {}
+
+    def _table(self, what: str) -> Table:
+        """Open a table when it is needed. Raises KeyError where it is lost."""
+        if what not in self._tables:
+            table = self._store.table(f"{what} {self._name}")
+            if table is None:
+                raise KeyError(what)
+            self._tables[what] = table
+        return self._tables[what]
 
     # -- as it was ----------------------------------------------------------
 
     def digests(self) -> Iterable[tuple[str, bytes | None]]:
         """Give the files with the digests that they had."""
-        return self._digests.items()
+        return self._table("digests").items()
 
     def digest(self, path: str) -> bytes | None:
         """Give the digest that a file had."""
-        found: bytes | None = self._digests.get(path)
+        found: bytes | None = self._table("digests").get(path)
         return found
 
     def asked(self, path: str) -> Asked:
         """Give what was asked of a file."""
-        kept = self._asked.get(path)
+        kept = self._table("asked").get(path)
         return Asked(*kept) if kept else Asked()
 
     def reached(self, paths: Iterable[str]) -> set[str]:
@@ -86,7 +93,7 @@ class Answers:
         reached = set(paths)
         todo = list(reached)
         while todo:
-            fresh = set(self._named(self._importers.get(todo.pop()))) - reached
+            fresh = set(self._named(self._table("importers").get(todo.pop()))) - reached
             reached |= fresh
             todo += fresh
         return reached
@@ -96,14 +103,15 @@ class Answers:
         if type(kept) is not bytes:
             return kept or ()
         if self._files is None:
-            said = self._store.section(f"files {self._name}")
-            self._files = said.split("\0") if type(said) is str else []
+            self._files = self._numbered()
         files = self._files
         return tuple([files[at] for at in memoryview(kept).cast("I")])
 
-    def knows_imports(self, path: str) -> bool:
-        """Tell whether it is known what a file imported."""
-        return self.imports.get(path) is not None
+    def _numbered(self) -> list[str]:
+        said = self._store.section(f"files {self._name}")
+        if type(said) is not str:
+            raise KeyError("files")
+        return said.split("\0")
 
     def through(self, paths: Mapping[str, object]) -> list[str]:
         """Give the files of which a way was told that leads through one of some."""
@@ -134,10 +142,36 @@ class Answers:
             told.pop(path, None)
         return told
 
+    def unknown(self, paths: Iterable[str], changed: Container[str]) -> list[str]:
+        """Give those of some files of which it is not known what they import now.
+
+        No file has come or gone: those of a file that has not `changed` are as they were.
+        """
+        if self.count < 0:
+            return [*paths]
+        try:
+            return [
+                path
+                for path in paths
+                if path in changed or None in (self.digest(path), self._of_file(path))
+            ]
+        except _FORGED:
+            self.forget()
+            return [*paths]
+
+    def _of_file(self, path: str) -> tuple[str, ...] | None:
+        kept = self._table("imports").get(path)
+        return None if kept is None else self._named(kept)
+
     def forget(self) -> None:
-        """Let nothing of it hold, but who imported whom."""
-        self.count, self.special, self._stale = -1, {}, set()
-        self._digests, self._asked, self._asked_now = Table(), Table(), {}
+        """Let nothing of it hold, but who imported whom, if that is known."""
+        self.count, self.special, self._stale, self._asked_now = -1, {}, set(), {}
+        self._tables.update(digests=Table(), asked=Table())
+        try:
+            for _, kept in self._table("imports").items():  # noqa: PERF102
+                self._named(kept)
+        except _FORGED:
+            self._tables["imports"] = Table()
 
     def keep(
         self,
@@ -150,6 +184,18 @@ class Answers:
 
         `digest` gives that of a file now.
         """
+        try:
+            self._keep(told, digest, imports, asked)
+        except _FORGED:
+            self._set_section("told", None)  # all of it is found out again
+
+    def _keep(
+        self,
+        told: Mapping[str, Told],
+        digest: Callable[[str], bytes | None],
+        imports: Mapping[str, tuple[str, ...]],
+        asked: Mapping[str, Asked],
+    ) -> None:
         anew = self.count < 0
         fresh = (
             told if anew else {path: told[path] for path in self._stale & told.keys()}
@@ -164,18 +210,20 @@ class Answers:
         for path in imports.keys() - told.keys():
             if path in self._stale or self.digest(path) is None:
                 now[path] = digest(path) or b""
-        self._set_table("digests", self._digests, now, anew)
+        self._set_table("digests", now, anew)
         self._keep_imports(imports, anew)
         for path, more in asked.items():
             old = self._asked_now.get(path, self.asked(path))
             self._asked_now[path] = more.joined(old or Asked())
         plain = {path: each and tuple(each) for path, each in self._asked_now.items()}
-        self._set_table("asked", self._asked, plain, anew)
+        self._set_table("asked", plain, anew)
         self._forget_old()
 
     def _keep_imports(self, imports: Mapping[str, tuple[str, ...]], anew: bool) -> None:
         if anew:
-            known = {path: self._named(each) for path, each in self.imports.items()}
+            known = {
+                path: self._named(each) for path, each in self._table("imports").items()
+            }
             known.update(imports)
             importers: dict[str, list[str]] = {}
             for path, every in known.items():
@@ -191,12 +239,12 @@ class Answers:
         changed: dict[str, Any] = {}
         by: dict[str, set[str]] = {}
         for path, now in imports.items():
-            old = self._named(self.imports.get(path))
-            if old != now or self.imports.get(path) is None:
+            old = self._of_file(path)
+            if old != now:
                 changed[path] = now
-                for each in {*old, *now}:
+                for each in {*(old or ()), *now}:
                     if each not in by:
-                        by[each] = set(self._named(self._importers.get(each)))
+                        by[each] = set(self._named(self._table("importers").get(each)))
                     (by[each].add if each in now else by[each].discard)(path)
         self._store.patch(f"imports {self._name}", changed)
         plain = {path: tuple(sorted(each)) for path, each in by.items()}
@@ -205,10 +253,8 @@ class Answers:
     def _set_section(self, what: str, value: Any) -> None:
         self._store.set_section(f"{what} {self._name}", value)
 
-    def _set_table(
-        self, what: str, table: Table, changed: Mapping[str, Any], anew: bool
-    ) -> None:
-        name = f"{what} {self._name}"
+    def _set_table(self, what: str, changed: Mapping[str, Any], anew: bool) -> None:
+        name, table = f"{what} {self._name}", self._table(what)
         if anew:
             table.fresh.update(changed)
             self._store.set_table(name, table.items())
