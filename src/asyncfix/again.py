@@ -12,16 +12,20 @@ import os
 import sys
 from pathlib import Path
 from stat import S_ISREG
+from typing import Any
 
 from asyncfix.ending import ends
 from asyncfix.model import Opening, Settings, Since
 from asyncfix.replay import Replay
 
 
-def taken_up(replay: Replay) -> int | None:
-    """Do what the command asks for; None where it has to begin at the beginning."""
-    if not replay.in_place or sys.stdout.isatty() or sys.stderr.isatty():
-        return None  # a terminal is shown colours, and how far the work is
+def began(replay: Replay) -> tuple[Settings, dict[str, Any], Since] | None:
+    """Give how the command began before, and what has changed since.
+
+    None where it has to begin at the beginning.
+    """
+    if not replay.in_place:
+        return None
     try:
         said, options, counts, rest = replay.opened()
         settings = Settings(*said)
@@ -33,19 +37,25 @@ def taken_up(replay: Replay) -> int | None:
             return None
     except (OSError, TypeError, ValueError):
         return None
+    edited = frozenset(replay.edited)
+    since = Since(opening, edited, replay.base, replay.cache, replay.scanned)
+    return settings, options, since
+
+
+def taken_up(replay: Replay) -> int | None:
+    """Do what the command asks for; None where it has to begin at the beginning."""
+    if sys.stdout.isatty() or sys.stderr.isatty():
+        return None  # it is shown colours, and how far the work is
+    found = began(replay)
+    if found is None:
+        return None
+    settings, options, since = found
     from asyncfix import engine, outcome, registry
 
     try:
         with ends("; nothing was written"):
             codemods = registry.installed()
             known = {**replay.statuses, **replay.edited}
-            since = Since(
-                opening,
-                frozenset(replay.edited),
-                replay.base,
-                replay.cache,
-                replay.scanned,
-            )
             result = engine.run(settings, codemods, known=known, since=since)
             return outcome.keep(replay, result, settings, options, taken_up=True)
     except OSError as error:

@@ -83,12 +83,12 @@ def keep(
         registry.code(),
         [state.marker(settings.root)],
         result.base,
-        _begun(result, settings, options),
+        begun(result, settings, options),
     )
     return code
 
 
-def _begun(
+def begun(
     result: Result, settings: Settings, options: dict[str, Any]
 ) -> tuple[int, Any]:
     """Give how a run began as plain data, and how many sources it may have read.
