@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 BAD = "import time\nasync def {}():\n    time.sleep(1)\n"
 FILES = {
-    "pyproject.toml": "[tool.asyncfix]\nexclude = ['out.py']\n",
+    "pyproject.toml": "[tool.asyncfix]\n",
     "a.py": BAD.format("first") + "from pack.b import work\n",
     "out.py": BAD.format("out"),
     "pack/b.py": "def work():\n    pass\n",
@@ -154,6 +154,24 @@ def test_a_file_that_cannot_be_parsed(begun: Callable[..., Command]) -> None:
     assert command.agrees(TAKEN_UP)[0] == 1
 
 
+@pytest.mark.parametrize("around", [False, True])
+def test_what_was_told_before_a_file_was_broken(
+    begun: Callable[..., Command], around: bool
+) -> None:
+    """Answers without the broken file are others; those with it are older by now."""
+    command = begun("a.py", "pack") if around else begun()
+    command.write("a.py", "from pack.b import work\nasync def first():\n    work()\n")
+    command.write("out.py", "")
+    command.agrees(TAKEN_UP)
+    command.write("pack/c.py", "def (\n")
+    command.agrees(TAKEN_UP)
+    command.write("pack/b.py", "import time\ndef work():\n    time.sleep(1)\n")
+    command.agrees(TAKEN_UP)
+    command.write("pack/c.py", FILES["pack/c.py"])
+    found = command.agrees(TAKEN_UP)
+    assert found[0] == 1 and "a.py:3" in found[1]
+
+
 def appears(here: Path) -> None:
     (here / "more").mkdir()
     (here / "more" / "d.py").write_text(BAD.format("more"))
@@ -164,7 +182,7 @@ def goes(here: Path) -> None:
 
 
 def configured(here: Path) -> None:
-    (here / "pyproject.toml").write_text("[tool.asyncfix]\nexclude = ['a.py']\n")
+    (here / "pyproject.toml").write_text("[tool.asyncfix]\nexclude = ['out.py']\n")
 
 
 def misconfigured(here: Path) -> None:

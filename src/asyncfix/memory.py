@@ -56,13 +56,18 @@ class Memory:
         )
         self._store: Store = opened or Store(*base)
         self._scanned = since.scanned if since else {}
+        self._current = ""
+        """The answers that are of the state that the cache was left in."""
+        self._was: dict[str, bytes] = {}
+        """The digests that edited files had in that state."""
         self._edited: frozenset[str] | None = None
         """The files that may be other than the cache has them, if these are known."""
         if since and since.base == (*base, self._store.mark) and self._store.mark:
             # Of what is around, the cache may have an older state that nobody asked for.
             if not since.opening.around:
-                unknown = self._store.section("unknown")
-                if type(unknown) is tuple:
+                kept = self._store.section("state")
+                if type(kept) is tuple and kept:
+                    self._current, *unknown = kept
                     self._edited = since.edited.union(unknown)
         self._digests: dict[str, bytes] = {}
         self._statuses: dict[str, Status] = {}
@@ -110,6 +115,7 @@ class Memory:
         else:
             edited = sorted(self._edited.intersection(paths))
             waiting += (path for path in paths if path not in self._edited)
+            self._was.update((path, self._store.digest(path)) for path in edited)
         for path in edited:
             digest = self._store.known(path, statuses[path])
             if digest is None:
@@ -188,9 +194,9 @@ class Memory:
         known = self._store.table(name)
         if known is None:
             return None
-        olds: Iterable[tuple[str, bytes | None]] = known.items()
-        if self._edited is not None:
-            olds = [(path, known.get(path)) for path in sorted(self._edited)]
+        olds: Iterable[tuple[str, bytes | None]] = self._was.items()
+        if self._edited is None:
+            olds = known.items()
         return {path: old for path, old in olds if old and old != self.digest(path)}
 
     def note_state(self, name: str, paths: Iterable[str], anew: bool) -> bool:
@@ -242,7 +248,7 @@ class Memory:
             sparing = sparing and 0 < len(changed) <= _MOST_FORMER
             quiet = {}
             for path in changed if sparing else ():
-                found = self.delta(path, answers.digest(path) or b"")
+                found = self.delta(path, changed[path])
                 if found and self._is_quiet(path, answers.asked(path), found):
                     quiet[path] = found
             # Also where the facts are equal: conditions are read from the source.
@@ -266,16 +272,15 @@ class Memory:
         answers.forget()
         return {}
 
-    def _changed(self, answers: Answers) -> list[str]:
-        """Give the files that are not as they were when the answers were found."""
-        if self._edited is not None:
-            some = ((path, answers.digest(path)) for path in sorted(self._edited))
-            return [path for path, digest in some if digest != self.digest(path)]
-        return [
-            path
-            for path, digest in answers.digests()
-            if digest is None or digest != self.digest(path)
-        ]
+    def _changed(self, answers: Answers) -> dict[str, bytes]:
+        """Give the files that are other than when the answers were found.
+
+        With the digests that they had then.
+        """
+        olds: Iterable[tuple[str, bytes | None]] = self._was.items()
+        if self._edited is None or self._current != answers.name:
+            olds = answers.digests()
+        return {path: old or b"" for path, old in olds if old != self.digest(path)}
 
     def delta(self, path: str, digest: bytes) -> Delta | None:
         """Give what an edit changed since a file had a digest, if that is little.
@@ -375,7 +380,8 @@ class Memory:
         Gives what a result was made from that holds as long as only the `quiet`
         files change, each as far as it may.
         """
-        self._store.set_section("unknown", tuple(sorted(self._failed)))
+        current = self._answers.name if self._answers else ""
+        self._store.set_section("state", (current, *sorted(self._failed)))
         if self._store.save() or not self._store.mark:
             return None
         return Base(self._root, self._key, self._store.mark, quiet)

@@ -49,7 +49,7 @@ class Answers:
     def __init__(self, store: Store, name: str) -> None:
         """Open it. What is forged raises TypeError, ValueError or so when it is used."""
         self._store = store
-        self._name = name
+        self.name = name
         self.count = -1
         """Of how many files it was told; negative where it is not known any more."""
         self.special: dict[str, Any] = {}
@@ -66,7 +66,7 @@ class Answers:
     def _table(self, what: str) -> Table:
         """Open a table when it is needed. Raises KeyError where it is lost."""
         if what not in self._tables:
-            table = self._store.table(f"{what} {self._name}")
+            table = self._store.table(f"{what} {self.name}")
             if table is None:
                 raise KeyError(what)
             self._tables[what] = table
@@ -108,7 +108,7 @@ class Answers:
         return tuple([files[at] for at in memoryview(kept).cast("I")])
 
     def _numbered(self) -> list[str]:
-        said = self._store.section(f"files {self._name}")
+        said = self._store.section(f"files {self.name}")
         if type(said) is not str:
             raise KeyError("files")
         return said.split("\0")
@@ -234,7 +234,7 @@ class Answers:
             self._set_section("files", "\0".join(files))
             for what, all_of in (("imports", known), ("importers", importers)):
                 packed = ((p, _packed(numbers, each)) for p, each in all_of.items())
-                self._store.set_table(f"{what} {self._name}", packed)
+                self._store.set_table(f"{what} {self.name}", packed)
             return
         changed: dict[str, Any] = {}
         by: dict[str, set[str]] = {}
@@ -246,15 +246,15 @@ class Answers:
                     if each not in by:
                         by[each] = set(self._named(self._table("importers").get(each)))
                     (by[each].add if each in now else by[each].discard)(path)
-        self._store.patch(f"imports {self._name}", changed)
+        self._store.patch(f"imports {self.name}", changed)
         plain = {path: tuple(sorted(each)) for path, each in by.items()}
-        self._store.patch(f"importers {self._name}", plain)
+        self._store.patch(f"importers {self.name}", plain)
 
     def _set_section(self, what: str, value: Any) -> None:
-        self._store.set_section(f"{what} {self._name}", value)
+        self._store.set_section(f"{what} {self.name}", value)
 
     def _set_table(self, what: str, changed: Mapping[str, Any], anew: bool) -> None:
-        name, table = f"{what} {self._name}", self._table(what)
+        name, table = f"{what} {self.name}", self._table(what)
         if anew:
             table.fresh.update(changed)
             self._store.set_table(name, table.items())
@@ -267,7 +267,7 @@ class Answers:
     def _forget_old(self) -> None:
         """Forget the answers to the oldest questions."""
         names = self._store.section("questions") or []
-        names = [self._name, *(each for each in names if each != self._name)]
+        names = [self.name, *(each for each in names if each != self.name)]
         for old in names[_MOST_QUESTIONS:]:
             for what in ("told", "renames", "files", *_TABLES):
                 self._store.set_section(f"{what} {old}", None)
