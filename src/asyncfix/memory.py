@@ -191,11 +191,11 @@ class Memory:
 
     def other_than(self, name: str) -> dict[str, bytes] | None:
         """Give the files that are other than at `note_state`, with their digests then."""
-        known = self._store.table(name)
-        if known is None:
-            return None
         olds: Iterable[tuple[str, bytes | None]] = self._was.items()
         if self._edited is None:
+            known = self._store.table(name)
+            if known is None:
+                return None
             olds = known.items()
         return {path: old for path, old in olds if old and old != self.digest(path)}
 
@@ -304,11 +304,18 @@ class Memory:
         wanted = [name.encode() for name in names]
         found = []
         for path in paths if wanted else ():
-            digest = self.digest(path)
-            packed = digest and self._store.blob(path, digest)
-            if not packed or any(name in packed for name in wanted):
+            last = self._store.last(path)
+            if (
+                last is None
+                or not self._is_as_kept(path, last[0])
+                or any(name in last[1] for name in wanted)
+            ):
                 found.append(path)
         return found
+
+    def _is_as_kept(self, path: str, digest: bytes) -> bool:
+        trusted = self._edited is not None and path not in self._edited
+        return trusted or digest == self.digest(path)
 
     def holds(self, path: str, known: Asked, found: Delta) -> bool:
         """Tell whether what was asked of a file is as it was before an edit."""

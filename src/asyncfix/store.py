@@ -79,18 +79,18 @@ class Store(Stored):
 
     def blob(self, path: str, digest: bytes) -> bytes | None:
         """Give what was put for this file with this content, None if it is lost."""
-        entry = self._entry(path)
-        if entry is None or entry[4] != digest:
-            return None
-        if path in self._new_blobs:
-            return self._new_blobs[path]
-        return self._checked(self._start + entry[5], entry[6], entry[7])
+        last = self.last(path)
+        return last[1] if last and last[0] == digest else None
 
     def last(self, path: str) -> tuple[bytes, bytes] | None:
         """Give the digest and the blob that a file had when it was put."""
         entry = self._entry(path)
-        blob = entry and self.blob(path, entry[4])
-        return (entry[4], blob) if entry and blob else None
+        if entry is None:
+            return None
+        blob = self._new_blobs.get(path)
+        if blob is None:
+            blob = self._checked(self._start + entry[5], entry[6], entry[7])
+        return (entry[4], blob) if blob is not None else None
 
     def digest(self, path: str) -> bytes:
         """Give the digest a file had when its blob was put, or nothing."""
