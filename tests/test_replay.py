@@ -356,3 +356,36 @@ def test_too_much_to_say_is_not_kept(
     assert asked().find() is None
     asked().keep((0, b"", b""), read, ["pack"], ["."], [])
     assert asked().find() == (0, b"", b"")
+
+
+def test_edits_without_end(
+    project: Path, asked: Callable[[], Replay], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is found is the same, wherever the stamps of edited files are kept."""
+    monkeypatch.setattr(replay, "_MOST_SINCE", 3)
+    names = [f"pack/{number}.py" for number in range(8)]
+    for name in names:
+        (project / name).write_text("")
+    age(project)
+    count = len(names), None
+    read = {name: os.stat(name) for name in names}
+    asked().keep((0, b"0", b""), read, ["."], ["."], [], opened=count)
+    (project / "stub.pyi").write_text("")
+    age(project)
+    asked().keep((0, b"0", b""), read, ["."], ["."], [], opened=count)
+    folded = set()
+    for number in range(1, 30):
+        name = names[number * 3 % 8]
+        os.utime(name, (LONG_AGO + number, LONG_AGO + number))
+        found = asked()
+        assert found.find() is None
+        assert list(found.edited) == [name] and found.in_place
+        read[name] = os.stat(name)
+        if number > 10:  # comes to be read
+            read["stub.pyi"] = os.stat("stub.pyi")
+        found.keep_edited((0, str(number).encode(), b""), read, None)
+        assert asked().find() == (0, str(number).encode(), b"")
+        folded.add(len(asked()._store.section("since")))
+    assert folded == {0, 1, 2, 3}
+    os.utime("stub.pyi", (LONG_AGO + 99, LONG_AGO + 99))
+    assert asked().find() is None and not asked().edited

@@ -32,6 +32,8 @@ _RACY = 2_000_000_000
 _LARGEST = 20_000_000
 # Bytes of a stamp, and of as many as are compared at once.
 _SIZE, _MANY = 32, 4096
+# Of more files than this, stamps that are new are kept with the others.
+_MOST_SINCE = 16
 # More changed files than this are not looked at one by one.
 _MOST_CHANGED = 20
 _ENVIRONMENT = ("NO_COLOR", "FORCE_COLOR", "PYTHONIOENCODING", "PYTHONUTF8", "TERM",
@@ -63,6 +65,7 @@ class Replay:
         self.in_place = False
         """Each of them still is the file that it was, with another content."""
         self._paths: list[str] = []
+        self._run: tuple[bytes, tuple[str, ...], int] = b"", (), 0
         self.statuses: dict[str, os.stat_result] = {}
         """What `stat` says of files that are as they were, if `find` has no answer.
 
@@ -130,6 +133,7 @@ class Replay:
             if changed[-1] >= sources * _SIZE or any(map(os.path.lexists, absent)):
                 return None
             self._paths, self.answer = paths, (code, out, err)
+            self._run = bytes(stamps), absent, sources
             self.base = base and tuple(base)
             self.edited = {path: status for path, (status, same, _) in edited.items()}
             self.in_place = all(same for _, same, _ in edited.values())
@@ -252,6 +256,15 @@ class Replay:
             since.update((path, _packed([each])) for path, each in seen.items())
         except NoNumber:
             return
+        if len(since) > _MOST_SINCE:
+            stamps, absent, sources = self._run
+            places = {path: at * _SIZE for at, path in enumerate(self._paths)}
+            whole = bytearray(stamps).ljust(len(places) * _SIZE, b"\0")
+            for path, stamp in since.items():
+                whole[places[path] : places[path] + _SIZE] = stamp
+            run = "\0".join(self._paths), bytes(whole), absent, sources
+            self._store.set_section("run", run, changed=True)
+            since = {}
         self._store.set_section("since", since)
         self._save(answer, base)
 
