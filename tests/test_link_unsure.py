@@ -161,6 +161,9 @@ UNSURE: dict[str, str | dict[str, str]] = {
     "alias": "import time\nnap = time.sleep\nnap(1)  # <-",
     "alias of itself": "nap = nap\nnap(1)  # <-",
     "aliases in a circle": "a = b\nb = a\na(1)  # <-",
+    "alias of what it holds, in a loop": (
+        "import time\nnap = time\nwhile x:\n    nap = nap.inner\nnap.sleep(1)  # <-"
+    ),
     "attribute of a call": "import time\nf(time).sleep(1)  # <-",
     "star import, unknown": "from unknown import *\nsleep(1)  # <-",
     "star import after": (
@@ -272,6 +275,7 @@ def test_type_parameters(
         ("try, else nothing", {"", "time.sleep"}),
         ("assigned", {"", "time.sleep"}),
         ("alias", {"time.sleep"}),
+        ("alias of what it holds, in a loop", {"", "time.sleep"}),
         ("two files of one module name", {"gevent.sleep", "time.sleep"}),
         ("re-export, one of two", {"a.sleep", "time.sleep"}),
         ("star import after", {"", "time.sleep"}),
@@ -286,3 +290,19 @@ def test_everything_a_name_may_mean_is_told(
     answers: Answers, row: str, wanted: set[str]
 ) -> None:
     assert {answer.name for answer in answers(UNSURE[row])} == wanted
+
+
+def test_names_that_are_made_of_each_other_have_an_end(answers: Answers) -> None:
+    text = """\
+        import time
+        a = time
+        while x:
+            a = b.first
+            b = a.first
+            b = a.last
+        a.sleep(1)  # <-
+    """
+    found = {answer.name for answer in answers(text)}
+    assert {"", "time.sleep"} < found
+    # Each round doubles them; of longer names nothing is known.
+    assert len(found) < 50

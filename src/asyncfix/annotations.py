@@ -35,6 +35,8 @@ _WRAPPERS = {
 _OF_GENERICS = frozenset(
     ("typing", "typing_extensions", "builtins", "collections", "asyncio", "contextlib")
 )
+# What these say is what an object can do, not which class does it.
+_ABSTRACT = ("typing.", "typing_extensions.", "collections.abc.", "contextlib.Abstract")
 
 
 class Annotations:
@@ -81,8 +83,8 @@ class Annotations:
             container = generic(last, made)
             if container is not None:
                 return container
-            if full.startswith("typing."):
-                return None  # Any, Protocol, Callable: no class
+            if full.startswith(_ABSTRACT):
+                return None  # Any, Protocol, Callable, Mapping: anybody's class
         return Value(OUTSIDE_OBJECT, self.values.backend.canonical(full))
 
     def alias(self, path: str, scope: int, said: str) -> Value | None:

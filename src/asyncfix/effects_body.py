@@ -36,6 +36,7 @@ from asyncfix.touches import (
 from asyncfix.tree import dotted
 from asyncfix.value import (
     CLASS,
+    CONTEXT,
     FUNCTION,
     MODULE,
     OBJECT,
@@ -175,8 +176,7 @@ class Body(Code):
         return self.gathered.summary(False, TEXT)
 
     def _node(self, node: ast.AST, around: Around) -> None:
-        if self.effects.awaits:
-            self._special(node, around)
+        self._special(node, around)
         if isinstance(node, ast.Call):
             summary, _ = self.call(node)
             self.take(summary, around)
@@ -205,10 +205,25 @@ class Body(Code):
                 self.take(
                     self.effects.calls.special(self, node.context_expr, name), around
                 )
+            if not self.effects.awaits and self._is_anybodys(node.context_expr):
+                what = f"{self.text(node.context_expr)}.__enter__"
+                self.note("unknown", what, node.context_expr)
         elif isinstance(node, ast.Raise):
             self._raised(node, around)
         elif isinstance(node, (ast.Import, ast.ImportFrom)):
             pass  # what a module does when it is imported, it does once
+
+    def _is_anybodys(self, node: ast.expr) -> bool:
+        """Tell whether nobody knows what is entered, and no library has made it."""
+        value = self.value(node)
+        made = self.value(node.func) if isinstance(node, ast.Call) else None
+        if value is None:
+            return made is None or made.kind != OUTSIDE
+        if value.kind != CONTEXT or made is None:
+            return value.kind == CONTEXT
+        # What a generator does is looked at where it is called.
+        is_own = made.kind == FUNCTION
+        return is_own and not self.scopes_of(made.path)[made.scope].yields
 
     def _special(self, node: ast.AST, around: Around) -> None:
         """Note what methods do that operators, tests and texts run."""

@@ -21,6 +21,9 @@ from asyncfix.names import Names
 
 # Through more names than this, nothing is known any more.
 _LONGEST_CHAIN = 60
+# An alias of an attribute of an alias, and so on, grows with each step; names that are
+# made of each other grow without an end, and two such steps each double what is meant.
+_MOST_PARTS = 10
 # Facts unpacked so often stay unpacked, but not of more files than this, or of more
 # than one in so many of a large project: there, more files are everybody's.
 _OFTEN, _MOST_BUSY, _BUSY_SHARE = 2, 20, 110
@@ -139,7 +142,11 @@ class Project(Modules):
             yield from self._member(path, module, name + rest, line)
         elif binding.kind == f.ALIAS:
             target = binding.target + rest
-            meant = self.answers(path, binding.scope, target)
+            meant: tuple[Answer, ...] = ()
+            # `function = function.__wrapped__` in a loop: how often is not known.
+            circular = binding.target.partition(".")[0] == binding.name
+            if not circular and target.count(".") < _MOST_PARTS:
+                meant = self.answers(path, binding.scope, target)
             for answer in meant or (Answer("", "local", line),):
                 yield Answer(answer.name, "local", line)
         elif binding.kind in (f.DEF, f.CLASSDEF):
