@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import sys
 
-_CODES = {"green": 32, "yellow": 33, "red": 31}
+_CODES = {"red": 31, "green": 32, "yellow": 33, "cyan": 36}
 _STYLE = re.compile(r"\033\[[0-9]*m")
 
 
