@@ -89,7 +89,8 @@ def test_guard(case: Case) -> None:
     else:
         assert doubt is not None
         assert doubt.level.value == case.verdict
-        assert doubt.guard == case.guard.removesuffix("-callers")
+        asked = ("A1", "A2", "A3", "A4") if "callers" in case.guard else (case.guard,)
+        assert doubt.guard in asked
         assert doubt.reason and doubt.advice
 
 

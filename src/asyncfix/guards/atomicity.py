@@ -13,6 +13,7 @@ from asyncfix.facts import CLASS, Use
 from asyncfix.guards.flow import torn_update
 from asyncfix.guards.locks import is_lock
 from asyncfix.guards.places import Places
+from asyncfix.guards.setters import set_round
 from asyncfix.model import Doubt, Level
 from asyncfix.tree import Tree, dotted, walk_function
 
@@ -156,7 +157,18 @@ def _take(held: dict[str, int], name: str, line: int, taken: bool) -> None:
 
 
 def no_block_others_would_see(context: Context) -> Doubt | None:
-    """A2: every other sync `with` round the site is private to the task."""
+    """A2: no sync `with` round the site, nothing set and set back, is seen by others."""
+    found = set_round(context)
+    if found is not None:
+        first, second = found
+        return Doubt(
+            "A2",
+            Level.MANUAL,
+            f"other tasks would run with {first.shown()} as line {first.line} sets it, "
+            f"until line {second.line} sets it again",
+            "hand the call what it needs (`cwd=`, `env=`, a timeout), or set it in the "
+            "function that blocks",
+        )
     for node, items in _withs(context):
         for item in items:
             if not _is_private(context, item.context_expr, node):
