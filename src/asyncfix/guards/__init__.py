@@ -37,6 +37,7 @@ GUARDS: dict[str, Guard] = {
     "C1": cancellation.cancel_is_not_swallowed,
     "C2": cancellation.cleanup_is_not_cut,
     "E1": world.runs_on_asyncio,
+    "E1-asyncio": world.runs_on_asyncio_alone,
     "E2": world.nobody_patches_it,
     "E3": world.nobody_replaces_it,
     "O1": owners.decorators_are_neutral,
