@@ -13,6 +13,7 @@ from asyncfix.context import Context
 from asyncfix.guards import (
     around,
     atomicity,
+    callers,
     cancellation,
     names,
     owners,
@@ -32,7 +33,7 @@ GUARDS: dict[str, Guard] = {
     "A1": atomicity.no_lock_held,
     "A2": atomicity.no_block_others_would_see,
     "A3": atomicity.no_update_torn_apart,
-    "A3-callers": atomicity.callers_lose_no_update,
+    "A3-callers": callers.callers_lose_no_update,
     "A4": atomicity.nothing_read_before,
     "C1": cancellation.cancel_is_not_swallowed,
     "C2": cancellation.cleanup_is_not_cut,

@@ -7,9 +7,7 @@ import re
 from collections.abc import Iterator
 from functools import partial
 
-from asyncfix.codemod import Site
 from asyncfix.context import Context
-from asyncfix.facts import CLASS, Use
 from asyncfix.guards.flow import torn_update
 from asyncfix.guards.locks import is_lock
 from asyncfix.guards.places import Places
@@ -217,51 +215,6 @@ def no_update_torn_apart(context: Context) -> Doubt | None:
     )
 
 
-def callers_lose_no_update(context: Context) -> Doubt | None:
-    """A3 for the callers of a coroutine that never suspended before.
-
-    `await f()` was one step while `f` had no `await`; now it is two.
-    """
-    path, scope = context.site.path, context.site.function
-    if context.facts.scopes[scope].suspends:
-        return None
-    known = context.project.callers(path, scope)
-    perhaps = _perhaps_callers(context)
-    for caller, use in [*known, *(each for each in perhaps if each not in known)]:
-        around = context.project.coroutine_around(caller, use.scope)
-        if around < 0:
-            continue
-        site = Site(caller, use, "call", context.site.wanted, around)
-        there = Context(context.model, site)
-        for guard in _AT_A_CALLER:
-            doubt = guard(there)
-            if doubt is not None:
-                unsure = doubt.guard == "A3" or (caller, use) not in known
-                return Doubt(
-                    doubt.guard,
-                    Level.UNSAFE if unsure else doubt.level,
-                    f"{context.function.name} never suspended before, and "
-                    f"{there.function.name} ({caller}:{use.line}) awaits it where "
-                    f"{doubt.reason}",
-                    doubt.advice,
-                )
-    return None
-
-
-def _perhaps_callers(context: Context) -> list[tuple[str, Use]]:
-    """Give the calls of a method's name on objects that are not known."""
-    project, scopes = context.project, context.facts.scopes
-    function = scopes[context.site.function]
-    if scopes[function.parent].kind != CLASS:
-        return []
-    return [
-        (path, use)
-        for path, use in project.called_as(function.name)
-        if "." in use.name
-        and not any(each.name for each in project.answers(path, use.scope, use.name))
-    ]
-
-
 def nothing_read_before(context: Context) -> Doubt | None:
     """A4: the expression has read no shared place before the site is reached."""
     if context.ahead:
@@ -319,12 +272,3 @@ def _read_first(place: str) -> Doubt:
         f"{place} is read before the await of the same statement",
         "await into a variable on a line of its own first",
     )
-
-
-# A caller's await is a new suspension as well; cancellation is asked elsewhere.
-_AT_A_CALLER = (
-    no_lock_held,
-    no_block_others_would_see,
-    no_update_torn_apart,
-    nothing_read_before,
-)
