@@ -9,6 +9,7 @@ from functools import partial
 
 from asyncfix.context import Context
 from asyncfix.guards.flow import torn_update
+from asyncfix.guards.half import half_set
 from asyncfix.guards.locks import is_lock
 from asyncfix.guards.places import Places
 from asyncfix.guards.setters import set_round
@@ -203,15 +204,25 @@ def _entered(node: ast.With) -> Iterator[ast.expr]:
 def no_update_torn_apart(context: Context) -> Doubt | None:
     """A3: no value read before the site decides a write to its place after it."""
     found = torn_update(context.tree, context.function, context.node, context.ahead)
-    if found is None:
+    if found is not None:
+        return Doubt(
+            "A3",
+            Level.MANUAL,
+            f"{found.place} is read at line {found.read} and written at line "
+            f"{found.written}: other tasks would run in between and their change "
+            "would be lost",
+            "read it again after the await, or hold an asyncio.Lock over both",
+        )
+    half = half_set(context.tree, context.function, context.node)
+    if half is None:
         return None
     return Doubt(
         "A3",
         Level.MANUAL,
-        f"{found.place} is read at line {found.read} and written at line "
-        f"{found.written}: other tasks would run in between and their change "
-        "would be lost",
-        "read it again after the await, or hold an asyncio.Lock over both",
+        f"{half.place}, which line {half.tested} looks at, is set at line "
+        f"{half.written}, and {half.other} only at line {half.later}: other tasks would "
+        "run in between and find the one without the other",
+        f"set {half.place} last, or hold an asyncio.Lock over the whole",
     )
 
 
