@@ -11,6 +11,9 @@ from asyncfix.facts import CLASS, STATEMENT, Use
 from asyncfix.guards import atomicity
 from asyncfix.guards.suspends import surely_suspends
 from asyncfix.model import Doubt, Level
+from asyncfix.reach import Place
+from asyncfix.value import FUNCTION, OBJECT, OUTSIDE, OUTSIDE_OBJECT, Value
+from asyncfix.values import Values
 
 # A caller's await is a new suspension as well; cancellation is asked elsewhere.
 _AT_A_CALLER = (
@@ -72,11 +75,11 @@ def _at(caller: Context) -> Doubt | None:
 
 
 def _callers(context: Context) -> Iterator[tuple[Context, bool]]:
-    """Give the calls in coroutines that mean this one, or perhaps do."""
+    """Give the calls in coroutines that mean this one, surely or perhaps."""
     path, scope = context.site.path, context.site.function
     known = context.project.callers(path, scope)
-    perhaps = _perhaps_callers(context)
-    for caller, use in [*known, *(each for each in perhaps if each not in known)]:
+    of_objects = [each for each in _on_objects(context) if each[:2] not in known]
+    for caller, use, sure in [*((*each, True) for each in known), *of_objects]:
         around = context.project.coroutine_around(caller, use.scope)
         if around < 0:
             continue
@@ -84,7 +87,7 @@ def _callers(context: Context) -> Iterator[tuple[Context, bool]]:
             context.model, Site(caller, use, "call", context.site.wanted, around)
         )
         if not _is_started(there):
-            yield there, (caller, use) in known
+            yield there, sure
 
 
 def _is_started(context: Context) -> bool:
@@ -100,18 +103,68 @@ def _is_started(context: Context) -> bool:
     return name in _STARTERS
 
 
-def _perhaps_callers(context: Context) -> list[tuple[str, Use]]:
-    """Give the calls of a method's name on objects that are not known.
+def _on_objects(context: Context) -> Iterator[tuple[str, Use, bool]]:
+    """Give the calls of a method's name on objects, and which surely mean it.
 
-    And those of a local of that name, which `getattr` or a caller gave.
+    And those of a local of that name, which `getattr` or a caller gave. What is known
+    to be of another class is left out.
     """
-    project, scopes = context.project, context.facts.scopes
-    function = scopes[context.site.function]
-    if scopes[function.parent].kind != CLASS:
-        return []
-    return [
-        (path, use)
-        for path, use in project.called_as(function.name)
-        if use.role != STATEMENT  # a coroutine that is dropped never runs
-        and not any(each.name for each in project.answers(path, use.scope, use.name))
-    ]
+    project, values, scopes = (
+        context.project,
+        context.model.values,
+        context.facts.scopes,
+    )
+    path, scope = context.site.path, context.site.function
+    owner = scopes[scope].parent
+    if scopes[owner].kind != CLASS:
+        return
+    for caller, use in project.called_as(scopes[scope].name):
+        if use.role == STATEMENT:
+            continue  # a coroutine that is dropped never runs
+        meant = values.of(caller, use.scope, use.name)
+        if meant is not None and (meant.path, meant.scope) == (path, scope):
+            yield caller, use, True
+        elif meant is None or meant.kind != FUNCTION:
+            answers = project.answers(caller, use.scope, use.name)
+            if any(each.name for each in answers):
+                continue
+            receiver = use.name.rpartition(".")[0]
+            value = values.of(caller, use.scope, receiver) if receiver else None
+            if value is None or _may_be(values, value, (path, owner)):
+                yield caller, use, False
+        elif _overrides(values, meant, (path, owner)):
+            yield caller, use, False
+
+
+def _may_be(values: Values, value: Value, klass: Place) -> bool:
+    """Tell whether an object may be of a class, going by what it is declared to be."""
+    if value.kind == OUTSIDE_OBJECT:
+        line = values.classes.line(*klass)
+        return any(each is None or each.kind == OUTSIDE for each in line)
+    if value.kind != OBJECT:
+        return True
+    return _has_above(values, klass, (value.path, value.scope)) or _is_open(
+        values, value
+    )
+
+
+def _overrides(values: Values, method: Value, klass: Place) -> bool:
+    """Tell whether a method of a class may run where another one is named."""
+    scopes = values.project.files[method.path].scopes
+    owner = scopes[method.scope].parent
+    if owner < 0 or scopes[owner].kind != CLASS:
+        return False
+    above = Value(OBJECT, path=method.path, scope=owner)
+    return _may_be(values, above, klass)
+
+
+def _has_above(values: Values, klass: Place, above: Place) -> bool:
+    """Tell whether a class is another one or comes from it, perhaps."""
+    line = values.classes.line(*klass)
+    return any(each is None or (each.path, each.scope) == above for each in line)
+
+
+def _is_open(values: Values, value: Value) -> bool:
+    """Tell whether what only looks like a class is taken for it: a protocol."""
+    bases = values.project.files[value.path].scopes[value.scope].bases
+    return any("Protocol" in each for each in bases)
