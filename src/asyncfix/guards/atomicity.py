@@ -22,6 +22,7 @@ _PRIVATE = frozenset(
         "builtins.open", "io.open", "gzip.open", "bz2.open", "lzma.open",
         "tarfile.open", "zipfile.ZipFile", "contextlib.suppress",
         "contextlib.closing", "contextlib.nullcontext", "decimal.localcontext",
+        "pytest.raises",
     )
 )  # fmt: skip
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)

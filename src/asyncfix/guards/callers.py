@@ -12,6 +12,7 @@ from asyncfix.guards import atomicity
 from asyncfix.guards.suspends import surely_suspends
 from asyncfix.model import Doubt, Level
 from asyncfix.reach import Place
+from asyncfix.tree import dotted, walk_function
 from asyncfix.value import FUNCTION, OBJECT, OUTSIDE, OUTSIDE_OBJECT, Value
 from asyncfix.values import Values
 
@@ -50,7 +51,10 @@ def callers_lose_no_update(context: Context) -> Doubt | None:
                 asked += 1
                 if below is not context and asked > _MOST:
                     return None
-                doubt = _at(there)
+                again = suspends or below is not context
+                if again and _is_alone(there, context):
+                    continue
+                doubt = _at(there, again)
                 if doubt is not None:
                     way = "" if below is context else f", by {below.function.name},"
                     unsure = doubt.guard == "A3" or not known
@@ -69,9 +73,25 @@ def callers_lose_no_update(context: Context) -> Doubt | None:
     return None
 
 
-def _at(caller: Context) -> Doubt | None:
-    doubts = (guard(caller) for guard in _AT_A_CALLER)
-    return next((each for each in doubts if each is not None), None)
+def _is_alone(caller: Context, context: Context) -> bool:
+    """Tell whether a call stands in a test, where no task runs but what it starts."""
+    return caller.in_tests() and not context.in_tests()
+
+
+def _at(caller: Context, again: bool) -> Doubt | None:
+    """Ask what stands round a call; `again` where others may have run there before."""
+    for guard in _AT_A_CALLER:
+        doubt = guard(caller)
+        if doubt is None or (again and doubt.guard == "A2" and _all_wait(caller)):
+            continue
+        return doubt
+    return None
+
+
+def _all_wait(caller: Context) -> bool:
+    """Tell whether other tasks surely run in each block round a call already."""
+    blocks = [above for above, _ in caller.within() if isinstance(above, ast.With)]
+    return bool(blocks) and all(surely_suspends(caller, each) for each in blocks)
 
 
 def _callers(context: Context) -> Iterator[tuple[Context, bool]]:
@@ -86,7 +106,9 @@ def _callers(context: Context) -> Iterator[tuple[Context, bool]]:
         there = Context(
             context.model, Site(caller, use, "call", context.site.wanted, around)
         )
-        if not _is_started(there):
+        if _is_started(there):
+            continue
+        if sure or (_is_awaited(there) and _fits(there.call, context.function)):
             yield there, sure
 
 
@@ -101,6 +123,52 @@ def _is_started(context: Context) -> bool:
         return False
     name = getattr(above.func, "attr", getattr(above.func, "id", ""))
     return name in _STARTERS
+
+
+def _is_awaited(context: Context) -> bool:
+    """Tell whether what a call gives is awaited, or the local that it is given to."""
+    for above, below in context.within():
+        if isinstance(above, ast.Await):
+            return True
+        if isinstance(above, (ast.AsyncFor, ast.comprehension)):
+            return below is above.iter and getattr(above, "is_async", True)
+        if isinstance(above, ast.withitem):
+            return isinstance(context.tree.parent(above), ast.AsyncWith)
+        if isinstance(above, ast.Assign):
+            names = {each.id for each in above.targets if isinstance(each, ast.Name)}
+            return any(
+                isinstance(name, ast.Name) and name.id in names
+                for each in walk_function(context.function)
+                if isinstance(each, ast.Await)
+                for name in ast.walk(each)
+            )
+        if isinstance(above, ast.stmt):
+            break
+    return False
+
+
+def _fits(call: ast.Call, method: ast.AsyncFunctionDef) -> bool:
+    """Tell whether a method can be called with these arguments, its object left out."""
+    marks = [dotted(each) for each in method.decorator_list]
+    if not set(marks) <= {"staticmethod", "classmethod", "override", "abstractmethod"}:
+        return True
+    said = method.args
+    places = [*said.posonlyargs, *said.args][0 if "staticmethod" in marks else 1 :]
+    names = {each.arg for each in (*said.args, *said.kwonlyargs)}
+    given = {each.arg for each in call.keywords if each.arg}
+    if not said.kwarg and not given <= names:
+        return False
+    open_ended = any(each.arg is None for each in call.keywords)
+    if open_ended or any(isinstance(each, ast.Starred) for each in call.args):
+        return True
+    if len(call.args) > len(places) and not said.vararg:
+        return False
+    asked = {
+        each.arg for each in places[len(call.args) : len(places) - len(said.defaults)]
+    }
+    pairs = zip(said.kwonlyargs, said.kw_defaults, strict=True)
+    asked |= {each.arg for each, default in pairs if default is None}
+    return asked <= given
 
 
 def _on_objects(context: Context) -> Iterator[tuple[str, Use, bool]]:

@@ -21,14 +21,23 @@ _LOOPS = (ast.While, ast.For, ast.AsyncFor)
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 
 
-def surely_suspends(context: Context) -> bool:
-    """Tell whether something else in the coroutine is surely awaited with the site."""
+def surely_suspends(context: Context, within: ast.AST | None = None) -> bool:
+    """Tell whether something else in the coroutine is surely awaited with the site.
+
+    With `within`, in the body of a `with` statement round the site.
+    """
     if not context.facts.scopes[context.site.function].suspends:
         return False
     waits = _Waits(context.node)
     left = False  # what follows may not be run
     for above, below in context.within():
-        if isinstance(above, ast.stmt) and waits.at_the_head(above):
+        if above is within and below not in getattr(above, "body", ()):
+            return False
+        if (
+            isinstance(above, ast.stmt)
+            and above is not within
+            and waits.at_the_head(above)
+        ):
             return True
         if isinstance(above, (ast.AsyncWith, ast.AsyncFor)):
             return True
@@ -57,6 +66,8 @@ def surely_suspends(context: Context) -> bool:
                 return True
         elif isinstance(above, _LOOPS):
             left = _returns(above)
+        if above is within:
+            break
     return False
 
 
