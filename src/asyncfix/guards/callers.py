@@ -134,7 +134,7 @@ def _is_awaited(context: Context) -> bool:
             return below is above.iter and getattr(above, "is_async", True)
         if isinstance(above, ast.withitem):
             return isinstance(context.tree.parent(above), ast.AsyncWith)
-        if isinstance(above, ast.Assign):
+        if isinstance(above, ast.Assign) and below is context.node:
             names = {each.id for each in above.targets if isinstance(each, ast.Name)}
             return any(
                 isinstance(name, ast.Name) and name.id in names
