@@ -23,6 +23,7 @@ _AT_A_CALLER = (
     atomicity.no_update_torn_apart,
     atomicity.nothing_read_before,
 )
+_BLOCK = "A2", Level.UNSAFE  # a `with` statement
 # What they are given runs in a task of its own, whatever it waits for.
 _STARTERS = frozenset(
     ("create_task", "ensure_future", "gather", "start_soon", "run_coroutine_threadsafe")
@@ -82,9 +83,9 @@ def _at(caller: Context, again: bool) -> Doubt | None:
     """Ask what stands round a call; `again` where others may have run there before."""
     for guard in _AT_A_CALLER:
         doubt = guard(caller)
-        if doubt is None or (again and doubt.guard == "A2" and _all_wait(caller)):
-            continue
-        return doubt
+        blocks = doubt is not None and (doubt.guard, doubt.level) == _BLOCK
+        if doubt is not None and not (again and blocks and _all_wait(caller)):
+            return doubt
     return None
 
 
