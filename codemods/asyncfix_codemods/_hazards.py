@@ -11,7 +11,8 @@ import re
 from collections.abc import Iterator
 
 from asyncfix import Context, Doubt, Level
-from asyncfix_codemods import _steps_on_files
+from asyncfix_codemods import _steps_on_files, _stops
+from asyncfix_codemods._file_steps import steps
 from asyncfix_codemods._rounds import own
 
 # Names of what takes something that must be given back: a lock file, a lease.
@@ -21,7 +22,9 @@ _TAKES = re.compile(r"(?i)(?:^|_)(?:acquire|lock|claim|lease)(?:_|$)")
 _CONSUMES = frozenset(("os.read", "os.readv"))
 
 
-def doubts(context: Context, moved: ast.AST | None = None) -> Iterator[Doubt]:
+def doubts(
+    context: Context, moved: ast.expr | ast.stmt | None = None
+) -> Iterator[Doubt]:
     """Doubt what the guards do not know of; `moved` goes to the thread, or the call."""
     yield from _meant_to_run_here(context)
     yield from _leaves_behind(context)
@@ -65,6 +68,27 @@ def _meant_to_run_here(context: Context) -> Iterator[Doubt]:
 # -- what a cancel leaves behind -----------------------------------------------
 
 
+def _writes_what_is_kept(context: Context) -> bool:
+    """Tell whether a helper makes a file, and an attribute is to remember what it gave.
+
+    Whoever removes the file later asks the attribute.
+    """
+    call, model = context.node, context.model
+    above = context.tree.parent(call)
+    if not isinstance(above, ast.Assign) or not isinstance(call, ast.Call):
+        return False
+    if not isinstance(above.targets[0], ast.Attribute):
+        return False
+    found = context.value(call.func)
+    if found is None or not found.is_function:
+        return False
+    for path, scope in _stops.reached(model, (found.path, found.scope)):
+        read = model.reader.function(path, scope)
+        if read and any(step.writes for step in steps(own(read[1].body))):
+            return True
+    return False
+
+
 def _leaves_behind(context: Context) -> Iterator[Doubt]:
     """Doubt what nobody would give back if the wait is cancelled while it is taken."""
     chain = context.site.chain
@@ -76,6 +100,9 @@ def _leaves_behind(context: Context) -> Iterator[Doubt]:
     elif chain.entry.name in _CONSUMES:
         what = "what it reads would be gone"
         advice = "use loop.add_reader, or loop.connect_read_pipe"
+    elif _writes_what_is_kept(context):
+        what = "its file would stay, and nobody would know of it"
+        advice = "store the path before the file is made, or shield the wait"
     elif any(map(_TAKES.search, names)):
         what = "what it takes would stay taken"
         advice = "take it before the event loop starts, or shield the wait and undo it"

@@ -8,6 +8,7 @@ event loop of Python 3.11 and older runs it all the same; and a coroutine of an
 
 from __future__ import annotations
 
+import ast
 from functools import partial
 from typing import NamedTuple
 
@@ -41,6 +42,9 @@ _OF_LOOPS = frozenset(
 _NEVER_AWAITED = (
     value.TUPLE, value.MAPPING, value.FUNCTION, value.CLASS, value.MODULE,
 )  # fmt: skip
+_OF_GENERATORS = frozenset(
+    ("Generator", "GeneratorType", "isgenerator", "isgeneratorfunction", "next", "send")
+)
 _GUESSED = ("bare", "generator")
 AWAITABLE, LIKELY, UNKNOWN, PLAIN = range(4)
 _DEEPEST = 8
@@ -157,6 +161,8 @@ class Kinds:
             what = self.values.of(path, scope.parent, said.partition("(")[0])
             if what is None or not (what.path or what.name.startswith(_MARKS)):
                 return False
+            if what.path and what.is_function and self._steps_through(what):
+                return False
         code = self.code(place)
         if code is None or code.yields:
             return False
@@ -168,6 +174,16 @@ class Kinds:
             for each in found
         )
         return known and PLAIN not in levels
+
+    def _steps_through(self, decorator: value.Value) -> bool:
+        """Tell whether a decorator runs the generator itself, as tornado's does."""
+        read = self.model.reader.function(decorator.path, decorator.scope)
+        if read is None:
+            return False
+        said = {
+            getattr(each, "attr", getattr(each, "id", "")) for each in ast.walk(read[1])
+        }
+        return not said.isdisjoint(_OF_GENERATORS)
 
     def code(self, place: Place) -> _old_code.Code | None:
         """Give what a function's code says; None where the tree does not hold it."""

@@ -8,46 +8,28 @@ remove it. With an `await` in between, or in two threads at once, it need not be
 from __future__ import annotations
 
 import ast
-import re
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 
-from asyncfix import Context, Doubt, Level, value
+from asyncfix import Context, Doubt, Level, Model, value
 from asyncfix_codemods import _stops
+from asyncfix_codemods._file_steps import (
+    Function,
+    Step,
+    known_outside,
+    shared_by,
+    steps,
+)
 from asyncfix_codemods._rounds import own
 
 _KINDS = frozenset(("file", "fs-meta", "archive", "serialize"))
-# Calls about a file by their last name: what looks at its content, what changes it.
-_READS = re.compile(r"^_*(?:read|load)(?:_\w+)?$")
-_WRITES = re.compile(r"^_*(?:atomic_)?(?:write|save|store|dump|delete)(?:_\w+)?$")
-# `load_settings()` and `save_settings(...)` mean one file, which neither names.
-_OF_ONE = re.compile(r"^_*(?:load|read|save|write|store|dump)_(\w+)$")
-_OF_OS = re.compile(
-    r"^(?:remove|unlink|rmdir|mkdir|makedirs|rename|replace|truncate|rmtree|move|copy\w*)$"
+_BOTH = (
+    "put both steps into one function and hand that to a thread, or hold an "
+    "asyncio.Lock"
 )
-_CHANGING_PATHS = frozenset(("mkdir", "rmdir", "touch", "unlink"))
-_OF_PATHS = frozenset(
-    ("open", "read_text", "read_bytes", "write_text", "write_bytes")
-) | _CHANGING_PATHS  # fmt: skip
-_CHECKS = frozenset(("exists", "is_dir", "is_file", "is_symlink"))
-_CHECKS_OF_OS = frozenset(("exists", "isdir", "isfile", "islink", "lexists"))
-# Nothing happens where it is so already: nobody is in the way of nobody.
-_EITHER_WAY = frozenset(("exist_ok", "ignore_errors", "missing_ok"))
-_PATHS = (
-    ast.Attribute, ast.BinOp, ast.Call, ast.JoinedStr, ast.Name, ast.Subscript
-)  # fmt: skip
 
 
-class _Step(NamedTuple):
-    line: int
-    node: ast.Call
-    paths: frozenset[str]
-    reads: bool
-    writes: bool
-    checks: bool
-
-
-def doubts(context: Context, moved: ast.AST) -> Iterator[Doubt]:
+def doubts(context: Context, moved: ast.expr | ast.stmt) -> Iterator[Doubt]:
     """Doubt what stands in the coroutine, and what the functions do that go along.
 
     In tests a file has one user.
@@ -56,46 +38,79 @@ def doubts(context: Context, moved: ast.AST) -> Iterator[Doubt]:
         return
     chain = context.site.chain
     assert chain is not None
-    if chain.entry.kind in _KINDS:
+    if chain.entry.kind in _KINDS or chain.entry.kind == "subprocess":
         yield from _in_coroutine(context, moved)
     yield from _in_helpers(context)
 
 
-def _in_coroutine(context: Context, moved: ast.AST) -> Iterator[Doubt]:
+def _doubt(words: str, advice: str = _BOTH) -> Doubt:
+    return Doubt("thread-file", Level.UNSAFE, words, advice)
+
+
+def _in_coroutine(context: Context, moved: ast.expr | ast.stmt) -> Iterator[Doubt]:
     inside = set(ast.walk(moved))
-    nodes = list(own(context.function.body))
+    function = context.function
+    nodes = list(own(function.body))
     pauses = [node.lineno for node in nodes if isinstance(node, ast.Await)]
-    steps = list(_steps(nodes))
-    for mine in steps:
-        for other in steps:
-            first, second = sorted((mine, other), key=lambda each: each.line)
-            if (mine.node in inside) == (other.node in inside):
+    taken = sorted(steps(nodes), key=lambda each: each.line)
+    path, model = context.site.path, context.model
+    start, end = moved.lineno, moved.end_lineno or moved.lineno
+    for number, first in enumerate(taken):
+        for second in taken[number + 1 :]:
+            within = (first.node in inside) + (second.node in inside)
+            if within == 2 or (
+                not within and not first.line < start <= end < second.line
+            ):
                 continue
-            if mine.node not in inside or first.paths.isdisjoint(second.paths):
+            words = _between(model, path, function, nodes, first, second)
+            if not words:
                 continue
-            path = min(first.paths & second.paths)
-            if first.line < second.line and first.reads and second.writes:
-                words = (
-                    f"lines {first.line} and {second.line} read and write {path}: what "
-                    "another task writes in between would be lost"
-                )
-            elif first.checks and second.writes and _ruled_by(nodes, first, second):
-                if any(first.line < line < second.line for line in pauses):
-                    continue  # there somebody may come between as it is
-                words = (
-                    f"line {first.line} looks whether {path} is there, and line "
-                    f"{second.line} goes by it: another task may change that in between"
-                )
-            else:
-                continue
-            yield Doubt(
-                "thread-file",
-                Level.UNSAFE,
-                words,
-                "put both steps into one function and hand that to a thread, "
-                "or hold an asyncio.Lock",
-            )
+            halted = any(first.line < at < second.line for at in pauses)
+            if halted and (first.checks or not within):
+                continue  # there somebody may come between as it is
+            yield _doubt(words)
             return
+    mine_only = [each for each in taken if each.node in inside]
+    yield from _beside(model, path, function, mine_only)
+
+
+def _between(
+    model: Model,
+    path: str,
+    function: Function,
+    nodes: Sequence[ast.AST],
+    first: Step,
+    second: Step,
+) -> str:
+    """Say what may come between two steps of a coroutine, if it matters."""
+    if first.checks and second.starts and _is_made_by(nodes, first, second):
+        return (
+            f"line {first.line} looks whether {_one(first.paths)} is there, and line "
+            f"{second.line} starts a process by that: another task may look meanwhile, "
+            "and start it, too"
+        )
+    both = first.paths & second.paths
+    if not both:
+        return ""
+    if first.line < second.line and first.reads and second.writes:
+        return (
+            f"lines {first.line} and {second.line} read and write {min(both)}: what "
+            "another task writes in between would be lost"
+        )
+    if not first.checks or not _ruled_by(nodes, first, second):
+        return ""
+    if second.writes:
+        return (
+            f"line {first.line} looks whether {min(both)} is there, and line "
+            f"{second.line} goes by it: another task may change that in between"
+        )
+    removed = _removed(model, path, function) if second.reads else 0
+    if removed:
+        return (
+            f"line {first.line} looks whether {min(both)} is there, and line "
+            f"{second.line} reads it: line {removed} may remove it in between"
+        )
+    return ""
 
 
 def _in_helpers(context: Context) -> Iterator[Doubt]:
@@ -111,56 +126,181 @@ def _in_helpers(context: Context) -> Iterator[Doubt]:
         read = model.reader.function(path, scope)
         if read is None or isinstance(read[1], ast.AsyncFunctionDef):
             continue
-        nodes = list(own(read[1].body))
-        steps = sorted(_steps(nodes), key=lambda each: each.line)
-        for number, first in enumerate(steps):
-            for second in steps[number:]:
-                both = first.paths & second.paths
-                if not both or not second.writes or _is_locked(nodes, first, second):
+        function = read[1]
+        nodes = list(own(function.body))
+        taken = sorted(steps(nodes), key=lambda each: each.line)
+        for number, first in enumerate(taken):
+            for second in taken[number:]:
+                if _is_locked(nodes, first, second):
                     continue
-                what = f"{model.reach.shown((path, scope))} ({path}:{second.line})"
-                if first.reads and first is not second:
-                    words = f"{what} reads {min(both)} and writes it back"
-                elif first.checks and _ruled_by(nodes, first, second):
-                    words = f"{what} changes {min(both)} by what line {first.line} saw"
-                else:
-                    continue
-                yield Doubt(
-                    "thread-file",
-                    Level.UNSAFE,
-                    f"{words}: two threads may do that at once, and one would undo what "
-                    "the other did",
-                    "hold an asyncio.Lock around it, or a threading.Lock in it",
-                )
-                return
+                said = _at_once(model, path, function, nodes, first, second)
+                if said:
+                    name = model.reach.shown((path, scope))
+                    yield _doubt(
+                        f"{name} ({path}:{second.line}) {said}",
+                        "hold an asyncio.Lock around it, or a threading.Lock in it",
+                    )
+                    return
+        unlocked = [each for each in taken if not _is_locked(nodes, each, each)]
+        for doubt in _beside(model, path, function, unlocked):
+            yield doubt
+            return
 
 
-def _ruled_by(nodes: Iterable[ast.AST], check: _Step, act: _Step) -> bool:
-    """Tell whether an `if` asks the check, and the act is done by its answer."""
-    nodes = list(nodes)
+def _at_once(
+    model: Model,
+    path: str,
+    function: Function,
+    nodes: Sequence[ast.AST],
+    first: Step,
+    second: Step,
+) -> str:
+    """Say what two threads do to each other in two steps of a function."""
+    undone = ": two threads may do that at once, and one would undo what the other did"
+    if first.checks and second.starts and _is_made_by(nodes, first, second):
+        return (
+            f"starts a process by what line {first.line} saw: two threads may do that "
+            "at once"
+        )
+    both = first.paths & second.paths
+    if not both:
+        return ""
+    if second.writes and first.reads and first is not second:
+        return f"reads {min(both)} and writes it back{undone}"
+    if not first.checks or not _ruled_by(nodes, first, second):
+        return ""
+    if second.writes:
+        return f"changes {min(both)} by what line {first.line} saw{undone}"
+    removed = _removed(model, path, function) if second.reads else 0
+    if removed:
+        return (
+            f"reads {min(both)}, which line {first.line} saw: line {removed} may remove "
+            "it in between"
+        )
+    return ""
+
+
+# -- what others do meanwhile ------------------------------------------------------
+
+
+def _beside(
+    model: Model, path: str, function: Function, mine: Iterable[Step]
+) -> Iterator[Doubt]:
+    """Doubt a file that other functions of the module read and write as well.
+
+    The event loop let only one of them; who reads while another writes sees a half.
+    """
+    names = shared_by(function)
+    for step in mine:
+        if not (step.reads or step.writes):
+            continue
+        for said in known_outside(step.paths, names):
+            for line, reads, writes in _elsewhere(model, path).get(said, ()):
+                if function.lineno <= line <= (function.end_lineno or line):
+                    continue
+                if (step.reads and writes) or (step.writes and reads):
+                    verb = "writes" if step.reads and writes else "reads"
+                    yield _doubt(
+                        f"{path}:{line} {verb} {said}, too: in a thread, one would come "
+                        "while the other is half done",
+                        "hold an asyncio.Lock in both, or write another file and "
+                        "rename it",
+                    )
+                    return
+
+
+def _elsewhere(model: Model, path: str) -> dict[str, list[tuple[int, bool, bool]]]:
+    """Give the files that several functions of a module may know: (line, reads, writes)."""
+    return model.once(("files of", path), partial(_files_of, model, path))
+
+
+def _files_of(model: Model, path: str) -> dict[str, list[tuple[int, bool, bool]]]:
+    found: dict[str, list[tuple[int, bool, bool]]] = {}
+    for function in _functions(model, path):
+        names = shared_by(function)
+        for step in steps(own(function.body)):
+            if step.reads or step.writes:
+                for said in known_outside(step.paths, names):
+                    row = step.line, step.reads, step.writes
+                    found.setdefault(said, []).append(row)
+    return found
+
+
+def _removed(model: Model, path: str, function: Function) -> int:
+    """Give the line of another function of the module that removes files, or 0."""
+    lines = model.once(("removed in", path), partial(_removing, model, path))
+    start, end = function.lineno, function.end_lineno or function.lineno
+    return next((line for line in lines if not start <= line <= end), 0)
+
+
+def _removing(model: Model, path: str) -> list[int]:
+    found = [
+        step.line
+        for function in _functions(model, path)
+        for step in steps(own(function.body))
+        if step.removes
+    ]
+    return sorted(found)
+
+
+def _functions(model: Model, path: str) -> Iterator[Function]:
+    for node in ast.walk(model.reader.tree(path).module):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            yield node
+
+
+# -- how two steps hang together ---------------------------------------------------
+
+
+def _one(paths: Iterable[str]) -> str:
+    return min(paths, default="a file")
+
+
+def _is_made_by(nodes: Sequence[ast.AST], check: Step, start: Step) -> bool:
+    """Tell whether a process is started where a file is not there, to make it."""
+    for node in nodes:
+        if isinstance(node, ast.If) and check.node in set(ast.walk(node.test)):
+            below = {each for part in node.body for each in ast.walk(part)}
+            if start.node in below:
+                return True
+    return False
+
+
+def _ruled_by(nodes: Sequence[ast.AST], check: Step, act: Step) -> bool:
+    """Tell whether an `if` asks the check, and the act is done by its answer.
+
+    A `while` that asks for a free name rules all that comes after it.
+    """
     answers = {
-        target.id
+        ast.unparse(target)
         for node in nodes
         if isinstance(node, ast.Assign) and check.node in set(ast.walk(node.value))
         for target in node.targets
-        if isinstance(target, ast.Name)
     }
     for node in nodes:
-        if not isinstance(node, ast.If):
+        if not isinstance(node, (ast.If, ast.While, ast.IfExp)):
             continue
         asked = list(ast.walk(node.test))
         if check.node not in asked and not any(
-            getattr(each, "id", "") in answers for each in asked
+            ast.unparse(each) in answers
+            for each in asked
+            if isinstance(each, (ast.Name, ast.Attribute, ast.Subscript))
         ):
             continue
+        if isinstance(node, ast.IfExp):
+            if act.node in set(ast.walk(node)):
+                return True
+            continue
         below = {each for part in (*node.body, *node.orelse) for each in ast.walk(part)}
-        leaves = isinstance(node.body[-1], (ast.Return, ast.Raise, ast.Continue))
+        leaves = isinstance(
+            node.body[-1], (ast.Return, ast.Raise, ast.Continue)
+        ) or isinstance(node, ast.While)
         if act.node in below or (leaves and act.line > check.line):
             return True
     return False
 
 
-def _is_locked(nodes: Iterable[ast.AST], first: _Step, second: _Step) -> bool:
+def _is_locked(nodes: Iterable[ast.AST], first: Step, second: Step) -> bool:
     """Tell whether both steps stand under a lock, by its name."""
     for node in nodes:
         if isinstance(node, ast.With):
@@ -170,53 +310,3 @@ def _is_locked(nodes: Iterable[ast.AST], first: _Step, second: _Step) -> bool:
                 if first.node in inside and second.node in inside:
                     return True
     return False
-
-
-def _steps(nodes: Iterable[ast.AST]) -> Iterator[_Step]:
-    nodes = list(nodes)
-    # One name for two open files says nothing of the files.
-    opened = {
-        ast.unparse(node.optional_vars)
-        for node in nodes
-        if isinstance(node, ast.withitem) and node.optional_vars is not None
-    }
-    for node in nodes:
-        if isinstance(node, ast.Call):
-            step = _step(node)
-            if step.reads or step.writes or step.checks:
-                yield step._replace(paths=step.paths - opened)
-
-
-def _step(call: ast.Call) -> _Step:
-    """Give the paths that a call is about, and whether it looks at or changes them."""
-    function = call.func
-    last = getattr(function, "attr", "") or getattr(function, "id", "")
-    paths = {
-        ast.unparse(each)
-        for each in (*call.args, *(word.value for word in call.keywords))
-        if isinstance(each, _PATHS)
-    }
-    owner = ast.unparse(function.value) if isinstance(function, ast.Attribute) else ""
-    if owner and last in _OF_PATHS | _CHECKS:
-        paths.add(owner)
-    if named := _OF_ONE.match(last):
-        paths.add(f"{owner}.{named[1]}" if owner else named[1])
-    if last == "open":
-        given = call.args[0 if owner not in ("", "io", "os") else 1 :][:1]
-        given += [word.value for word in call.keywords if word.arg == "mode"]
-        mode = str(getattr(given[0], "value", "r+") if given else "r")
-        reads, writes = "r" in mode or "+" in mode, mode.strip("bt") != "r"
-        return _Step(call.lineno, call, frozenset(paths), reads, writes, False)
-    writes = bool(_WRITES.match(last)) or last in _CHANGING_PATHS
-    checks = last in _CHECKS and bool(owner)
-    if owner in ("os", "shutil"):
-        writes = bool(_OF_OS.match(last))
-    elif owner in ("os.path", "path"):
-        checks = last in _CHECKS_OF_OS
-    if any(
-        word.arg in _EITHER_WAY and getattr(word.value, "value", False)
-        for word in call.keywords
-    ):
-        writes = False
-    reads = bool(_READS.match(last))
-    return _Step(call.lineno, call, frozenset(paths), reads, writes, checks)

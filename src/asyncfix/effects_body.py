@@ -176,8 +176,7 @@ class Body(Code):
         return self.gathered.summary(False, TEXT)
 
     def _node(self, node: ast.AST, around: Around) -> None:
-        if self.effects.awaits:
-            self._special(node, around)
+        self._special(node, around)
         if isinstance(node, ast.Call):
             summary, _ = self.call(node)
             self.take(summary, around)

@@ -85,6 +85,7 @@ def _weigh(codemod: Codemod, context: Context, plan: Plan) -> Judgement:
     doubts: list[Doubt] = [*plan.doubts]
     if not refused:
         doubts = ask(context, naming) or [*_comment(context), *plan.doubts]
+        doubts += _staying(codemod, context.tree, plan.moves)
     asked: list[Callable[[], Iterable[Doubt]]]
     asked = [partial(ask, there, others), partial(_elsewhere, plan)]
     if "A3" in others:
@@ -185,24 +186,45 @@ def _comment(context: Context) -> Iterator[Doubt]:
 
 def _is_off(codemod: Codemod, tree: Tree, node: ast.expr | ast.stmt) -> bool:
     """Tell whether a comment on the lines of the site silences the finding."""
+    return any(True for _ in _silencing(codemod, tree, node))
+
+
+def _staying(
+    codemod: Codemod, tree: Tree, moved: ast.expr | ast.stmt | None
+) -> Iterator[Doubt]:
+    """Find a line that is to stay as it is in what a fix would move with the site."""
+    for line, comment in _silencing(codemod, tree, moved) if moved else ():
+        yield Doubt(
+            "S1",
+            Level.MANUAL,
+            f"line {line} would move with it, and is to stay as it is: {comment}",
+            "put the comment on this line, too, or take it away there",
+        )
+        return
+
+
+def _silencing(
+    codemod: Codemod, tree: Tree, node: ast.expr | ast.stmt
+) -> Iterator[tuple[int, str]]:
+    """Give the comments on the lines of some code that silence findings, by line."""
     lines = tree.lines
     first = min(tree.statement(node).lineno, node.lineno)  # of a decorator: its own
     last = node.end_lineno or node.lineno
     start, end = lines.span(first, last)
     if b"#" not in lines.text[start:end]:
-        return False
+        return
     for number, comment in _comments(lines.text[start:end]):
-        if first + number - 1 < node.lineno:
+        line = first + number - 1
+        if line < node.lineno:
             continue
         if off := _OFF.search(comment):
             names = re.split(r"[,\s]+", off[1] or "")
             if not off[1] or codemod.name in names:
-                return True
+                yield line, comment
         if noqa := _NOQA.search(comment):
             codes = re.split(r"[,\s]+", (noqa[1] or "").upper())
             if not noqa[1] or set(codes) & set(codemod.noqa):
-                return True
-    return False
+                yield line, comment
 
 
 def _comments(text: bytes) -> Iterator[tuple[int, str]]:

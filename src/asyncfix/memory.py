@@ -26,7 +26,7 @@ from asyncfix.store import Store
 from asyncfix.trace import Trace
 
 # Goes up with every change of what facts look like, or of what they mean.
-_FACTS = 11
+_FACTS = 12
 # Of more files than this the facts from before their change are not kept.
 _MOST_FORMER = 100
 # Answers to older questions (other options, other files) are forgotten.

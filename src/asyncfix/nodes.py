@@ -111,13 +111,26 @@ def is_true(keyword: ast.keyword, name: str) -> bool:
 
 
 # Methods of locks, queues, executors and the like that wait unless told not to.
-MAY_WAIT = frozenset(("acquire", "get", "join", "put", "result", "shutdown", "wait"))
+MAY_WAIT = frozenset(
+    ("acquire", "get", "getaddrinfo", "join", "put", "result", "shutdown", "wait")
+)
 # With `False`, these arguments say so.
 NOT_WAITING = ("block", "blocking", "wait")
 
 
 def is_told_not_to_wait(node: ast.Call) -> bool:
-    """Tell whether an argument says so: `False`, `block=False`, `timeout=0`."""
+    """Tell whether an argument says so: `False`, `block=False`, `timeout=0`.
+
+    `AI_NUMERICHOST` forbids `getaddrinfo` to ask anybody:
+    https://man7.org/linux/man-pages/man3/getaddrinfo.3.html
+    """
+    if getattr(node.func, "attr", getattr(node.func, "id", "")) == "getaddrinfo":
+        given = [*node.args, *(keyword.value for keyword in node.keywords)]
+        parts = [part for each in given for part in ast.walk(each)]
+        return any(
+            getattr(part, "attr", getattr(part, "id", "")) == "AI_NUMERICHOST"
+            for part in parts
+        )
     for value in node.args[-1:]:
         if isinstance(value, ast.Constant) and value.value is False:
             return True

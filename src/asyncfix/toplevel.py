@@ -39,7 +39,8 @@ def additions(
         start = lines.span(line, line)[0]
         return [Edit(start, start, body + newline * 3, True)]
     start = lines.span(last, last)[1]
-    text = newline + (newline if gap else b"") + body + newline
+    wide = gap or _ends_in_definition(tree, last)
+    text = newline + (newline if wide else b"") + body + newline
     if lines.text[start - 1 : start] not in (b"\n", b"\r"):
         text = newline + text
     if last < len(lines.starts) and lines.line(last + 1).strip():
@@ -89,9 +90,23 @@ def _last_of_head(tree: Tree) -> int:
             or (isinstance(statement, (ast.If, ast.Try)) and _imports(statement))
         ):
             last = statement.end_lineno or statement.lineno
-        else:
-            break
+        elif not isinstance(statement, ast.Expr):
+            break  # below `os.environ.setdefault(...)` there may be more
     return last
+
+
+def _ends_in_definition(tree: Tree, line: int) -> bool:
+    """Tell whether what ends at a line ends with a function or a class, inside."""
+    for statement in tree.module.body:
+        if line == statement.end_lineno and isinstance(statement, (ast.If, ast.Try)):
+            return any(
+                node.end_lineno == line
+                for node in ast.walk(statement)
+                if isinstance(
+                    node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+                )
+            )
+    return False
 
 
 def _imports(statement: ast.stmt) -> bool:

@@ -76,6 +76,15 @@ def cleanup_is_not_cut(context: Context) -> Doubt | None:
                 f"in {place}: a second cancel would skip the cleanup below",
                 "do the cleanup first and wait last, or shield the cleanup",
             )
+        if context.framework == "anyio":
+            # https://anyio.readthedocs.io/en/stable/cancellation.html#finalization
+            return Doubt(
+                "C2",
+                Level.MANUAL,
+                f"in {place}: where a scope of anyio is cancelled, each await in it is "
+                "cancelled again, before it begins",
+                "put `with anyio.CancelScope(shield=True):` around the wait",
+            )
         return Doubt(
             "C2",
             Level.UNSAFE,

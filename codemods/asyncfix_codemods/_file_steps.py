@@ -1,0 +1,180 @@
+"""What calls do to files, by how they are written: they look, read, write, remove.
+
+Nothing is asked of the project here: a path is the text that stands for it.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from asyncfix_codemods._rounds import own
+
+# Calls about a file by their last name: what looks at its content, what changes it.
+_READS = re.compile(r"^_*(?:read|load)(?:_\w+)?$|^ParquetFile$")
+_WRITES = re.compile(
+    r"^_*(?:atomic_)?(?:write|save|store|dump|delete)(?:_\w+)?$"
+    r"|^to_(?:csv|excel|feather|hdf|json|parquet|pickle)$"
+)
+# `load_settings()` and `save_settings(...)` mean one file, which neither names.
+_OF_ONE = re.compile(r"^_*(?:load|read|save|write|store|dump)_(\w+)$")
+_OF_OS = re.compile(
+    r"^(?:remove|unlink|rmdir|mkdir|makedirs|rename|replace|truncate|rmtree|move)$"
+)
+_COPIES = re.compile(r"^copy(?:2|file|tree|mode|stat)?$")
+_REMOVING = frozenset(
+    ("unlink", "rmdir", "rmtree", "removedirs", "os.remove", "os.rename", "os.replace",
+     "shutil.move")
+)  # fmt: skip
+_CHANGING_PATHS = frozenset(("mkdir", "rmdir", "touch", "unlink"))
+_OF_PATHS = frozenset(
+    ("open", "read_text", "read_bytes", "write_text", "write_bytes")
+) | _CHANGING_PATHS  # fmt: skip
+_CHECKS = frozenset(("exists", "is_dir", "is_file", "is_symlink"))
+_CHECKS_OF_OS = frozenset(("exists", "isdir", "isfile", "islink", "lexists"))
+_STARTS = frozenset(
+    ("subprocess.run", "subprocess.call", "subprocess.check_call",
+     "subprocess.check_output", "subprocess.Popen", "os.system")
+)  # fmt: skip
+# Nothing happens where it is so already: nobody is in the way of nobody.
+_EITHER_WAY = frozenset(("exist_ok", "ignore_errors", "missing_ok"))
+_WRAPPED = frozenset(("str", "Path", "fspath", "os.fspath", "pathlib.Path"))
+_PATHS = (
+    ast.Attribute, ast.BinOp, ast.Call, ast.JoinedStr, ast.Name, ast.Subscript
+)  # fmt: skip
+
+
+class Step(NamedTuple):
+    """A call, the texts of the paths that it is about, and what it does to them."""
+
+    line: int
+    node: ast.Call
+    paths: frozenset[str]
+    reads: bool = False
+    writes: bool = False
+    checks: bool = False
+    removes: bool = False
+    starts: bool = False
+    """It starts a process, which may make or change any file."""
+
+
+def steps(nodes: Iterable[ast.AST]) -> Iterator[Step]:
+    """Give what the calls among some nodes do to files."""
+    nodes = list(nodes)
+    # One name for two open files says nothing of the files.
+    opened = {
+        ast.unparse(node.optional_vars)
+        for node in nodes
+        if isinstance(node, ast.withitem) and node.optional_vars is not None
+    }
+    for node in nodes:
+        if isinstance(node, ast.Call):
+            for step in _of_call(node):
+                yield step._replace(paths=step.paths - opened)
+
+
+def _of_call(call: ast.Call) -> Iterator[Step]:
+    function = call.func
+    last = getattr(function, "attr", "") or getattr(function, "id", "")
+    given = [*call.args, *(word.value for word in call.keywords)]
+    paths = {_said(each) for each in given if isinstance(each, _PATHS)}
+    owner = ast.unparse(function.value) if isinstance(function, ast.Attribute) else ""
+    full = f"{owner}.{last}"
+    if owner == "shutil" and _COPIES.match(last):
+        said = [_said(each) for each in given[:2]]
+        yield Step(call.lineno, call, frozenset(said[:1]), reads=True)
+        yield Step(call.lineno, call, frozenset(said[1:]), writes=True)
+        return
+    if last in ("replace", "rename") and owner != "os" and len(given) == 1:
+        # Of a path: that of a text is given two.
+        target = frozenset((_said(given[0]),))
+        yield Step(call.lineno, call, target, writes=True, removes=True)
+        return
+    if owner and last in _OF_PATHS | _CHECKS:
+        paths.add(owner)
+    if named := _OF_ONE.match(last):
+        paths.add(f"{owner}.{named[1]}" if owner else named[1])
+    if last == "open":
+        by_name = owner in ("", "io", "os")
+        if by_name and call.args and isinstance(call.args[0], ast.Constant):
+            paths.add(ast.unparse(call.args[0]))
+        words = call.args[1 if by_name else 0 :][:1]
+        words += [word.value for word in call.keywords if word.arg == "mode"]
+        mode = str(getattr(words[0], "value", "r+") if words else "r")
+        reads, writes = "r" in mode or "+" in mode, mode.strip("bt") != "r"
+        yield Step(call.lineno, call, frozenset(paths), reads, writes)
+        return
+    writes = bool(_WRITES.match(last)) or last in _CHANGING_PATHS
+    checks = last in _CHECKS and bool(owner)
+    if owner in ("os", "shutil"):
+        writes = bool(_OF_OS.match(last))
+    elif owner in ("os.path", "path"):
+        checks = last in _CHECKS_OF_OS
+    removes = last in _REMOVING or full in _REMOVING
+    if any(
+        word.arg in _EITHER_WAY and getattr(word.value, "value", False)
+        for word in call.keywords
+    ):
+        writes = False
+    reads, starts = bool(_READS.match(last)), full in _STARTS
+    if reads or writes or checks or removes or starts:
+        yield Step(
+            call.lineno, call, frozenset(paths), reads, writes, checks, removes, starts
+        )
+
+
+def _said(path: ast.expr) -> str:
+    """Give the text of a path, without what only makes a path or a text of it."""
+    if isinstance(path, ast.Call) and len(path.args) == 1 and not path.keywords:
+        inner = path.args[0]
+        if isinstance(inner, _PATHS) and ast.unparse(path.func) in _WRAPPED:
+            return _said(inner)
+    return ast.unparse(path)
+
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def shared_by(function: Function) -> dict[str, str]:
+    """Give what a function's own names for paths stand for, where others know it, too.
+
+    `path = _home() / "config.json"` is the same file for whoever says so.
+    """
+    inner = {each.arg for each in ast.walk(function.args) if isinstance(each, ast.arg)}
+    inner -= {"self", "cls"}
+    made: dict[str, list[ast.expr]] = {}
+    for node in own(function.body):
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            made.setdefault(node.targets[0].id, []).append(node.value)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            inner.add(node.id)
+    inner -= {name for name, values in made.items() if len(values) == 1}
+    found: dict[str, str] = {}
+    for name, values in made.items():
+        if len(values) == 1 and isinstance(values[0], (*_PATHS, ast.Constant)):
+            said = {
+                each.id for each in ast.walk(values[0]) if isinstance(each, ast.Name)
+            }
+            if not said & (inner | made.keys()):
+                found[name] = ast.unparse(values[0])
+    for name in inner | made.keys():
+        found.setdefault(name, "")
+    return found
+
+
+def known_outside(paths: Iterable[str], names: dict[str, str]) -> Iterator[str]:
+    """Give the paths that mean the same in other functions, in their words."""
+    for path in paths:
+        if path in names:
+            if names[path]:
+                yield names[path]
+            continue
+        try:
+            tree = ast.parse(path, mode="eval")
+        except SyntaxError:
+            continue
+        said = {each.id for each in ast.walk(tree) if isinstance(each, ast.Name)}
+        if not said & names.keys():
+            yield path
