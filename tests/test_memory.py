@@ -307,6 +307,30 @@ def test_a_file_goes_and_comes_back_as_another(project: Project) -> None:
         assert cached == fresh
 
 
+def test_a_backend_is_named_far_above(project: Project) -> None:
+    """The file that is spoken of, and the one that imports it, stay as they are."""
+    started = "import anyio\nfrom . import service\nanyio.run(service.work{})\n"
+    files = {
+        "app/__init__.py": "",
+        "app/store.py": "import time\nasync def load():\n    time.sleep(1)\n",
+        "app/service.py": "from .store import load\nasync def work():\n    await load()\n",
+    }
+    levels = []
+    for given in (
+        "",
+        ", backend='trio'",
+        ", backend='asyncio'",
+        ", backend=mine",
+        None,
+    ):
+        text = "" if given is None else started.format(given)
+        project.write({**files, "app/main.py": text})
+        cached, fresh = both(project)
+        assert cached == fresh
+        levels += [each.level.value for each in cached["findings"]]
+    assert levels == ["safe", "manual", "safe", "manual", "safe"]
+
+
 @pytest.mark.parametrize("kind", ["cut", "flipped", "empty", "zero", "text", "gone"])
 def test_a_damaged_cache_is_none(project: Project, folder: Path, kind: str) -> None:
     before = both(project)

@@ -25,12 +25,12 @@ _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.GeneratorExp)
 
 def doubts(context: Context, *, running: bool) -> Iterator[Doubt]:
     """Find what stands against a name meaning asyncio's, and against its loop."""
-    for guard in ("N1", "N2", "E1") if running else ("N1", "N2"):
+    for guard in ("N1", "N2", "E1-asyncio") if running else ("N1", "N2"):
         doubt = asyncfix.GUARDS[guard](context)
         # What E1 knows of anyio is for calls that anyio has, too.
         context.framework = "asyncio"
         if doubt is not None:
-            if guard == "E1":
+            if guard == "E1-asyncio":
                 doubt = doubt._replace(advice="leave it as it is")
             yield doubt
             return

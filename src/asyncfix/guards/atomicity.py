@@ -7,12 +7,12 @@ import re
 from collections.abc import Iterator
 from functools import partial
 
-from asyncfix.codemod import Site
 from asyncfix.context import Context
-from asyncfix.facts import CLASS, Use
 from asyncfix.guards.flow import torn_update
+from asyncfix.guards.half import half_set
 from asyncfix.guards.locks import is_lock
 from asyncfix.guards.places import Places
+from asyncfix.guards.setters import set_round
 from asyncfix.model import Doubt, Level
 from asyncfix.tree import Tree, dotted, walk_function
 
@@ -22,6 +22,7 @@ _PRIVATE = frozenset(
         "builtins.open", "io.open", "gzip.open", "bz2.open", "lzma.open",
         "tarfile.open", "zipfile.ZipFile", "contextlib.suppress",
         "contextlib.closing", "contextlib.nullcontext", "decimal.localcontext",
+        "pytest.raises",
     )
 )  # fmt: skip
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
@@ -156,7 +157,18 @@ def _take(held: dict[str, int], name: str, line: int, taken: bool) -> None:
 
 
 def no_block_others_would_see(context: Context) -> Doubt | None:
-    """A2: every other sync `with` round the site is private to the task."""
+    """A2: no sync `with` round the site, nothing set and set back, is seen by others."""
+    found = set_round(context)
+    if found is not None:
+        first, second = found
+        return Doubt(
+            "A2",
+            Level.MANUAL,
+            f"other tasks would run with {first.shown()} as line {first.line} sets it, "
+            f"until line {second.line} sets it again",
+            "hand the call what it needs (`cwd=`, `env=`, a timeout), or set it in the "
+            "function that blocks",
+        )
     for node, items in _withs(context):
         for item in items:
             if not _is_private(context, item.context_expr, node):
@@ -193,61 +205,26 @@ def _entered(node: ast.With) -> Iterator[ast.expr]:
 def no_update_torn_apart(context: Context) -> Doubt | None:
     """A3: no value read before the site decides a write to its place after it."""
     found = torn_update(context.tree, context.function, context.node, context.ahead)
-    if found is None:
+    if found is not None:
+        return Doubt(
+            "A3",
+            Level.MANUAL,
+            f"{found.place} is read at line {found.read} and written at line "
+            f"{found.written}: other tasks would run in between and their change "
+            "would be lost",
+            "read it again after the await, or hold an asyncio.Lock over both",
+        )
+    half = half_set(context.tree, context.function, context.node)
+    if half is None:
         return None
     return Doubt(
         "A3",
         Level.MANUAL,
-        f"{found.place} is read at line {found.read} and written at line "
-        f"{found.written}: other tasks would run in between and their change "
-        "would be lost",
-        "read it again after the await, or hold an asyncio.Lock over both",
+        f"{half.place}, which line {half.tested} looks at, is set at line "
+        f"{half.written}, and {half.other} only at line {half.later}: other tasks would "
+        "run in between and find the one without the other",
+        f"set {half.place} last, or hold an asyncio.Lock over the whole",
     )
-
-
-def callers_lose_no_update(context: Context) -> Doubt | None:
-    """A3 for the callers of a coroutine that never suspended before.
-
-    `await f()` was one step while `f` had no `await`; now it is two.
-    """
-    path, scope = context.site.path, context.site.function
-    if context.facts.scopes[scope].suspends:
-        return None
-    known = context.project.callers(path, scope)
-    perhaps = _perhaps_callers(context)
-    for caller, use in [*known, *(each for each in perhaps if each not in known)]:
-        around = context.project.coroutine_around(caller, use.scope)
-        if around < 0:
-            continue
-        site = Site(caller, use, "call", context.site.wanted, around)
-        there = Context(context.model, site)
-        for guard in _AT_A_CALLER:
-            doubt = guard(there)
-            if doubt is not None:
-                unsure = doubt.guard == "A3" or (caller, use) not in known
-                return Doubt(
-                    doubt.guard,
-                    Level.UNSAFE if unsure else doubt.level,
-                    f"{context.function.name} never suspended before, and "
-                    f"{there.function.name} ({caller}:{use.line}) awaits it where "
-                    f"{doubt.reason}",
-                    doubt.advice,
-                )
-    return None
-
-
-def _perhaps_callers(context: Context) -> list[tuple[str, Use]]:
-    """Give the calls of a method's name on objects that are not known."""
-    project, scopes = context.project, context.facts.scopes
-    function = scopes[context.site.function]
-    if scopes[function.parent].kind != CLASS:
-        return []
-    return [
-        (path, use)
-        for path, use in project.called_as(function.name)
-        if "." in use.name
-        and not any(each.name for each in project.answers(path, use.scope, use.name))
-    ]
 
 
 def nothing_read_before(context: Context) -> Doubt | None:
@@ -307,12 +284,3 @@ def _read_first(place: str) -> Doubt:
         f"{place} is read before the await of the same statement",
         "await into a variable on a line of its own first",
     )
-
-
-# A caller's await is a new suspension as well; cancellation is asked elsewhere.
-_AT_A_CALLER = (
-    no_lock_held,
-    no_block_others_would_see,
-    no_update_torn_apart,
-    nothing_read_before,
-)

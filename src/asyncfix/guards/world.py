@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from asyncfix import facts as f
 from asyncfix.context import Context, Model, is_test
+from asyncfix.guards import trio
 from asyncfix.link import Project
 from asyncfix.model import Doubt, Level
 from asyncfix.nodes import decorator
@@ -59,6 +60,8 @@ class _File(NamedTuple):
     """Where coroutines are stepped with `.send(None)`: of this name, "" for any."""
     around: Doubt | None
     """The project has a scheduler of its own, or Twisted's, that may run it."""
+    trio: Doubt | None
+    """anyio may run it on trio, under which only anyio's own calls work."""
 
 
 def runs_on_asyncio(context: Context) -> Doubt | None:
@@ -86,7 +89,21 @@ def runs_on_asyncio(context: Context) -> Doubt | None:
                 "leave it, or run it with asyncio.run",
             )
     context.framework = _framework(context, file.importers)
+    if context.framework == "asyncio" and file.trio is not None:
+        return file.trio
     return file.around
+
+
+def runs_on_asyncio_alone(context: Context) -> Doubt | None:
+    """E1-asyncio: E1 for code that is asyncio's own, also where anyio is used.
+
+    A pause of anyio's works on trio, an event loop of asyncio's does not.
+    """
+    doubt = runs_on_asyncio(context)
+    if doubt is None and context.framework == "anyio":
+        path = context.site.path
+        return context.model.once(("E1", path), partial(_of_file, context)).trio
+    return doubt
 
 
 def _of_file(context: Context) -> _File:
@@ -108,7 +125,9 @@ def _of_file(context: Context) -> _File:
             driven.append(
                 (other, use.line, use.name.rpartition(".")[2] if known else "")
             )
-    return _File(importers, foreign, started, driven, _run_around(context, above))
+    around = _run_around(context, above)
+    on_trio = trio.may_run(context, above)
+    return _File(importers, foreign, started, driven, around, on_trio)
 
 
 def _run_around(context: Context, above: frozenset[str]) -> Doubt | None:
