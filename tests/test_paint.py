@@ -39,4 +39,5 @@ def test_lines(
         said.append(buffer.getvalue())
     monkeypatch.undo()
     assert said[0] == said[1]
-    assert (b"\033" in said[0]) == terminal
+    if encoding != "ascii":  # click takes that for a mistake, and writes elsewhere
+        assert (b"\033" in said[0]) == terminal
