@@ -200,6 +200,52 @@ ROWS = {
         "h(x); n(x); o(x); i(x); p(x); q(x); q('a')",
         "w(x); s(x)",
     ),
+    "how a text begins": (
+        "def t(key):\n  if key.startswith('os/'): key = key.split('/')[1]\n"
+        "  if key.startswith('oidc/'): block()\n"
+        "def q(key=None):\n  if key is None: return\n  if key == 'a/b': block()\n"
+        "def h(y):\n  t(f'oidc/{y}')\n"
+        "def k(y):\n  t(f'{y}/oidc')\n"
+        "def e(y):\n  t('o' + y)\n"
+        "def d(y):\n  t(f'{y.upper()}oidc/')\n"
+        "def w(y):\n  t(f'{y.upper()}')\n"
+        "def n(y):\n  t(f'{y.title()}_KEY')\n"
+        "def o(y):\n  t(f'{y!r}_KEY')\n"
+        "def i(y):\n  q(f'a/{y}')\n"
+        "def p(y):\n  t(f'os/{y}')\n"
+        "def s(y):\n  key = f'KEY_{y}'\n  if y: key = y\n  t(key)\n"
+        "def a(y):\n  t(f'KEY_{y}')\n"
+        "def b(y):\n  t(f'{y.upper()}_KEY')\n"
+        "def c(y):\n  t('oid' + 'C' + y)\n"
+        "def g(y):\n  q(f'b/{y}')\n"
+        "def j(y, start='KEY_'):\n  t(f'{start}{y}')\n"
+        "def l(y):\n  q(f'{y.upper()}/b')\n"
+        "def m(key):\n  t(f'{key}x')\n"
+        "def r(y):\n  m(f'K{y}')\n"
+        "def u(y):\n  if f'a{y}': return\n  block()",
+        "h(x); k(x); e(x); d(x); w(x); n(x); o(x); i(x); p(x); s(x); m(x); j(x, x)"
+        "; m('oidc/')",
+        "a(x); b(x); c(x); g(x); j(x); l(x); r(x); u(x)",
+    ),
+    "what was just assigned is of its class": (
+        "class A:\n  @classmethod\n  def of(cls, y) -> 'A': ...\n"
+        "class U(unknown): pass\n"
+        "def t(a):\n  if isinstance(a, str): block()\n"
+        "def q(a: A | str):\n  t(a)\n"
+        "def h(y):\n  a: typing.Final = A()\n  q(a)\n"
+        "def k(y):\n  a: typing.Final = A.of(y) if y else None\n  q(a)\n"
+        "def e(y):\n  q(A.of(y))\n"
+        "def d(y):\n  a: typing.Final = A.of(y) if y else 'a'\n  q(a)\n"
+        "def w(y):\n  a: typing.Final = U()\n  q(a)\n"
+        "def n(y):\n  a: typing.Final = A()\n  a = x()\n  q(a)\n"
+        "def o(y):\n  a: typing.Final = A.of(y)\n  if y:\n    a = x()\n  q(a)\n"
+        "b = unknown\ndef i(y):\n  global b\n  b = A.of(y)\n  x()\n  q(b)\n"
+        "def p(y):\n  q(y.of(y))\n"
+        "def s(y):\n  a: typing.Final = y\n  q(a)\n"
+        "def l(y):\n  for a in y:\n    q(a)\n    a = A.of(y)",
+        "d(x); w(x); n(x); o(x); i(x); p(x); s(x); l(x)",
+        "h(x); k(x); e(x)",
+    ),
 }
 
 
@@ -237,6 +283,41 @@ def test_who_fetched_a_response_is_told(tmp_path: Path) -> None:
     assert ways[0].startswith("again (main.py:9) -> fetch (main.py:5) -> httpx.get")
     assert ways[1].startswith("httpx.Response.read (main.py:12)")
     assert len(ways) == 2
+
+
+AWAITED = """\
+from time import sleep
+from typing import Final, Optional
+class Hook:
+    @staticmethod
+    async def make() -> Optional["Hook"]: ...
+    @staticmethod
+    async def read(): ...
+def text(a):
+    if isinstance(a, str):
+        sleep(1)
+def add(hook: Hook | str):
+    text(hook)
+async def f():
+    hook: Final = await Hook.make()
+    add(hook)
+async def g():
+    hook: Final = await Hook.read()
+    add(hook)
+async def h(other):
+    hook: Final = await other.make()
+    add(hook)
+"""
+
+
+def test_what_was_awaited_is_of_its_class(tmp_path: Path) -> None:
+    (tmp_path / "main.py").write_text(AWAITED, "utf-8")
+    settings = Settings(paths=(tmp_path,), root=tmp_path, select=("blocking-call",))
+    found = engine.run(settings, registry.installed()).findings
+    assert [AWAITED.splitlines()[each.line - 2] for each in found] == [
+        "    hook: Final = await Hook.read()",
+        "    hook: Final = await other.make()",
+    ]
 
 
 def test_more_is_told_than_not() -> None:

@@ -266,10 +266,15 @@ def test_a_short_answer_costs_little(option: str) -> None:
     loaded = set(ast.literal_eval(done.stderr))
     assert {name for name in loaded if name.startswith("asyncfix")} <= {
         "asyncfix",
+        "asyncfix.cachefile",
         "asyncfix.cli",
         "asyncfix.digest",
+        "asyncfix.ending",
+        "asyncfix.paint",
         "asyncfix.replay",
         "asyncfix.start",
         "asyncfix.store",
+        "asyncfix.stored",
+        "asyncfix.table",
     }
     assert not loaded & HEAVY

@@ -235,6 +235,10 @@ class _Walk:
         said = taken(state.say(value), state.known)
         for target in targets:
             self._bind(target, said, statement, state)
+            if isinstance(target, ast.Name) and target.id not in self.wild:
+                stands = state.names.get(target.id)
+                if isinstance(stands, ast.Name) and "%" in stands.id:
+                    state.made.setdefault(text_of(stands), value)
         return not self._never_comes_back(value)
 
     def _bind(

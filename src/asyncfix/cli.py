@@ -14,7 +14,6 @@ Everything heavy is imported where it is used: `--help` costs little.
 
 from __future__ import annotations
 
-import io
 import os
 import sys
 from pathlib import Path
@@ -23,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from asyncfix import __version__
+from asyncfix.ending import ends
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -309,31 +309,11 @@ def recover(**options: Any) -> None:
         sys.exit(restore.recover(options))
 
 
-class _ends:
-    """What ends a command early is one line on stderr: errors and Ctrl-C."""
-
-    def __init__(self, interrupted: str = "") -> None:
-        self.interrupted = interrupted
-
+class _ends(ends):
     def __enter__(self) -> None:
         if os.environ.get("NO_COLOR"):  # https://no-color.org
             click.get_current_context().color = False
-        for stream in (sys.stdout, sys.stderr):
-            # A file name or a message that the terminal cannot show is no failure.
-            if isinstance(stream, io.TextIOWrapper):
-                stream.reconfigure(errors="backslashreplace")
-
-    def __exit__(self, kind: object, error: object, trace: object) -> None:
-        if isinstance(error, KeyboardInterrupt):
-            click.echo(f"asyncfix: interrupted{self.interrupted}", err=True)
-            sys.exit(130)
-        from asyncfix.model import AsyncfixError
-
-        if isinstance(error, AsyncfixError):
-            from asyncfix.report import one_line
-
-            click.echo(f"asyncfix: error: {one_line(str(error))}", err=True)
-            sys.exit(2)
+        super().__enter__()
 
 
 class _progress:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping, Sequence
 
+from asyncfix.begins import Begins, beginning
 from asyncfix.held import ASKED, VALUE, question
 from asyncfix.nodes import descend
 from asyncfix.tree import Tree, dotted, text_of, walk_function
@@ -102,7 +103,22 @@ def value_or_one(node: ast.expr, known: Known) -> object:
             every = [literal(node, {**known, name: each}) for each in several]
             if NO_ANSWER not in every:
                 return OneOf(every)
-    return NO_ANSWER
+    begins = _begins(node, known)
+    return NO_ANSWER if begins is None else begins
+
+
+def _begins(node: ast.expr, known: Known) -> Begins | None:
+    """Give how a text begins, also one that a parameter was given."""
+
+    def value(part: ast.expr) -> object:
+        given = known.get(part.id) if isinstance(part, ast.Name) else None
+        return given if isinstance(given, Begins) else literal(part, known)
+
+    if isinstance(node, ast.Name):
+        given = known.get(node.id)
+        return given if isinstance(given, Begins) else None
+    put_together = isinstance(node, (ast.JoinedStr, ast.BinOp))
+    return beginning(node, value) if put_together else None
 
 
 def _names(node: ast.expr, name: str) -> bool:
@@ -165,7 +181,7 @@ def literal(node: ast.expr | None, known: Known) -> object:
         return NO_ANSWER
     if isinstance(node, ast.Name) and node.id in known:
         value = known[node.id]
-        return NO_ANSWER if isinstance(value, (OneOf, Keys)) else value
+        return NO_ANSWER if isinstance(value, (OneOf, Keys, Begins)) else value
     if finds_the_loop(node):
         return LOOP
     if known and isinstance(node, (ast.Name, ast.Attribute, ast.Subscript, ast.Call)):
@@ -305,9 +321,12 @@ def truth(test: ast.expr, known: Known) -> bool | None:
     if isinstance(test, ast.NamedExpr):
         return True if finds_the_loop(test.value) else None
     value = literal(test, known)
-    if value is NO_ANSWER:
-        return _called(test, known) if isinstance(test, ast.Call) else None
-    return bool(value)
+    if value is not NO_ANSWER:
+        return bool(value)
+    if isinstance(test, ast.Call):
+        return _called(test, known)
+    begins = _begins(test, known)
+    return None if begins is None else begins.holds()
 
 
 def _compared(
@@ -325,7 +344,8 @@ def _compared(
         ):
             return not same
         if one is NO_ANSWER or two is NO_ANSWER:
-            return None
+            other = _is_another(left, two, known) or _is_another(right, one, known)
+            return not same if other else None
         if LOOP in (one, two) and one is not two and None not in (one, two):
             return None
         single = isinstance(one, Member) or isinstance(two, Member)
@@ -341,6 +361,16 @@ def _compared(
         inside = _inside(literal(left, known), right, known)
         return None if inside is None else inside == isinstance(how, ast.In)
     return None
+
+
+def _is_another(node: ast.expr, value: object, known: Known) -> bool:
+    """Tell a text that surely begins in another way than what it is compared with."""
+    if value is not None and not isinstance(value, str):
+        return False
+    begins = _begins(node, known)
+    if begins is None:
+        return False
+    return value is None or not begins.may_be(value)
 
 
 def _inside(one: object, right: ast.expr, known: Known) -> bool | None:
@@ -382,6 +412,10 @@ def _called(test: ast.Call, known: Known) -> bool | None:
             return True
         if function.attr == "is_closed" and value is LOOP:
             return False
+        if function.attr == "startswith" and len(test.args) == 1:
+            word, begins = literal(test.args[0], known), _begins(function.value, known)
+            if isinstance(word, str) and begins is not None:
+                return begins.startswith(word)
     return None
 
 

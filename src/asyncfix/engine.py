@@ -15,13 +15,14 @@ from asyncfix.codemod import Codemod, Site, by_names
 from asyncfix.context import Model
 from asyncfix.detect import blocking_sites, found, plain, plain_found
 from asyncfix.digest import digest
-from asyncfix.gather import MARKERS, Gathered, around, gather
+from asyncfix.gather import MARKERS, Gathered, again, around, gather
 from asyncfix.library import Library
 from asyncfix.link import MOST_AWAKE, Project
-from asyncfix.memory import Memory, Told
-from asyncfix.model import UNREAD, UNSEEN, Problem, Result, Settings
+from asyncfix.memory import Memory
+from asyncfix.model import UNREAD, UNSEEN, Opening, Problem, Result, Settings, Since
 from asyncfix.reach import Chain, Edge, Place
-from asyncfix.recall import Judged, Recall
+from asyncfix.recall import Judged, Recall, forget
+from asyncfix.told import NOTHING, Told
 
 Progress = Callable[[str, int, int], None]
 
@@ -31,16 +32,18 @@ def run(
     codemods: Iterable[Codemod],
     progress: Progress = lambda stage, done, total: None,
     known: Mapping[str, os.stat_result] = MappingProxyType({}),
+    since: Since | None = None,
 ) -> Result:
     """Find, judge, rewrite and prove. Writes nothing but its cache.
 
     `progress` is told the stage, how many files are done and how many there
-    are; `known` is what `os.stat` has said of files a moment ago. Raises
-    AsyncfixError for settings that cannot be followed.
+    are; `known` is what `os.stat` has said of files a moment ago: of all of them, if
+    it is known how the run begins, and what has changed `since`. Raises AsyncfixError
+    for settings that cannot be followed.
     """
     with workers.no_collection():
         chosen = by_names(codemods, settings)
-        return _Run(settings, chosen, progress, known).result()
+        return _Run(settings, chosen, progress, known, since).result()
 
 
 class _Run:
@@ -52,15 +55,23 @@ class _Run:
         chosen: Sequence[Codemod],
         progress: Progress,
         known: Mapping[str, os.stat_result],
+        since: Since | None,
     ) -> None:
         self.settings = settings
         self.chosen = chosen
         self.progress = progress
         self.catalog: Catalog = registry.catalog(settings)
         limits = workers.Limits(settings.max_file_size, settings.max_file_time)
-        self.memory = Memory(str(settings.root), limits)
-        self.gathered: Gathered = gather(settings, known)
-        self.around: Gathered = around(settings, self.gathered)
+        self.memory = Memory(str(settings.root), limits, since)
+        if since is None:
+            self.gathered: Gathered = gather(settings, known)
+            self.around: Gathered = around(settings, self.gathered)
+        else:
+            opening = since.opening
+            named = opening.files, known, opening.skipped, opening.notes
+            self.gathered, self.around = again(*named), again(opening.around, known)
+            self.around.listed = opening.listed
+            self._question = opening.question
         self.problems: list[Problem] = []
         self.notes: list[str] = []
         self._opened: frozenset[str] = frozenset()
@@ -76,10 +87,13 @@ class _Run:
         """Give what the run found and would change."""
         library = self._scan()
         told = self._told(library)
-        hidden = {path for path, each in told.items() if self._is_hidden(each)}
+        special = {path: each for path, each in told.items() if each != NOTHING}
+        hidden = {path for path, each in special.items() if self._is_hidden(each)}
         targets = [path for path in told if path not in hidden]
         with_sites = [
-            path for path in targets if told[path].has_sites or told[path].blocked
+            path
+            for path, each in special.items()
+            if path not in hidden and (each.has_sites or each.blocked)
         ]
         passes = self._judged(library, told, with_sites, frozenset(targets))
         base = self.memory.save(self._quiet(told, targets, passes))
@@ -95,9 +109,9 @@ class _Run:
             changes=passes.changes,
             problems=tuple(sorted(problems)),
             unseen=tuple(
-                _unseen(path, told[path].unseen)
-                for path in targets
-                if told[path].unseen
+                _unseen(path, each.unseen)
+                for path, each in special.items()
+                if each.unseen and path not in hidden
             ),
             notes=tuple(dict.fromkeys((*self.gathered.notes, *self.notes))),
             gathered=count + len(self.gathered.problems),
@@ -105,33 +119,43 @@ class _Run:
             failed=frozenset(failed),
             suppressed=passes.suppressed,
             read={
-                **self.gathered.statuses,
-                **self.around.statuses,
+                **{path: self.gathered.statuses[path] for path in self.gathered.files},
+                **{path: self.around.statuses[path] for path in self.around.files},
                 **{path: os.stat(path) for path in beside},
             },
             looked_around=self.around.listed,
             base=base if self._all_kept and not self.notes else None,
+            opening=self._opening(),
+        )
+
+    def _opening(self) -> Opening | None:
+        if self.gathered.problems or not self.memory.keeps:
+            return None
+        return Opening(
+            tuple(self.gathered.files),
+            tuple(self.around.files),
+            self.around.listed,
+            self.gathered.skipped,
+            tuple(self.gathered.notes),
+            self._question,
         )
 
     def _quiet(
         self, told: Mapping[str, Told], targets: Iterable[str], judged: Judged
     ) -> dict[str, int]:
         """Give the files that may change without another result, as `Base` has them."""
-        changed = {change.shown for change in judged.changes}
-        read, opened = self.memory.read, self._opened
-        shown = {
-            step[0]
-            for each in told.values()
-            for _, _, _, steps, _ in each.blocked
-            for step in steps
-        }
-        quiet = {}
-        for path in targets:
-            each = told[path]
-            if not (each.unseen or each.has_sites or each.blocked):
-                if path not in changed and path not in read:
-                    seen = path in opened or path in shown
-                    quiet[path] = UNREAD if seen else UNREAD | UNSEEN
+        loud = {change.shown for change in judged.changes} | self.memory.read
+        seen = set(self._opened)
+        for path, each in told.items():
+            if each != NOTHING:
+                steps = [step for _, _, _, steps, _ in each.blocked for step in steps]
+                seen.update(step[0] for step in steps)
+                if each.unseen or each.has_sites or each.blocked:
+                    loud.add(path)
+        quiet = dict.fromkeys(targets, UNREAD | UNSEEN)
+        quiet.update((path, UNREAD) for path in seen if path in quiet)
+        for path in loud:
+            quiet.pop(path, None)
         return quiet
 
     def _scan(self) -> Library:
@@ -163,7 +187,7 @@ class _Run:
         fresh = [path for path in paths if path not in told]
         if fresh:
             project = Project(library, str(self.settings.root))
-            renames = self.memory.renames(library)
+            renames = self.memory.renames(question, library)
             if renames is None and not self.around.files:
                 heads = (library[path].head for path in library)
                 renames = [each for head in heads for each in head.renames]
@@ -286,6 +310,7 @@ class _Run:
     ) -> Judged:
         """Judge the sites, and make the passes that their fixes take."""
         if not with_sites:
+            forget(self.memory)
             return Judged()
         sites = {path: _by_place(told[path]) for path in with_sites}
         left_out = sorted(path for path in told if path not in named)

@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 import stat
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from asyncfix.model import AsyncfixError, Problem, Settings, Stat
+from asyncfix.model import AsyncfixError, Problem, Settings, Stat, Status
 
 MARKERS = ("pyproject.toml", "setup.py", "setup.cfg")
 # Never the project's own code, tracked or not.
@@ -26,6 +26,7 @@ _BUT_NAMED = "{}: git ignores it, but it was named"
 _AT_ONCE = 200  # names in one command of git
 _PATIENCE = 30  # seconds for one answer of git
 _NOTHING: Mapping[str, os.stat_result] = {}
+_NONE: Mapping[str, int] = {}
 
 
 class Gathered:
@@ -37,7 +38,7 @@ class Gathered:
         self.notes: list[str] = []
         self.problems: list[Problem] = []
         """Folders that could not be listed."""
-        self.statuses: dict[str, Stat] = {}
+        self.statuses: dict[str, Status] = {}
         """The `stat` of each file, taken before anything is read."""
         self.listed = False
         """The project's root was listed for it."""
@@ -100,6 +101,24 @@ def gather(
             gathered.skipped[reason] += 1
     gathered.files.sort()
     gathered.problems.sort()
+    return gathered
+
+
+def again(
+    files: Sequence[str],
+    statuses: Mapping[str, os.stat_result],
+    skipped: Mapping[str, int] = _NONE,
+    notes: Sequence[str] = (),
+) -> Gathered:
+    """Give what was gathered in an earlier run, where no folder has changed since.
+
+    `statuses` are those of now. Raises KeyError where one is missing.
+    """
+    gathered = Gathered()
+    gathered.files += files
+    gathered.statuses.update((path, statuses[path]) for path in files)
+    gathered.skipped.update(skipped)
+    gathered.notes += notes
     return gathered
 
 

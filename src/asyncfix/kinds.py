@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterable
 
 from asyncfix.conditions import Function
+from asyncfix.expressions import describe
 from asyncfix.held import is_none, question
 from asyncfix.nodes import descend
 from asyncfix.reach import Place
@@ -67,17 +68,15 @@ class Kinds:
         if not asked and not none and not may_be:
             return found
         for parameter, argument in given:
-            tests = [test for name, test in asked if name == parameter]
-            others = [test for name, test in may_be if name == parameter]
-            if not tests and not none and not others:
+            tests = [test for name, test in (*asked, *may_be) if name == parameter]
+            if not tests and not none:
                 continue
             kind = self._kind(here, argument, state)
             for test in tests if kind is not None else ():
                 answer = self._is_one(kind, target, test.args[1])
                 if answer is not None:
                     found[question(test)[0]] = answer
-            tests += others
-            if tests and kind is None and self._is_of_project(here, argument):
+            if tests and kind is None and self._is_of_project(here, argument, state):
                 for test in tests:
                     if self._are_values(target, test.args[1]):
                         found[question(test)[0]] = False
@@ -107,13 +106,18 @@ class Kinds:
             return None if None in self._line(value) else value
         return value if _own_class(value) is not None else None
 
-    def _is_of_project(self, here: Place, argument: ast.expr) -> bool:
-        """Tell an object, or None, whose classes are all of the project."""
-        name = dotted(argument)
-        value = self.values.of(*here, name) if name else None
-        if value is None or value.kind != OBJECT:
-            return False
-        return all(each and each.kind == CLASS for each in self._line(value))
+    def _is_of_project(self, here: Place, argument: ast.expr, state: State) -> bool:
+        """Tell an object, or None, whose classes are all of the project.
+
+        It is what its name is everywhere, or what was just assigned to it.
+        """
+        made = state.made.get(text_of(state.say(argument)))
+        for node in (argument, made):
+            said = "?" if node is None else describe(node)
+            value = None if "?" in said else self.values.of(*here, said)
+            if value is not None and value.kind == OBJECT:
+                return all(each and each.kind == CLASS for each in self._line(value))
+        return False
 
     def _are_values(self, target: Place, asked: ast.expr) -> bool:
         """Tell classes of texts, numbers and containers, which no such object is of."""

@@ -11,65 +11,72 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 from asyncfix import __version__, workers
-from asyncfix.asked import Asked, asked, from_plain, holds
+from asyncfix.asked import Asked, asked, holds
 from asyncfix.facts import FUNCTION, Facts
 from asyncfix.library import Library
 from asyncfix.link import Project
-from asyncfix.model import Base, Problem, Status
+from asyncfix.model import Base, Problem, Since, Status
 from asyncfix.outward import Delta, delta
 from asyncfix.source import Lines, decode
 from asyncfix.store import Store
+from asyncfix.told import Answers, Told
 from asyncfix.trace import Trace
 
 # Goes up with every change of what facts look like, or of what they mean.
-_FACTS = 12
+_FACTS = 13
 # Of more files than this the facts from before their change are not kept.
 _MOST_FORMER = 100
-# Answers to older questions (other options, other files) are forgotten.
-_MOST_QUESTIONS = 4
-# What is kept with each: the files that a question is about are part of it.
-_OF_A_QUESTION = ("told", "asked", "imports", "renames")
 # Above this share of files to look at again, all are.
 _WORTH_IT = 0.5
-
-
-class Told(NamedTuple):
-    """What there is to say of one file without judging any site in it."""
-
-    blocked: tuple[Any, ...]
-    """The calls that block there, as `detect.plain` gives them."""
-    sites: tuple[Any, ...] | None
-    """All others, as `detect.plain_found` gives them; None where that has failed."""
-    generated: bool
-    unseen: tuple[int, ...]
-
-    @property
-    def has_sites(self) -> bool:
-        """Tell whether there are sites to judge, besides what blocks."""
-        return self.sites != ()
 
 
 class Memory:
     """The cache of one project, as seen from one folder."""
 
-    def __init__(self, root: str, limits: workers.Limits = workers.USUAL) -> None:
-        """Open it, before any file is read; never raises."""
+    def __init__(
+        self,
+        root: str,
+        limits: workers.Limits = workers.USUAL,
+        since: Since | None = None,
+    ) -> None:
+        """Open it, before any file is read; never raises.
+
+        `since` a run before only some files were edited.
+        """
         self._limits = limits
         key = f"{__version__} {_FACTS} {sys.version} {sys.byteorder} {os.getcwd()}"
         self._root, self._key = root, key.encode("utf-8", "surrogatepass")
-        self._store = Store(root, self._key)
+        base = root, self._key
+        opened = (
+            since.store if since and since.base and since.base[:2] == base else None
+        )
+        self._store: Store = opened or Store(*base)
+        self._scanned = since.scanned if since else {}
+        self._current = ""
+        """The answers that are of the state that the cache was left in."""
+        self._was: dict[str, bytes] = {}
+        """The digests that edited files had in that state."""
+        self._edited: frozenset[str] | None = None
+        """The files that may be other than the cache has them, if these are known."""
+        if since and since.base == (*base, self._store.mark) and self._store.mark:
+            # Of what is around, the cache may have an older state that nobody asked for.
+            if not since.opening.around:
+                kept = self._store.section("state")
+                if type(kept) is tuple and kept:
+                    self._current, *unknown = kept
+                    self._edited = since.edited.union(unknown)
         self._digests: dict[str, bytes] = {}
         self._statuses: dict[str, Status] = {}
         self._failed: set[str] = set()
         self._former: dict[str, Facts] = {}
-        self._old: dict[str, Any] = {}
-        self._graph: dict[str, tuple[str, ...]] = {}
-        self._question = ""
-        self._asked: dict[str, Asked] = {}
+        self._answers: Answers | None = None
+        self._holding = False
+        self._changed_now: frozenset[str] = frozenset()
+        self._renames: frozenset[str] = frozenset()
         self._deltas: dict[tuple[str, bytes], Delta | None] = {}
         self.doubtful: list[tuple[str, int]] = []
         """Functions whose code has changed: where one leads to what blocks now, `told`
@@ -103,7 +110,13 @@ class Memory:
         self._around = self._around or bool(around)
         waiting: list[str] = []
         todo = []
-        for path in paths:
+        if self._edited is None:
+            edited: Iterable[str] = paths
+        else:
+            edited = sorted(self._edited.intersection(paths))
+            waiting += (path for path in paths if path not in self._edited)
+            self._was.update((path, self._store.digest(path)) for path in edited)
+        for path in edited:
             digest = self._store.known(path, statuses[path])
             if digest is None:
                 todo.append(path)
@@ -114,7 +127,11 @@ class Memory:
         if len(todo) <= _MOST_FORMER:
             for path in todo:
                 self._note_former(path)
-        scanned = workers.scan_files(todo, jobs, tick, self._limits)
+        scanned: list[Facts | Problem]
+        scanned = [self._scanned[path] for path in todo if path in self._scanned]
+        tick(len(scanned))
+        todo = [path for path in todo if path not in self._scanned]
+        scanned += workers.scan_files(todo, jobs, tick, self._limits)
         facts = [each for each in scanned if isinstance(each, Facts)]
         for each in facts:
             self._digests[each.path] = each.digest
@@ -125,7 +142,7 @@ class Memory:
 
     def _load(self, path: str) -> Facts:
         status = self._statuses[path]
-        digest = self._digests.get(path) or self._store.known(path, status)
+        digest = self.digest(path)
         packed = digest and self._store.blob(path, digest)
         if digest and packed:
             self._digests[path] = digest
@@ -158,6 +175,8 @@ class Memory:
         """Give the digest of a file's content, None where it must be read for that."""
         if path in self._digests:
             return self._digests[path]
+        if self._edited is not None and path not in self._edited:
+            return self._store.digest(path) or None
         status = self._statuses.get(path)
         return status and self._store.known(path, status)
 
@@ -170,12 +189,37 @@ class Memory:
         if self.keeps:
             self._store.set_section(name, value, changed=True)
 
+    def other_than(self, name: str) -> dict[str, bytes] | None:
+        """Give the files that are other than at `note_state`, with their digests then."""
+        olds: Iterable[tuple[str, bytes | None]] = self._was.items()
+        if self._edited is None:
+            known = self._store.table(name)
+            if known is None:
+                return None
+            olds = known.items()
+        return {path: old for path, old in olds if old and old != self.digest(path)}
+
+    def note_state(self, name: str, paths: Iterable[str], anew: bool) -> bool:
+        """Keep what files are now, all of them `anew`, or where some have changed.
+
+        False where that is not known of one.
+        """
+        now = {path: self.digest(path) or b"" for path in paths}
+        if not self.keeps or not all(now.values()):
+            return False
+        if anew:
+            self._store.set_table(name, now.items())
+        else:
+            self._store.patch(name, now)
+        return True
+
     # -- what was read ------------------------------------------------------
 
     def note_read(self, trace: Trace) -> None:
         """Keep which sources were read to answer questions, whatever questions."""
-        if self.keeps:
-            self._store.set_section("read", tuple(sorted(trace.read | self.read)))
+        known = self.read
+        if self.keeps and not trace.read <= known:
+            self._store.set_section("read", tuple(sorted(trace.read | known)))
 
     @property
     def read(self) -> frozenset[str]:
@@ -193,50 +237,50 @@ class Memory:
         `question` is all that the answer depends on besides the files. With `sparing`,
         it holds for who imports a changed file, too, if nothing changed for others.
         """
-        self._old, self._asked, self.doubtful = {}, {}, []
-        kept = self._store.section(self._named(question))
-        self._question = question
-        graph = self._store.section(self._named(question, "imports"))
-        if not isinstance(kept, dict) or not isinstance(graph, dict):
-            return {}
-        self._graph = graph
+        answers = self._answers = Answers(self._store, self._named(question))
+        self._holding, self.doubtful = False, []
+        self._changed_now = frozenset(paths)
         try:
-            changed = [
-                path
-                for path, each in kept.items()
-                if each[0] is None or each[0] != self.digest(path)
-            ]
+            if answers.count != len(paths):
+                raise ValueError("nothing is known, or it is forged")
+            changed = self._changed(answers)
+            self._changed_now = frozenset(changed)
             sparing = sparing and 0 < len(changed) <= _MOST_FORMER
-            known = from_plain(self._store.section(self._named(question, "asked")))
             quiet = {}
             for path in changed if sparing else ():
-                found = self.delta(path, kept[path][0])
-                if found and self._is_quiet(path, known.get(path, Asked()), found):
+                found = self.delta(path, changed[path])
+                if found and self._is_quiet(path, answers.asked(path), found):
                     quiet[path] = found
             # Also where the facts are equal: conditions are read from the source.
             loud = [path for path in changed if path not in quiet]
             for path, found in quiet.items():
-                importers = _reached(graph, [path]) - {path}
-                loud += self._saying(found.names, importers)
-            heard = _reached(graph, loud)
-            stale = {*heard, *quiet, *(_through(kept, quiet) if quiet else ())}
-            if len(stale) > len(paths) * _WORTH_IT:
-                self.doubtful = []
-                return {}
-            self._asked = {
-                path: each.renumbered(quiet[path].scopes) if path in quiet else each
-                for path, each in known.items()
-                if path in quiet or path not in heard
-            }
-            self._old = {path: each for path, each in kept.items() if path not in stale}
-            return {
-                path: Told(*self._old[path][1:])
-                for path in paths
-                if path in self._old and len(self._old[path]) > 1
-            }
-        except (KeyError, IndexError, TypeError, ValueError, AttributeError):
-            self._old, self._asked, self.doubtful = {}, {}, []
-            return {}  # forged, or of another time
+                if found.names:
+                    importers = answers.reached([path]) - {path}
+                    loud += self._saying(found.names, importers)
+            heard = answers.reached(loud)
+            stale = {*heard, *quiet, *(answers.through(quiet) if quiet else ())}
+            if len(stale) <= len(paths) * _WORTH_IT:
+                now: dict[str, Asked | None] = dict.fromkeys(heard)
+                for path, found in quiet.items():
+                    now[path] = answers.asked(path).renumbered(found.scopes)
+                told = answers.holding(paths, stale, now)
+                self._holding = True
+                return told
+        except (KeyError, IndexError, TypeError, ValueError, AttributeError, EOFError):
+            pass  # forged, or of another time
+        self.doubtful = []
+        answers.forget()
+        return {}
+
+    def _changed(self, answers: Answers) -> dict[str, bytes]:
+        """Give the files that are other than when the answers were found.
+
+        With the digests that they had then.
+        """
+        olds: Iterable[tuple[str, bytes | None]] = self._was.items()
+        if self._edited is None or self._current != answers.name:
+            olds = answers.digests()
+        return {path: old or b"" for path, old in olds if old != self.digest(path)}
 
     def delta(self, path: str, digest: bytes) -> Delta | None:
         """Give what an edit changed since a file had a digest, if that is little.
@@ -260,11 +304,18 @@ class Memory:
         wanted = [name.encode() for name in names]
         found = []
         for path in paths if wanted else ():
-            digest = self.digest(path)
-            packed = digest and self._store.blob(path, digest)
-            if not packed or any(name in packed for name in wanted):
+            last = self._store.last(path)
+            if (
+                last is None
+                or not self._is_as_kept(path, last[0])
+                or any(name in last[1] for name in wanted)
+            ):
                 found.append(path)
         return found
+
+    def _is_as_kept(self, path: str, digest: bytes) -> bool:
+        trusted = self._edited is not None and path not in self._edited
+        return trusted or digest == self.digest(path)
 
     def holds(self, path: str, known: Asked, found: Delta) -> bool:
         """Tell whether what was asked of a file is as it was before an edit."""
@@ -291,10 +342,9 @@ class Memory:
             return None
         return Lines(source.text)
 
-    def _named(self, question: str, what: str = "told") -> str:
+    def _named(self, question: str) -> str:
         """Name the answers; without the broken files names mean something else."""
-        broken = "".join(f"\0{path}" for path in sorted(self._failed))
-        return f"{what} {question}{broken}"
+        return "\0".join((question, *sorted(self._failed)))
 
     def tell(
         self,
@@ -309,42 +359,25 @@ class Memory:
         `far` are the functions, by file, that lead to what blocks. Gives what each file
         imports, if that was worked out for all of them.
         """
-        if not self.keeps:
+        if not self.keeps or self._answers is None:
             return None
-        kept = dict(self._old)
         here = project.files.at_hand()
-        for path in here:
-            kept.setdefault(path, (self._digests.get(path),))
-        for path, each in told.items():
-            if path not in self._old:
-                kept[path] = (self._digests[path], *each)
-        graph_of = self._named(question, "imports")
-        graph = self._graph or self._store.section(graph_of) or {}
-        imports = {path: tuple(sorted(project.imports(path))) for path in here}
-        name = self._named(question)
-        self._store.set_section(name, kept, changed=True)
-        for path, more in asked(project.files.trace, far).items():
-            self._asked[path] = more.joined(self._asked.get(path, Asked()))
-        plain = {path: tuple(each) for path, each in self._asked.items()}
-        self._store.set_section(self._named(question, "asked"), plain, changed=True)
-        names = self._store.section("questions") or []
-        names = [name, *(each for each in names if each != name)]
-        for old in names[_MOST_QUESTIONS:]:
-            for what in _OF_A_QUESTION:
-                self._store.set_section(old.replace("told", what, 1), None)
-        self._store.set_section("questions", names[:_MOST_QUESTIONS])
-        if any(graph.get(path) != each for path, each in imports.items()):
-            self._store.set_section(graph_of, {**graph, **imports}, changed=True)
-        if renames is not None:
+        imports = {
+            path: tuple(sorted(project.imports(path)))
+            for path in self._answers.unknown(here, self._changed_now)
+        }
+        self._answers.keep(told, self.digest, imports, asked(project.files.trace, far))
+        if renames is not None and not self._renames.issuperset(renames):
             every = tuple(sorted(set(renames)))
-            self._store.set_section(self._named(question, "renames"), every)
-        return imports if len(here) == len(project.files) else None
+            self._store.set_section(f"renames {self._named(question)}", every)
+        return imports if len(imports) == len(project.files) else None
 
-    def renames(self, library: Library) -> list[str] | None:
+    def renames(self, question: str, library: Library) -> list[str] | None:
         """Give all renames of the files at hand and of all others, if known."""
-        kept = self._store.section(self._named(self._question, "renames"))
-        if not isinstance(kept, tuple) or not self._old or self._around:
+        kept = self._store.section(f"renames {self._named(question)}")
+        if not isinstance(kept, tuple) or not self._holding or self._around:
             return None
+        self._renames = frozenset(kept)
         here = (library[path].head.renames for path in library.at_hand())
         return [*kept, *(each for head in here for each in head)]
 
@@ -354,27 +387,8 @@ class Memory:
         Gives what a result was made from that holds as long as only the `quiet`
         files change, each as far as it may.
         """
+        current = self._answers.name if self._answers else ""
+        self._store.set_section("state", (current, *sorted(self._failed)))
         if self._store.save() or not self._store.mark:
             return None
         return Base(self._root, self._key, self._store.mark, quiet)
-
-
-def _reached(graph: Mapping[str, Iterable[str]], paths: Sequence[str]) -> set[str]:
-    """Give files and all that import them, directly or through others."""
-    reached, fresh = set(paths), set(paths)
-    # Most edits lead no further than a step or two: the graph is not turned round.
-    while fresh:
-        found = {path for path, each in graph.items() if not fresh.isdisjoint(each)}
-        fresh = found - reached
-        reached |= fresh
-    return reached
-
-
-def _through(kept: Mapping[str, Any], paths: Container[str]) -> list[str]:
-    """Give the files of which a way was told that leads through one of some files."""
-    return [
-        path
-        for path, each in kept.items()
-        if len(each) > 1
-        and any(step[0] in paths for site in each[1] for step in site[3])
-    ]

@@ -185,6 +185,33 @@ class Base(NamedTuple):
     """
 
 
+class Opening(NamedTuple):
+    """How a run begins, before it reads any file: what it looks at, and why so."""
+
+    files: tuple[str, ...]
+    around: tuple[str, ...]
+    """Other files of the project."""
+    listed: bool
+    """The project's root was listed for them."""
+    skipped: Mapping[str, int]
+    notes: tuple[str, ...]
+    question: str
+    """All that answers depend on besides the files."""
+
+
+class Since(NamedTuple):
+    """What is known of a run before, where only some files have been edited since."""
+
+    opening: Opening
+    edited: frozenset[str]
+    base: tuple[str, bytes, bytes] | None = None
+    """The cache that its answer was made from: its root, its key, its mark."""
+    store: Any = None
+    """That cache, if it is open already."""
+    scanned: Mapping[str, Any] = _NOTHING
+    """Facts of edited files, if they were scanned already."""
+
+
 class Result(NamedTuple):
     """What one run found and would change; nothing is written yet."""
 
@@ -206,6 +233,9 @@ class Result(NamedTuple):
     """Files of the project were listed that are not below the named paths."""
     base: Base | None = None
     """What it was made from, where that is kept."""
+    opening: Opening | None = None
+    """How it began, where the same can be taken for granted as long as no folder, no
+    configuration and no code changes."""
 
     @property
     def unchanged(self) -> int:

@@ -9,10 +9,26 @@ from __future__ import annotations
 import os
 import sys
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 from asyncfix import facts as f
 from asyncfix.library import Library
+
+# Names that are looked for one by one, before all of them are worked out.
+_FEW = 200
+
+
+class _Made(dict[str, Any]):
+    """Values that are made when they are first asked for."""
+
+    def __init__(self, make: Callable[[str], Any]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, key: str) -> Any:
+        made = self[key] = self._make(key)
+        return made
 
 
 class Modules:
@@ -22,47 +38,114 @@ class Modules:
         self.files = files if isinstance(files, Library) else Library(files)
         self.root = os.path.abspath(root)
         here = os.getcwd()
-        # Paths come without `.` and `..` in them, so that joining is enough.
-        self._by_place = {
-            os.path.abspath(path) if path[:1] == "." else os.path.join(here, path): path
-            for path in self.files
+        self._here = os.path.join(here, "")
+        self._dotted = {
+            os.path.abspath(path): path for path in self.files if path[:1] == "."
         }
-        self._modules: dict[str, list[str]] = defaultdict(list)
-        self._names: dict[str, str] = {}
-        self._bases: dict[str, str] = {}
+        self._by_last: dict[str, list[str]] = {}
+        """The files by what their names end in."""
+        self._asked: dict[str, list[str]] = {}
+        self._modules: dict[str, list[str]] | None = None
+        """The files by their names, once many were asked for."""
+        # What is the same for all files of a folder is worked out once.
+        self._folders: dict[str, tuple[str, list[str]]] = {}
+        self._every = _Made(self._names_of)
+        self._names = _Made(lambda path: self._every[path][0])
+        self._bases = _Made(lambda path: self._folder_of(path)[0])
         self._packages: dict[tuple[str, str], set[str]] = {}
         self._resolved: dict[tuple[str, str], list[str]] = {}
         self._importers: dict[str, list[str]] | None = None
-        mark = os.sep + "__init__.py"
-        packages = {
-            place[: -len(mark)] for place in self._by_place if place.endswith(mark)
-        }
-        # What is the same for all files of a folder is worked out once.
-        folders: dict[str, tuple[str, list[str]]] = {}
-        for place, path in self._by_place.items():
-            folder, _, file = place.rpartition(os.sep)
-            known = folders.get(folder)
-            if known is None:
-                known = folders[folder] = self._package(folder or os.sep, packages)
-            base, prefixes = known
-            self._bases[path] = base
-            stem = file.removesuffix(".py")
-            if stem == "__init__":
-                names = [prefix[:-1] or stem for prefix in prefixes]
-            else:
-                names = [prefix + stem for prefix in prefixes]
-            self._names[path] = names[0]
-            for name in dict.fromkeys(names):
-                self._modules[name].append(path)
 
-    def _package(self, folder: str, packages: set[str]) -> tuple[str, list[str]]:
+    def _place(self, path: str) -> str:
+        """Give the absolute path of a file."""
+        if path[:1] == ".":
+            return os.path.abspath(path)
+        return os.path.join(self._here, path)
+
+    def _at(self, place: str) -> str | None:
+        """Give the file at an absolute path, as the scan calls it."""
+        if place in self._dotted:
+            return self._dotted[place]
+        path = place.removeprefix(self._here)
+        for each in (path, place):
+            if each in self.files and each[:1] != ".":
+                return each
+        return None
+
+    def _folder_of(self, path: str) -> tuple[str, list[str]]:
+        folder = path[: path.rfind(os.sep) + 1]
+        known = self._folders.get(folder)
+        if known is None:
+            place = os.path.dirname(self._place(path))
+            known = self._folders[folder] = self._package(place)
+        return known
+
+    def _names_of(self, path: str) -> list[str]:
+        """Give all names of a file's module, the likeliest first."""
+        stem = path[path.rfind(os.sep) + 1 :].removesuffix(".py")
+        prefixes = self._folder_of(path)[1]
+        if stem == "__init__":
+            names = [prefix[:-1] or stem for prefix in prefixes]
+        else:
+            names = [prefix + stem for prefix in prefixes]
+        return names if len(names) == 1 else list(dict.fromkeys(names))
+
+    def _of_module(self, name: str) -> list[str]:
+        """Give the files that a name of a module leads to."""
+        if self._modules is None and name not in self._asked:
+            if len(self._asked) < _FEW:
+                some = dict.fromkeys(self._ending(name))
+                self._asked[name] = [each for each in some if name in self._every[each]]
+            else:
+                self._modules = {}
+                for path in self.files:
+                    for each in self._every[path]:
+                        self._modules.setdefault(each, []).append(path)
+        if self._modules is None:
+            return self._asked[name]
+        return self._modules.get(name, [])
+
+    def _ending(self, name: str) -> Iterator[str]:
+        """Give the files whose modules may have a name, in their order."""
+        if not self._by_last:
+            self._sort_by_last()
+        plain = name.replace(".", os.sep)
+        ends = f"{os.sep}{plain}.py", f"{os.sep}{plain}{os.sep}__init__.py"
+        for path in self._by_last.get(name.rpartition(".")[2], ()):
+            # A name is the end of its path, but perhaps of one that starts above us.
+            if (
+                path.endswith(ends)
+                or len(path) <= len(plain) + len("/__init__.py")
+                or "." in path[:-3]
+                or path[-3:] != ".py"
+            ):
+                yield path
+
+    def _sort_by_last(self) -> None:
+        known = self._by_last
+        for path in self.files:
+            folder, _, file = path.rpartition(os.sep)
+            if file == "__init__.py":
+                known.setdefault("__init__", []).append(path)
+                last = os.path.basename(folder or os.path.dirname(self._place(path)))
+            else:
+                last = file.removesuffix(".py")
+            if "." in last:
+                last = last.rpartition(".")[2]
+            known.setdefault(last, []).append(path)
+
+    def _is_package(self, folder: str) -> bool:
+        place = os.path.join(folder, "__init__.py")
+        return self._at(place) is not None and os.path.dirname(folder) != folder
+
+    def _package(self, folder: str) -> tuple[str, list[str]]:
         """Give the folder that imports start from, and what names start with.
 
         The likeliest first: from the folder that holds the outermost package,
         from the project's root, and without the root's `src` or `lib`.
         """
         parts: list[str] = []
-        while folder in packages:
+        while self._is_package(folder):
             folder, last = os.path.split(folder)
             parts.insert(0, last)
         ways = [parts]
@@ -76,11 +159,12 @@ class Modules:
 
     def module_name(self, path: str) -> str:
         """Give the likeliest dotted name of a file's module."""
-        return self._names[path]
+        name: str = self._names[path]
+        return name
 
     def module_names(self, path: str) -> frozenset[str]:
         """Give every dotted name that imports this file."""
-        return frozenset(name for name, paths in self._modules.items() if path in paths)
+        return frozenset(self._every[path])
 
     def shadows(self, module: str, path: str) -> str | None:
         """Give the file that `import module` finds from `path` in the project.
@@ -89,7 +173,7 @@ class Modules:
         or its src folder, can hide a module of the standard library.
         """
         near = self._near(path)
-        for other in self._modules.get(module, ()):
+        for other in self._of_module(module):
             if self._names[other] == module and self._bases[other] in near:
                 return other
         return None
@@ -103,7 +187,7 @@ class Modules:
         Of several, those beside the importer's own top package count, and those
         in the project's root or its src folder, which may be on the path, too.
         """
-        paths = self._modules.get(module, [])
+        paths = self._of_module(module)
         if len(paths) > 1:
             near = self._near(path)
             return [each for each in paths if self._bases[each] in near] or paths
@@ -134,8 +218,9 @@ class Modules:
             folder = os.path.dirname(folder)
         place = os.path.join(folder, *name.split(".")) if name else folder
         for candidate in (os.path.join(place, "__init__.py"), place + ".py"):
-            if candidate in self._by_place:
-                return [self._by_place[candidate]]
+            found = self._at(candidate)
+            if found is not None:
+                return [found]
         return []
 
     def imports(self, path: str) -> frozenset[str]:
@@ -158,7 +243,7 @@ class Modules:
     def _may_hold(self, path: str, module: str, name: str) -> bool:
         """Tell whether a name that is imported from a module may be a module."""
         if module[:1] != ".":
-            return f"{module}.{name}" in self._modules
+            return bool(self._of_module(f"{module}.{name}"))
         inside = self.resolve(path, module)
         return not inside or inside[0].endswith("__init__.py")
 

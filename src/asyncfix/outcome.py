@@ -7,12 +7,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import click
-
 from asyncfix import __version__, registry, report, state
-from asyncfix.diff import unified
+from asyncfix.copied import Copy
 from asyncfix.model import Finding, Result, Settings
-from asyncfix.replay import Copy, Replay
+from asyncfix.paint import say, styled
+from asyncfix.replay import Replay
 
 
 def deliver(result: Result, settings: Settings, options: dict[str, Any]) -> int:
@@ -33,20 +32,20 @@ def deliver(result: Result, settings: Settings, options: dict[str, Any]) -> int:
         from asyncfix import undo
 
         if words := undo.notice(settings.root):
-            click.echo(f"note: {words}", err=True)
+            say(f"note: {words}", err=True)
     if options["plan"]:
         _plan(result, settings, options)
     fixed = {found for change in result.changes for found in change.findings}
     remaining = [found for found in result.findings if found not in fixed]
     _print_findings(result, remaining, options)
     for found in result.problems:
-        click.echo(report.problem(found), err=True)
+        say(report.problem(found), err=True)
     if result.unseen:
-        click.echo(f"error: {report.newer_syntax(result.unseen)}", err=True)
+        say(f"error: {report.newer_syntax(result.unseen)}", err=True)
     if not options["quiet"]:
         _print_summary(result, options)
         if written:
-            click.echo("`asyncfix undo` takes this back.", err=True)
+            say("`asyncfix undo` takes this back.", err=True)
     if interrupted:
         return 130
     if result.problems or result.unseen:
@@ -57,24 +56,57 @@ def deliver(result: Result, settings: Settings, options: dict[str, Any]) -> int:
 
 
 def keep(
-    remembered: Replay, result: Result, settings: Settings, options: dict[str, Any]
+    remembered: Replay,
+    result: Result,
+    settings: Settings,
+    options: dict[str, Any],
+    taken_up: bool = False,
 ) -> int:
-    """Do as `deliver`, and remember what was said for the same command."""
+    """Do as `deliver`, and remember what was said for the same command.
+
+    `taken_up` tells that only the edited files are other than before.
+    """
     with Copy() as copy:
         code = deliver(result, settings, options)
+    said = code, bytes(copy.out), bytes(copy.err)
+    if taken_up:
+        remembered.keep_edited(said, result.read, result.base)
+        return code
     listed = [os.fspath(each) for each in settings.paths if each.is_dir()]
     if result.looked_around:
         listed.append(os.fspath(settings.root))
     remembered.keep(
-        (code, bytes(copy.out), bytes(copy.err)),
+        said,
         result.read,
         listed,
         map(os.fspath, settings.paths),
         registry.code(),
         [state.marker(settings.root)],
         result.base,
+        begun(result, settings, options),
     )
     return code
+
+
+def begun(
+    result: Result, settings: Settings, options: dict[str, Any]
+) -> tuple[int, Any]:
+    """Give how a run began as plain data, and how many sources it may have read.
+
+    None where it cannot be taken up (`again`).
+    """
+    opening = result.opening
+    if opening is None:
+        return 0, None
+    said = settings._replace(
+        paths=tuple(map(os.fspath, settings.paths)),  # type: ignore[arg-type]
+        root=os.fspath(settings.root),  # type: ignore[arg-type]
+        catalog=dict(settings.catalog),
+    )
+    names = opening.files, opening.around
+    rest = opening.listed, dict(opening.skipped), opening.notes, opening.question
+    kept = tuple(said), dict(options), tuple(map(len, names)), rest
+    return sum(map(len, names)), kept
 
 
 def _written(result: Result, settings: Settings) -> tuple[Result, bool, bool]:
@@ -109,17 +141,19 @@ def _plan(result: Result, settings: Settings, options: dict[str, Any]) -> None:
         said = (
             f"the plan for {report.number(count, 'file')} is in {report.one_line(file)}"
         )
-        click.echo(f"{said}: `asyncfix apply` makes it.", err=True)
+        say(f"{said}: `asyncfix apply` makes it.", err=True)
 
 
 def _print_diff(result: Result, settings: Settings) -> None:
+    from asyncfix.diff import unified
+
     for change in result.changes:
         text = unified(change, _patch_name(change.path, settings.root))
         if sys.stdout.isatty():
             for line in text.decode("utf-8", "replace").split("\n")[:-1]:
-                colour = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1])
+                colour = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "")
                 # A terminal is not `git apply`: it must not do what a file says.
-                click.secho(report.clean(line.removesuffix("\r")), fg=colour)
+                say(styled(report.clean(line.removesuffix("\r")), colour))
         else:
             sys.stdout.buffer.write(text)
 
@@ -139,22 +173,22 @@ def _print_findings(
 ) -> None:
     if options["style"] == "json":
         if not options["diff"]:
-            click.echo(report.as_json(result, __version__))
+            say(report.as_json(result, __version__))
         return
     if options["diff"]:
         # stdout is the diff; what it does not mend is said beside it.
         for found in remaining:
-            click.echo(report.finding(found), err=True)
+            say(report.finding(found), err=True)
         return
     if options["write"]:
         for change in result.changes:
             for found in change.findings:
-                click.echo(report.finding(found, "fixed "))
+                say(report.finding(found, "fixed "))
     for found in remaining if options["write"] else result.findings:
-        click.echo(report.finding(found))
+        say(report.finding(found))
 
 
 def _print_summary(result: Result, options: dict[str, Any]) -> None:
     for note in result.notes:
-        click.echo(f"note: {report.one_line(note)}", err=True)
-    click.echo(report.summary(result, options["write"], options["diff"]), err=True)
+        say(f"note: {report.one_line(note)}", err=True)
+    say(report.summary(result, options["write"], options["diff"]), err=True)

@@ -15,12 +15,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from asyncfix.asked import Asked, asked, from_plain
-from asyncfix.digest import SIZE, digest
+from asyncfix.digest import digest
 from asyncfix.facts import Facts
 from asyncfix.gather import MARKERS
 from asyncfix.library import Library
@@ -33,7 +33,7 @@ from asyncfix.packing import joined
 _MOST_CHANGED = 100
 # Changes of more bytes are not kept: reading them would cost more than it saves.
 _LARGEST = 16_000_000
-_SECTION = "judged"
+_SECTION, _STATE = "judged", "judged of"
 
 
 class Judged(NamedTuple):
@@ -91,18 +91,13 @@ class Recall:
         """Give what was judged, as far as it still holds."""
         kept = self._memory.kept(_SECTION)
         try:
-            key, (names, digests), went_by, judged, sites, off = kept
-            paths = sorted(self._library)
-            if key != self._key or names != _names(paths):
+            key, names, went_by, judged, sites, off = kept
+            state = self._memory.other_than(_STATE)
+            if key != self._key or state is None or names != _names(self._library):
                 return None
             opened, words, uses, called, stubs, named, noted = went_by
             sets = frozenset(opened), words, uses, called, stubs, frozenset(named)
             went = _Went(*sets, noted)
-            state = {
-                path: old
-                for path, old in zip(paths, _each(digests), strict=True)
-                if old != self._memory.digest(path)
-            }
             changed = list(state)
             again = {
                 path
@@ -122,7 +117,7 @@ class Recall:
                 suppressed=sum(self._off.values()),
             )
             if changed and not again:
-                self._keep(judged)
+                self._keep(judged, changed)
             return found
         except (KeyError, AttributeError, TypeError, ValueError):
             # There is none, or it is forged, or of another time.
@@ -162,18 +157,19 @@ class Recall:
         self._memory.note_read(trace)
         return True
 
-    def _keep(self, judged: Any) -> None:
-        paths = sorted(self._library)
-        digests = [self._memory.digest(path) or b"" for path in paths]
-        # In one piece: there are thousands of them, and next time most are as now.
-        state = _names(paths), b"".join(digests)
-        if all(len(each) == SIZE for each in digests):
-            went = self._went_by
-            # Sets that are large as tuples: `marshal` takes long to put one in order.
-            opened, named = tuple(sorted(went.opened)), tuple(sorted(went.named))
-            went_by = opened, *went[1:5], named, went.noted
-            kept = self._key, state, went_by, judged, dict(self._sites), self._off
-            self._memory.keep(_SECTION, kept)
+    def _keep(self, judged: Any, changed: Sequence[str] | None = None) -> None:
+        """Keep what was judged; all is judged `anew`, or some files have changed."""
+        paths = self._library if changed is None else changed
+        if not self._memory.note_state(_STATE, paths, changed is None):
+            self._memory.keep(_SECTION, None)
+            return
+        went = self._went_by
+        # Sets that are large as tuples: `marshal` takes long to put one in order.
+        opened, named = tuple(sorted(went.opened)), tuple(sorted(went.named))
+        went_by = opened, *went[1:5], named, went.noted
+        names = _names(self._library)
+        kept = self._key, names, went_by, judged, dict(self._sites), self._off
+        self._memory.keep(_SECTION, kept)
 
     def _holds(
         self,
@@ -257,6 +253,12 @@ class Recall:
         return all(old.holds(word) == new.holds(word) for word in went.uses)
 
 
+def forget(memory: Memory) -> None:
+    """Let nothing be known that was judged of another state of the project."""
+    if memory.kept(_SECTION) is not None:
+        memory.keep(_SECTION, None)
+
+
 def _head(facts: Facts, words: frozenset[str], is_quiet: bool) -> tuple[Any, ...]:
     """Give what a head says to others; names of functions are asked for by word.
 
@@ -272,11 +274,7 @@ def _head(facts: Facts, words: frozenset[str], is_quiet: bool) -> tuple[Any, ...
 
 def _names(paths: Iterable[str]) -> bytes:
     """Give what tells paths from any others."""
-    return digest("\0".join(paths).encode("utf-8", "surrogatepass"))
-
-
-def _each(digests: bytes) -> Iterator[bytes]:
-    return (digests[at : at + SIZE] for at in range(0, len(digests), SIZE))
+    return digest("\0".join(sorted(paths)).encode("utf-8", "surrogatepass"))
 
 
 def _changed_at(folder: str) -> int:

@@ -34,7 +34,6 @@ def answer(replay: Replay) -> Answer | None:
     root, key, mark = replay.base
     renewed = replay.renewed()
     before = dict(renewed)
-    store: Store | None = None
     for path, (status, how_far) in replay.changed.items():
         stamp, digest = renewed.get(path, (None, b""))
         now = replay.stamp(status)
@@ -45,11 +44,11 @@ def answer(replay: Replay) -> Answer | None:
             return None
         found = digest_of(data)
         if found != digest:
-            if store is None:
-                store = Store(root, key)
-            if not mark or store.mark != mark:
+            if replay.cache is None:
+                replay.cache = Store(root, key)
+            if not mark or replay.cache.mark != mark:
                 return None
-            if not _says_the_same(store, path, data, found, how_far):
+            if not _says_the_same(replay, path, data, found, how_far):
                 return None
         renewed[path] = now, found
     if renewed != before:
@@ -58,10 +57,10 @@ def answer(replay: Replay) -> Answer | None:
 
 
 def _says_the_same(
-    store: Store, path: str, data: bytes, digest: bytes, how_far: int
+    replay: Replay, path: str, data: bytes, digest: bytes, how_far: int
 ) -> bool:
     """Tell whether a file says the same to all others as when the cache was made."""
-    last = store.last(path)
+    last = replay.cache.last(path) if replay.cache else None
     if last is None:
         return False
     if last[0] == digest:
@@ -74,6 +73,7 @@ def _says_the_same(
     scanned = scan(path, data)
     if isinstance(scanned, Problem):
         return False
+    replay.scanned[path] = scanned[0]
     how = alike(Facts(path, *last), scanned[0])
     return how != DIFFERENT and (how != MOVED or bool(how_far & _UNSEEN))
 

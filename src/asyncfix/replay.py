@@ -15,26 +15,27 @@ from __future__ import annotations
 import os
 import sys
 import time
+from struct import error as NoNumber
+from struct import pack
 
-from asyncfix.store import Store
+from asyncfix.store import Store, times
 
 TYPE_CHECKING = False  # that of `typing` costs its import
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any
 
+    from asyncfix.facts import Facts
     from asyncfix.model import Base, Status
 
 _RACY = 2_000_000_000
-_MOST_FOLDERS = 50_000
 _LARGEST = 20_000_000
-_NEVER = frozenset(
-    (".git", ".hg", ".svn", ".tox", ".nox", ".venv", "venv", "node_modules",
-     "__pycache__", "__pypackages__", ".mypy_cache", ".ruff_cache", ".eggs", ".direnv")
-)  # fmt: skip
+# Bytes of a stamp, and of as many as are compared at once.
+_SIZE, _MANY = 32, 4096
+# Of more files than this, stamps that are new are kept with the others.
+_MOST_SINCE = 16
 # More changed files than this are not looked at one by one.
 _MOST_CHANGED = 20
-_LOOKED_FOR = (".git", "pyproject.toml", "setup.py", "setup.cfg", ".gitignore")
 _ENVIRONMENT = ("NO_COLOR", "FORCE_COLOR", "PYTHONIOENCODING", "PYTHONUTF8", "TERM",
                 "LANG", "LC_ALL", "LC_CTYPE", "COLUMNS", "PATH", "HOME",
                 "XDG_CONFIG_HOME", "GIT_CONFIG_GLOBAL")  # fmt: skip
@@ -54,11 +55,17 @@ class Replay:
         """Open what is remembered; never raises."""
         self._started = time.time_ns()
         self._store: Store | None = None
-        self.changed: dict[str, tuple[Status, int]] = {}
+        self.changed: dict[str, tuple[os.stat_result, int]] = {}
         """The source files that kept `find` from its answer, if it were only they.
 
         With how far each may change.
         """
+        self.edited: dict[str, os.stat_result] = {}
+        """All source files that have changed, if nothing else has."""
+        self.in_place = False
+        """Each of them still is the file that it was, with another content."""
+        self._paths: list[str] = []
+        self._run: tuple[bytes, tuple[str, ...], int] = b"", (), 0
         self.statuses: dict[str, os.stat_result] = {}
         """What `stat` says of files that are as they were, if `find` has no answer.
 
@@ -67,6 +74,10 @@ class Replay:
         """
         self.base: tuple[str, bytes, bytes] | None = None
         """The cache that the answer was made from: its root, its key, its mark."""
+        self.cache: Store | None = None
+        """That cache, once it was opened."""
+        self.scanned: dict[str, Facts] = {}
+        """What changed files say, as far as they were scanned."""
         self.answer: Answer = 0, b"", b""
         """The answer that was remembered, while it is doubtful."""
         try:
@@ -88,34 +99,54 @@ class Replay:
         """Give what the same command said, if nothing has changed since."""
         if self._store is None:
             return None
-        kept = self._store.section("run")
-        changed: dict[str, tuple[Status, int]] = {}
         try:
-            paths, stamps, absent, code, out, err, base, quiet = kept
-            stat, statuses = os.stat, self.statuses
-            for at, path in enumerate(paths):
-                status = stat(path)
-                mtime, size, inode, ctime = stamps[at]
-                # As `_stamp` has it, without ten thousand calls.
-                if (
-                    status.st_mtime_ns == mtime
-                    and status.st_size == size
-                    and status.st_ino == inode
-                    and status.st_ctime_ns == ctime
-                ):
-                    statuses[path] = status
+            names, stamps, absent, sources = self._store.section("run")
+            paths = names.split("\0")
+            stamps = bytearray(stamps)
+            for path, stamp in (self._store.section("since") or {}).items():
+                if path in paths:
+                    at = paths.index(path) * _SIZE
+                    stamps[at : at + _SIZE] = stamp
                 else:
-                    if not quiet[at] or len(changed) == _MOST_CHANGED:
-                        return None
-                    changed[path] = status, quiet[at]
-            if any(map(os.path.lexists, absent)):
+                    paths.append(path)
+                    stamps += stamp
+            found = list(map(os.stat, paths))
+            now = _packed(map(times, found))
+            changed = [
+                at
+                for start in range(0, len(now), _MANY)
+                if now[start : start + _MANY] != stamps[start : start + _MANY]
+                for at in range(start, min(start + _MANY, len(now)), _SIZE)
+                if now[at : at + _SIZE] != stamps[at : at + _SIZE]
+            ]
+            code, out, err, base, quiet = self._store.section("answer")
+            if not changed:
+                return None if any(map(os.path.lexists, absent)) else (code, out, err)
+            self.statuses = dict(zip(paths, found, strict=True))
+            edited: dict[str, tuple[os.stat_result, bool, int]] = {}
+            for at in changed:
+                place = at // _SIZE
+                # The number of the file stands third.
+                same = now[at + 16 : at + 24] == stamps[at + 16 : at + 24]
+                edited[paths[place]] = found[place], same, quiet[place]
+                del self.statuses[paths[place]]
+            if changed[-1] >= sources * _SIZE or any(map(os.path.lexists, absent)):
                 return None
-            if changed:
-                self.base = tuple(base)
-        except (TypeError, ValueError, IndexError, OSError):
-            return None
-        self.changed, self.answer = changed, (code, out, err)
-        return None if changed else self.answer
+            self._paths, self.answer = paths, (code, out, err)
+            self._run = bytes(stamps), absent, sources
+            self.base = base and tuple(base)
+            self.edited = {path: status for path, (status, same, _) in edited.items()}
+            self.in_place = all(same for _, same, _ in edited.values())
+            if len(edited) <= _MOST_CHANGED and all(
+                far for _, _, far in edited.values()
+            ):
+                self.changed = {
+                    path: (status, far) for path, (status, _, far) in edited.items()
+                }
+        except (TypeError, ValueError, IndexError, OSError, NoNumber):
+            self.edited, self.changed = {}, {}
+            self.in_place = False
+        return None
 
     def renewed(self) -> dict[str, tuple[Stamp | None, bytes]]:
         """Give the stamps and digests of files whose change was seen to be nothing."""
@@ -130,8 +161,17 @@ class Replay:
 
     def stamp(self, status: Status) -> Stamp | None:
         """Give what tells a later change of a file, None where nothing does."""
-        stamp = _stamp(status)
+        stamp = times(status)
         return None if stamp[0] > self._started - _RACY else stamp
+
+    def opened(self) -> Any:
+        """Give how the run began that gave the answer, as it was kept."""
+        return self._store and self._store.section("opened")
+
+    def sources(self, files: int, around: int) -> tuple[tuple[str, ...], ...]:
+        """Give the files that were gathered, and those around them, by their number."""
+        end = files + around
+        return tuple(self._paths[:files]), tuple(self._paths[files:end])
 
     def keep(
         self,
@@ -142,6 +182,7 @@ class Replay:
         code_of: Iterable[str],
         never: Iterable[str] = (),
         base: Base | None = None,
+        opened: tuple[int, Any] = (0, None),
     ) -> None:
         """Remember an answer.
 
@@ -149,47 +190,105 @@ class Replay:
         `listed` the folders under which files were looked for, `starts` the
         paths from which the project's root was looked for upwards, `code_of`
         the files that asyncfix and its packs are made of, `never` paths at
-        which there must be nothing, `base` what the answer was made from.
-        Never raises.
+        which there must be nothing, `base` what the answer was made from,
+        `opened` plain data of how the run began, and how many of `read`, the
+        first, are sources. Never raises.
         """
-        code, out, err = answer
-        if self._store is None or len(out) + len(err) > _LARGEST:
+        if self._store is None or len(answer[1]) + len(answer[2]) > _LARGEST:
             return
-        seen = {path: _stamp(status) for path, status in read.items()}
-        absent: set[str] = set(never)
         quiet = base.quiet if base else {}
-        # What these are is known by their digests, too.
-        young = [
-            path for path in quiet if path in read and self.stamp(read[path]) is None
-        ]
-        if len(young) > _MOST_CHANGED:
+        seen = self._sources(read, quiet)
+        if seen is None:
             return
-        for path in young:
-            seen[path] = 0, 0, 0, 0
-        if self._is_young(seen):
-            return
+        absent: set[str] = set(never)
+        from asyncfix import beside
+
         try:
             for start in starts:
-                _look_up(os.path.abspath(start), seen, absent)
+                beside.look_up(os.path.abspath(start), seen, absent)
             for folder in listed:
-                _look_down(folder, seen)
+                beside.look_down(folder, seen)
             for path in (*code_of, *filter(os.path.isdir, sys.path)):
-                seen[path] = _stamp(os.stat(path))
-        except (OSError, ValueError):
+                seen[path] = times(os.stat(path))
+            home = os.path.expanduser("~")
+            for path in (
+                os.path.join(home, ".gitconfig"),
+                os.path.join(home, ".config", "git", "ignore"),
+                os.path.join(home, ".config", "git", "config"),
+            ):
+                beside.look_for(path, seen, absent)
+            stamps = _packed(seen.values())
+        except (OSError, NoNumber, ValueError):
             return
-        home = os.path.expanduser("~")
-        for path in (
-            os.path.join(home, ".gitconfig"),
-            os.path.join(home, ".config", "git", "ignore"),
-            os.path.join(home, ".config", "git", "config"),
-        ):
-            _look_for(path, seen, absent)
         if self._is_young(seen):
             return
-        kept = base and (base.root, base.key, base.mark)
-        may = bytes(quiet.get(path, 0) for path in seen)
-        run = *map(tuple, (seen, seen.values(), absent)), code, out, err, kept, may
+        self._paths = [*seen]
+        run = "\0".join(seen), stamps, tuple(absent), opened[0] or len(read)
         self._store.set_section("run", run, changed=True)
+        self._store.set_section("since", {})
+        try:
+            self._store.set_section("opened", opened[1])
+        except ValueError:  # the configuration has a date in it, for one
+            self._store.set_section("opened", None)
+        self._save(answer, base)
+
+    def keep_edited(
+        self, answer: Answer, read: Mapping[str, Status], base: Base | None
+    ) -> None:
+        """Remember an answer to which only the edit of some files has led.
+
+        As `keep`; all else is as `find` has found it. Never raises.
+        """
+        if self._store is None or len(answer[1]) + len(answer[2]) > _LARGEST:
+            return
+        known = set(self._paths)
+        fresh = {
+            path: status
+            for path, status in read.items()
+            if path in self.edited or path not in known
+        }
+        seen = self._sources(fresh, base.quiet if base else {})
+        if seen is None:
+            return
+        self._paths += [path for path in seen if path not in known]
+        since = self._store.section("since") or {}
+        try:
+            since.update((path, _packed([each])) for path, each in seen.items())
+        except NoNumber:
+            return
+        if len(since) > _MOST_SINCE:
+            stamps, absent, sources = self._run
+            places = {path: at * _SIZE for at, path in enumerate(self._paths)}
+            whole = bytearray(stamps).ljust(len(places) * _SIZE, b"\0")
+            for path, stamp in since.items():
+                whole[places[path] : places[path] + _SIZE] = stamp
+            run = "\0".join(self._paths), bytes(whole), absent, sources
+            self._store.set_section("run", run, changed=True)
+            since = {}
+        self._store.set_section("since", since)
+        self._save(answer, base)
+
+    def _sources(
+        self, read: Mapping[str, Status], quiet: Mapping[str, int]
+    ) -> dict[str, Stamp] | None:
+        """Give what tells later changes of files, None where nothing would."""
+        seen = {path: times(status) for path, status in read.items()}
+        # What these are is known by their digests, too.
+        young = [
+            path for path in seen if path in quiet and self.stamp(read[path]) is None
+        ]
+        if len(young) > _MOST_CHANGED:
+            return None
+        for path in young:
+            seen[path] = 0, 0, seen[path][2], 0
+        return None if self._is_young(seen) else seen
+
+    def _save(self, answer: Answer, base: Base | None) -> None:
+        assert self._store is not None
+        quiet = base.quiet if base else {}
+        may = bytes(quiet.get(path, 0) for path in self._paths)
+        kept = base and (base.root, base.key, base.mark)
+        self._store.set_section("answer", (*answer, kept, may), changed=True)
         self._store.set_section("renewed", {})
         self._store.save()
 
@@ -199,105 +298,11 @@ class Replay:
         return youngest > self._started - _RACY
 
 
-class Copy:
-    """A copy of what goes to stdout and stderr while it is entered."""
-
-    def __init__(self) -> None:
-        self.out = bytearray()
-        self.err = bytearray()
-
-    def __enter__(self) -> Copy:
-        import io
-
-        class Tee(io.RawIOBase):
-            def __init__(self, real: Any, taken: bytearray) -> None:
-                self.real = real
-                self.taken = taken
-
-            def writable(self) -> bool:
-                return True
-
-            def isatty(self) -> bool:
-                return bool(self.real.isatty())
-
-            def write(self, data: Any) -> int:
-                self.real.write(data)
-                self.taken += data
-                return len(data)
-
-        def copied(stream: Any, taken: bytearray) -> Any:
-            stream.flush()
-            return io.TextIOWrapper(
-                io.BufferedWriter(Tee(stream.buffer, taken)),
-                encoding=stream.encoding,
-                errors=stream.errors,
-                newline=os.linesep,
-                write_through=True,
-            )
-
-        self._streams = sys.stdout, sys.stderr
-        sys.stdout = copied(sys.stdout, self.out)
-        sys.stderr = copied(sys.stderr, self.err)
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        for copy, real in zip((sys.stdout, sys.stderr), self._streams):  # noqa: B905
-            copy.flush()
-            real.flush()
-        sys.stdout, sys.stderr = self._streams
-
-
 def _is_terminal(stream: object) -> bool:
     return bool(getattr(stream, "isatty", bool)())
 
 
-def _stamp(status: Status) -> Stamp:
-    return status.st_mtime_ns, status.st_size, status.st_ino, status.st_ctime_ns
-
-
-def _look_for(path: str, seen: dict[str, Stamp], absent: set[str]) -> None:
-    try:
-        seen[path] = _stamp(os.stat(path))
-    except OSError:
-        absent.add(path)
-
-
-def _look_up(start: str, seen: dict[str, Stamp], absent: set[str]) -> None:
-    """Note what decides the root and the configuration, up to the repository."""
-    folder = start if os.path.isdir(start) else os.path.dirname(start)
-    while True:
-        for name in _LOOKED_FOR:
-            path = os.path.join(folder, name)
-            if name == ".git" and os.path.isdir(path):
-                # Its own times change with every command of git.
-                for inner in ("index", os.path.join("info", "exclude"), "config"):
-                    _look_for(os.path.join(path, inner), seen, absent)
-            elif name == ".git" and os.path.lexists(path):
-                raise ValueError("a worktree: its index is elsewhere")
-            else:
-                _look_for(path, seen, absent)
-        if os.path.isdir(os.path.join(folder, ".git")):
-            return
-        above = os.path.dirname(folder)
-        if above == folder:
-            return
-        folder = above
-
-
-def _look_down(folder: str, seen: dict[str, Stamp]) -> None:
-    """Note every folder, and every file of git that says what is ignored."""
-    todo = [folder]
-    count = 0
-    while todo:
-        place = todo.pop()
-        seen[place] = _stamp(os.stat(place))
-        count += 1
-        if count > _MOST_FOLDERS:
-            raise ValueError("too many folders to look at each")
-        with os.scandir(place) as entries:
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    if entry.name not in _NEVER:
-                        todo.append(entry.path)
-                elif entry.name == ".gitignore":
-                    seen[entry.path] = _stamp(entry.stat())
+def _packed(stamps: Iterable[Stamp]) -> bytes:
+    """Give stamps as bytes, of one length each. Raises `struct.error`."""
+    numbers = [number for stamp in stamps for number in stamp]
+    return pack(f"={len(numbers)}q", *numbers)

@@ -7,9 +7,8 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 
-import click
-
 from asyncfix.model import Finding, Level, Problem, Result
+from asyncfix.paint import styled
 
 _COLOURS = {
     Level.SAFE: "green",
@@ -37,8 +36,8 @@ def one_line(text: str) -> str:
 def finding(found: Finding, verb: str = "") -> str:
     """Give a finding as text: where, what, the source line, what to do."""
     guard = f" {found.guard}" if found.guard else ""
-    level = click.style(f"[{found.level.value}{guard}]", fg=_COLOURS[found.level])
-    where = click.style(f"{one_line(found.path)}:{found.line}:{found.col}", bold=True)
+    level = styled(f"[{found.level.value}{guard}]", _COLOURS[found.level])
+    where = styled(f"{one_line(found.path)}:{found.line}:{found.col}", bold=True)
     head = f"{where}: {verb}{found.codemod} {level} {one_line(found.message)}"
     lines = [head, f"    {clean(found.source)}"]
     if found.advice:
@@ -49,8 +48,8 @@ def finding(found: Finding, verb: str = "") -> str:
 
 def problem(found: Problem) -> str:
     """Give a problem as text: where, what, and what to do."""
-    where = click.style(f"{one_line(found.path)}:{found.line}", bold=True)
-    text = f"{where}: {click.style('error', fg='red')}: {one_line(found.message)}"
+    where = styled(f"{one_line(found.path)}:{found.line}", bold=True)
+    text = f"{where}: {styled('error', 'red')}: {one_line(found.message)}"
     return f"{text}\n    -> {one_line(found.hint)}" if found.hint else text
 
 

@@ -41,6 +41,8 @@ class State(NamedTuple):
     asks: Asks
     parts: dict[str, tuple[ast.Call, int]]
     """The same for `a, b = call()`, with the place in the answer."""
+    made: dict[str, ast.expr]
+    """What was assigned, as it is written, by the dump of what stands for it."""
 
     def copy(self) -> State:
         """Give one that can change alone."""
@@ -116,7 +118,7 @@ class State(NamedTuple):
     @classmethod
     def at_start(cls, known: Mapping[str, object], asks: Asks) -> State:
         """Give what there is when a function is called; see `before`."""
-        state = cls({}, dict(known), {}, asks, {})
+        state = cls({}, dict(known), {}, asks, {}, {})
         for name, value in known.items():
             first, _, last = name.partition(".")
             if first.isidentifier() and last.isidentifier():

@@ -34,9 +34,15 @@ def main() -> None:
     # A run makes millions of objects and ends: a collection finds nothing to free,
     # and walking all of them costs as much as a tenth of the run.
     gc.disable()
-    from asyncfix.cli import main as command
-
     try:
+        if replay.current and replay.current.edited:
+            from asyncfix.again import taken_up
+
+            done = taken_up(replay.current)
+            if done is not None:
+                sys.exit(done)
+        from asyncfix.cli import main as command
+
         command(prog_name="asyncfix")
     finally:
         # Python looks for it all the same when it ends, but not among what is frozen.

@@ -6,9 +6,14 @@ earlier run interrupted while it wrote? So this module imports next to nothing.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sys
+
+try:
+    # By way of hashlib it would come with OpenSSL, and 3 ms later.
+    from _sha2 import sha256  # type: ignore[import-not-found, unused-ignore]
+except ImportError:  # before Python 3.12, or no CPython
+    from hashlib import sha256
 
 
 def folder() -> str:
@@ -30,7 +35,7 @@ def folder() -> str:
 def project(root: str | os.PathLike[str]) -> str:
     """Give the folder of the journals of the project at `root`."""
     real = os.path.realpath(root).encode("utf-8", "surrogateescape")
-    return os.path.join(folder(), hashlib.sha256(real).hexdigest()[:32])
+    return os.path.join(folder(), sha256(real).hexdigest()[:32])
 
 
 def marker(root: str | os.PathLike[str]) -> str:

@@ -1,27 +1,7 @@
 """The store: what earlier runs have learnt of a project, kept between runs.
 
-One file for each project and version key, in a folder of the person's own:
-
-    header   16 bytes of magic with the format number, 32 of the project and
-             key, 8 of the table's length, 32 of a BLAKE2b of all that and of
-             the table
-    table    marshal: where the files and the sections are, with a BLAKE2b of
-             each, and where the blobs are
-    files    marshal: {path: (mtime_ns, size, inode, ctime_ns, digest, offset,
-             length, BLAKE2b of the blob)}
-    sections marshal of plain data, one after the other
-    blobs    one after the other; those of files that changed stay as waste
-             until it is more than half
-
-It is written anew beside the old one and renamed, so that a reader sees one
-or the other; of two writers the later wins, and the loser's work is done
-again some day. Nothing is parsed before its checksum has been compared, for
-`marshal` may crash on damaged data
-(https://docs.python.org/3/library/marshal.html). The checksums are against
-accidents; against people, the folder and the file must belong to who runs us.
-
-This module is on the way of a run that has nothing to do: it imports only
-what starts with Python, or nearly.
+It is one file for each project and version key, in a folder of the person's own
+(`stored` says what stands in it). A run changes it in memory and writes it at the end.
 """
 
 from __future__ import annotations
@@ -29,34 +9,28 @@ from __future__ import annotations
 import marshal
 import os
 import stat
-import sys
 import time
 
-from asyncfix.digest import digest as digest_of
+from asyncfix.cachefile import SAFELY, chosen, quietly, trust, write_all
+from asyncfix.stored import HEADER, MAGIC, RECORD, RECORD_HEADER, Stored, checksum
+from asyncfix.table import Table, pack
 
 TYPE_CHECKING = False  # that of `typing` costs its import
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable, Mapping
     from typing import Any
 
     from asyncfix.model import Status
+    from asyncfix.stored import Entry
 
-    # As in the file, with mtime_ns None where the stat is not to be trusted.
-    Entry = tuple[int | None, int, int, int, bytes, int, int, bytes]
-    # Offset, length, checksum, and the mark that tells equal values.
-    Place = tuple[int, int, bytes, bytes]
-
-_MAGIC = b"asyncfix cache 1"
-_HEADER = 88
+# All that is appended is read at every start: no more records, no more bytes of them
+# than this, or than a share of the file.
+_MOST_RECORDS = 32
+_MOST_APPENDED, _SHARE = 200_000, 8
 _RACY = 2_000_000_000
-_DAY = 86_400
-# Follow no link, wait for no pipe, translate no line ends.
-_SAFELY = 0
-for _flag in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"):
-    _SAFELY |= getattr(os, _flag, 0)
 
 
-class Store:
+class Store(Stored):
     """The cache of one project, as the last run left it, and changes to it.
 
     Open it before any of the files is read: a file that is younger than that,
@@ -69,86 +43,75 @@ class Store:
     """Why the cache is not used, where a person should know."""
     folder = ""
     """Where the cache is, empty where there is none."""
-    mark = b""
-    """What tells this state of the cache from any other; empty where none is kept."""
-    _file = -1
 
     def __init__(self, root: str, key: bytes, folder: str | None = None) -> None:
         """Open the cache of the project at `root` as tools of this `key` left it.
 
         `folder` is what `ASYNCFIX_CACHE_DIR` says otherwise.
         """
+        super().__init__()
         self._opened = time.time_ns()
-        self._files: dict[str, Entry] = {}
-        self._sections: dict[str, Place] = {}
         # What is not on the disk yet; its offsets mean nothing.
+        self._new_files: dict[str, Entry] = {}
         self._new_blobs: dict[str, bytes] = {}
         self._new_sections: dict[str, bytes] = {}
+        self._new_patches: dict[str, dict[str, Any]] = {}
         self._changed = False
-        self._size = self._base = self._start = self._kept = 0
         try:
             real = os.fsencode(os.path.realpath(root))
-            self._identity = _sum(real + b"\0" + key, 32)
-            self._name = f"{_sum(real).hex()}-{_sum(self._identity).hex()}.cache"
-            self.folder = _chosen(folder)
+            self._identity = checksum(real + b"\0" + key, 32)
+            self._name = (
+                f"{checksum(real).hex()}-{checksum(self._identity).hex()}.cache"
+            )
+            self.folder = chosen(folder)
             self._path = os.path.join(self.folder, self._name)
             if self.folder:
-                self._open()
+                self._open(self._path)
         except FileNotFoundError:
             pass  # nothing was saved yet
         except (OSError, ValueError) as error:
             self.note = f"the cache is not read: {_reason(error)}"
 
-    def __del__(self) -> None:
-        self._close()
-
     def known(self, path: str, status: Status) -> bytes | None:
         """Give the content's digest where the file is surely unchanged."""
-        entry = self._files.get(path)
-        return entry[4] if entry and entry[:4] == _times(status) else None
+        entry = self._entry(path)
+        return entry[4] if entry and entry[:4] == times(status) else None
 
     def blob(self, path: str, digest: bytes) -> bytes | None:
         """Give what was put for this file with this content, None if it is lost."""
-        entry = self._files.get(path)
-        if entry is None or entry[4] != digest:
-            return None
-        if path in self._new_blobs:
-            return self._new_blobs[path]
-        return self._checked(self._start + entry[5], entry[6], entry[7])
+        last = self.last(path)
+        return last[1] if last and last[0] == digest else None
 
     def last(self, path: str) -> tuple[bytes, bytes] | None:
         """Give the digest and the blob that a file had when it was put."""
-        entry = self._files.get(path)
-        blob = entry and self.blob(path, entry[4])
-        return (entry[4], blob) if entry and blob else None
+        entry = self._entry(path)
+        if entry is None:
+            return None
+        blob = self._new_blobs.get(path)
+        if blob is None:
+            blob = self._checked(self._start + entry[5], entry[6], entry[7])
+        return (entry[4], blob) if blob is not None else None
 
     def digest(self, path: str) -> bytes:
         """Give the digest a file had when its blob was put, or nothing."""
-        entry = self._files.get(path)
+        entry = self._entry(path)
         return entry[4] if entry else b""
 
     def put(self, path: str, status: Status, digest: bytes, blob: bytes) -> None:
         """Keep a blob for a file; `status` is from before its content was read."""
         stamp = self._stamp(status)
-        self._files[path] = (*stamp, digest, -1, len(blob), _sum(blob))
+        self._new_files[path] = (*stamp, digest, -1, len(blob), checksum(blob))
         self._new_blobs[path] = blob
         self._changed = True
 
     def touch(self, path: str, status: Status, digest: bytes) -> None:
         """Note that a file was touched and has the same content as before."""
-        entry = self._files.get(path)
+        entry = self._entry(path)
         if entry is None or entry[4] != digest:
             return
         stamp = self._stamp(status)
         if entry[:4] != stamp:
-            self._files[path] = (*stamp, *entry[4:])
-            self._changed = True
-
-    def keep_only(self, paths: Iterable[str]) -> None:
-        """Forget all other files."""
-        for path in self._files.keys() - set(paths):
-            del self._files[path]
-            self._new_blobs.pop(path, None)
+            self._new_files[path] = (*stamp, *entry[4:])
             self._changed = True
 
     def section(self, name: str) -> Any:
@@ -176,13 +139,53 @@ class Store:
         if not changed:
             # Later versions than 2 write down who shares what, which is faster to
             # read but differs between equal values.
-            mark = _sum(marshal.dumps(value, 2))
+            mark = checksum(marshal.dumps(value, 2))
             old = self._sections.get(name)
             if old and old[3] == mark and self._section(name) is not None:
                 return
-        data = marshal.dumps(value)
-        self._sections[name] = (-1, len(data), _sum(data), mark)
+        self._set(name, marshal.dumps(value), mark)
+
+    def table(self, name: str) -> Table | None:
+        """Give the table kept under a name, None where there is none any more.
+
+        Its values may be forged, and what is not marshalled raises as that does.
+        """
+        data = self._section(name)
+        if data is None:
+            return None
+        try:
+            return Table(data, self._patches.get(name, {}))
+        except Exception:
+            return None  # forged
+
+    def set_table(self, name: str, items: Iterable[tuple[str, Any]]) -> None:
+        """Keep a table under a name. ValueError: it is no plain data."""
+        self._set(name, pack(items))
+
+    def patch(self, name: str, values: Mapping[str, Any]) -> None:
+        """Change some values of a table that is kept; None for a name that is gone.
+
+        ValueError: they are no plain data.
+        """
+        if values:
+            marshal.dumps(dict(values))
+            self._patches.setdefault(name, {}).update(values)
+            self._new_patches.setdefault(name, {}).update(values)
+            self._changed = True
+
+    def _entry(self, path: str) -> Entry | None:
+        return self._new_files.get(path) or super()._entry(path)
+
+    def _section(self, name: str) -> bytes | None:
+        if name in self._new_sections:
+            return self._new_sections[name]
+        return super()._section(name)
+
+    def _set(self, name: str, data: bytes, mark: bytes = b"") -> None:
+        self._sections[name] = (-1, len(data), checksum(data), mark)
         self._new_sections[name] = data
+        self._patches.pop(name, None)
+        self._new_patches.pop(name, None)
         self._changed = True
 
     def save(self) -> str:
@@ -196,95 +199,17 @@ class Store:
             return ""
         try:
             os.makedirs(self.folder, 0o700, exist_ok=True)
-            _trust(self.folder, os.lstat(self.folder), stat.S_IFDIR, 0o022)
-            self._drop_waste()
-            self._write()
+            trust(self.folder, os.lstat(self.folder), stat.S_IFDIR, 0o022)
+            if not self._append():
+                self._take_in()
+                self._write()
+                from asyncfix.prune import prune  # most runs need it not
+
+                quietly(prune, self.folder, self._name, self._size)
         except (OSError, ValueError, MemoryError) as error:
             return f"the cache is not saved: {_reason(error)}"
         self._changed = False
-        from asyncfix.prune import prune  # a run that has nothing to do needs it not
-
-        _quietly(prune, self.folder, self._name, self._size)
         return ""
-
-    # -- reading ------------------------------------------------------------
-
-    def _open(self) -> None:
-        """Read what is there. Raises OSError where it cannot be, or is not ours."""
-        _trust(self.folder, os.lstat(self.folder), stat.S_IFDIR, 0o022)
-        self._open_file()
-        status = os.fstat(self._file)
-        # We never let others read it. One that they may read comes from
-        # somewhere else: out of a repository, for one.
-        _trust(self._path, status, stat.S_IFREG, 0o077)
-        self._size = status.st_size
-        try:
-            self._load()
-        except Exception:
-            # A table with the right checksum was forged, and may be anything
-            # at all; what has been taken from it so far is forgotten.
-            self._files, self._sections, self._kept, self.mark = {}, {}, 0, b""
-        if time.time() - status.st_mtime > _DAY:
-            _quietly(os.utime, self._path)  # for `_prune`: it is in use
-
-    def _open_file(self) -> None:
-        self._file = os.open(self._path, os.O_RDONLY | _SAFELY)
-
-    def _load(self) -> None:
-        header = self._read(0, _HEADER)
-        length = int.from_bytes(header[48:56], "little")
-        if header[:48] != _MAGIC + self._identity or length > self._size:
-            return
-        table = self._read(_HEADER, length)
-        if _sum(header[:56] + table, 32) != header[56:]:
-            return
-        place, sections, start, kept = marshal.loads(table)
-        base = _HEADER + length
-        if base + start + kept != self._size or not type(start) is type(kept) is int:
-            return
-        self._base, self._start, self._kept = base, start, kept
-        self.mark = header[56:]
-        for name, (offset, size, checksum, mark) in sections.items():
-            self._sections[name] = (offset, size, checksum, mark)
-        data = self._checked(*place)
-        if data is None:
-            return
-        files: dict[str, Entry] = marshal.loads(data)
-        for _, _, _, _, _, at, long, _ in files.values():
-            # What could make a method fail, and no more: it is the warm path.
-            if not type(at) is type(long) is int:
-                return
-        self._files = files
-
-    def _section(self, name: str) -> bytes | None:
-        if name in self._new_sections:
-            return self._new_sections[name]
-        if name not in self._sections:
-            return None
-        return self._checked(*self._sections[name][:3])
-
-    def _checked(self, offset: int, length: int, checksum: bytes) -> bytes | None:
-        """Give the bytes at an offset from the table's end, None if not as they were."""
-        try:
-            # Room for it is made first, so its length must be possible.
-            data = self._read(self._base + offset, min(length, self._size))
-        except Exception:
-            # The disk's fault or, in a forged table, a place that is none:
-            # there is nothing to be had from it.
-            return None
-        return data if len(data) == length and _sum(data) == checksum else None
-
-    def _read(self, offset: int, length: int) -> bytes:
-        """Read so many bytes, or fewer. Raises OSError."""
-        if hasattr(os, "pread"):
-            return os.pread(self._file, length, offset)
-        os.lseek(self._file, offset, os.SEEK_SET)
-        return os.read(self._file, length)
-
-    def _close(self) -> None:
-        if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
 
     # -- writing ------------------------------------------------------------
 
@@ -296,70 +221,158 @@ class Store:
         (as in git, https://git-scm.com/docs/racy-git).
         """
         racy = status.st_mtime_ns > self._opened - _RACY
-        return (None, 0, 0, 0) if racy else _times(status)
+        return (None, 0, 0, 0) if racy else times(status)
 
-    def _drop_waste(self) -> None:
-        """Take the blobs into memory where more than half of their region is waste."""
-        old = [path for path in self._files if path not in self._new_blobs]
-        if self._file >= 0 and self._kept <= 2 * sum(self._files[p][6] for p in old):
-            return
-        for path in old:
-            blob = self.blob(path, self._files[path][4])
-            if blob is not None:
-                self._new_blobs[path] = blob
-            else:
-                del self._files[path]
-        self._kept = 0
+    def _append(self) -> bool:
+        """Append a record of the changes. Raises OSError.
+
+        False where the file has to be written anew: much has changed, or was appended
+        already, or what is there is not what this run has read.
+        """
+        if not self.mark or self._end != self._size or self._records >= _MOST_RECORDS:
+            return False
+        parts = [*self._new_blobs.values(), *self._new_sections.values()]
+        most = max(_MOST_APPENDED, self._size // _SHARE)
+        whole = self._base + self._start + self._kept
+        if self._end - whole + sum(map(len, parts)) > most:
+            return False
+        target = self._opened_to_append()
+        if target < 0:
+            return False
+        try:
+            # Places of blobs count from the first one, those of sections from the table.
+            at = self._size + RECORD_HEADER - self._base
+            files, sections = {}, {}
+            for path, entry in self._new_files.items():
+                if path in self._new_blobs:
+                    entry = (*entry[:5], at - self._start, *entry[6:])
+                    at += entry[6]
+                files[path] = entry
+            for name in self._new_sections:
+                sections[name] = (at, *self._sections[name][1:])
+                at += sections[name][1]
+            index = marshal.dumps((files, sections, self._new_patches))
+            body = b"".join(parts)
+            header = RECORD + b"".join(
+                len(each).to_bytes(8, "little") for each in (body, index)
+            )
+            mark = checksum(self.mark + header + index, 32)
+            write_all(target, b"".join((header, mark, body, index)))
+            end = self._size + RECORD_HEADER + len(body) + len(index)
+            # Another run may have appended first: the place is not ours then.
+            self.mark = mark if os.fstat(target).st_size == end else b""
+        finally:
+            os.close(target)
+        self._end = self._size = end
+        self._records += 1
+        self._files.fresh.update(files)
+        self._sections.update(sections)
+        self._written()
+        return True
+
+    def _opened_to_append(self) -> int:
+        """Open the file, if it still is the one that was read; else give -1."""
+        try:
+            target = os.open(self._path, os.O_WRONLY | os.O_APPEND | SAFELY)
+        except OSError:
+            return -1
+        try:
+            mine, there = os.fstat(self._file), os.fstat(target)
+            trust(self._path, there, stat.S_IFREG, 0o077)
+            if os.path.samestat(mine, there) and there.st_size == self._size:
+                return target
+        except OSError:
+            pass  # it belongs to somebody else by now
+        os.close(target)
+        return -1
+
+    def _take_in(self) -> None:
+        """Take blobs that are to be moved into memory: of records, or all of them.
+
+        All of them, where more than half of their region is waste.
+        """
+        old = {
+            path: entry for path in self._files.names() if (entry := self._entry(path))
+        }
+        for path in self._new_blobs:
+            old.pop(path, None)
+        whole = {path for path, entry in old.items() if entry[5] < self._kept}
+        if self._file < 0 or self._kept > 2 * sum(old[path][6] for path in whole):
+            whole, self._kept = set(), 0
+        for path, entry in old.items():
+            if path not in whole:
+                blob = self.blob(path, entry[4])
+                if blob is not None:
+                    self._new_files[path], self._new_blobs[path] = entry, blob
+                else:
+                    self._files.fresh[path] = None
 
     def _write(self) -> None:
         """Write the file and take it as the one that we read from. Raises OSError."""
-        files = self._files.copy()
         end = self._kept
+        files = {
+            path: entry for path in self._files.names() if (entry := self._entry(path))
+        }
+        files.update(self._new_files)
         for path, blob in self._new_blobs.items():
-            files[path] = (*files[path][:5], end, *files[path][6:])
+            entry = files[path]
+            files[path] = (*entry[:5], end, *entry[6:])
             end += len(blob)
-        parts = [marshal.dumps(files)]
-        place = (0, len(parts[0]), _sum(parts[0]))
+        parts = [pack(files.items())]
+        place = (0, len(parts[0]), checksum(parts[0]))
         start = len(parts[0])
         sections = {}
         for name, old in self._sections.items():
             data = self._section(name)
+            if name in self._patches:
+                table = self.table(name)
+                try:
+                    data = table.as_bytes() if table else None
+                except Exception:
+                    data = None  # forged
+                old = (0, len(data or b""), checksum(data or b""), b"")
             if data is not None:
                 sections[name] = (start, *old[1:])
                 parts.append(data)
                 start += len(data)
-        table = marshal.dumps((place, sections, start, end))
-        header = _MAGIC + self._identity + len(table).to_bytes(8, "little")
-        header += _sum(header + table, 32)
+        where = marshal.dumps((place, sections, start, end))
+        header = MAGIC + self._identity + len(where).to_bytes(8, "little")
+        header += checksum(header + where, 32)
 
         temporary = f"{self._path}.{os.urandom(8).hex()}.tmp"
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _SAFELY
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | SAFELY
         target = os.open(temporary, flags, 0o600)
         try:
             try:
-                for part in (header, table, *parts):
-                    _write_all(target, part)
+                for part in (header, where, *parts):
+                    write_all(target, part)
                 self._copy_blobs(target)
                 blobs = list(self._new_blobs.values())
                 for first in range(0, len(blobs), 256):  # not all of it at once
-                    _write_all(target, b"".join(blobs[first : first + 256]))
+                    write_all(target, b"".join(blobs[first : first + 256]))
             finally:
                 os.close(target)
             self._close()  # Windows replaces no open file
             os.replace(temporary, self._path)
         except BaseException:
-            _quietly(os.unlink, temporary)
+            quietly(os.unlink, temporary)
             raise
         finally:
             if self._file < 0:
                 # Ours, or after a failure the old one. It may also be that of
                 # another run by now: then the checksums say so.
-                _quietly(self._open_file)
-        self._base, self._start, self._kept = _HEADER + len(table), start, end
-        self._size = self._base + start + end
-        self._files, self._sections = files, sections
-        self._new_blobs, self._new_sections = {}, {}
+                quietly(self._open_file)
+        self._base, self._start, self._kept = HEADER + len(where), start, end
+        self._end = self._size = self._base + start + end
+        self._records = 0
+        self._files, self._sections, self._patches = Table(parts[0]), sections, {}
         self.mark = header[56:]
+        self._written()
+
+    def _written(self) -> None:
+        """Have nothing that is not on the disk."""
+        self._new_files, self._new_blobs = {}, {}
+        self._new_sections, self._new_patches = {}, {}
 
     def _copy_blobs(self, target: int) -> None:
         offset = self._base + self._start
@@ -377,63 +390,12 @@ class Store:
             data = self._read(offset, min(1 << 20, end - offset))
             if not data:
                 raise OSError("the old cache was cut short")
-            _write_all(target, data)
+            write_all(target, data)
             offset += len(data)
 
 
-def _chosen(asked: str | None) -> str:
-    """Give the folder of the caches, empty for none. Raises OSError."""
-    if asked is None:
-        asked = os.environ.get("ASYNCFIX_CACHE_DIR")
-    if asked is not None:
-        return "" if asked in ("", "off") else os.path.abspath(asked)
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    if os.path.isabs(base):  # others are to be ignored, says its specification
-        return os.path.join(base, "asyncfix")
-    home = "~/.cache/asyncfix"
-    if sys.platform == "win32":
-        home = os.path.join(os.environ.get("LOCALAPPDATA", ""), "asyncfix", "cache")
-    elif sys.platform == "darwin":
-        home = "~/Library/Caches/asyncfix"
-    home = os.path.expanduser(home)
-    return home if os.path.isabs(home) else ""
-
-
-def _trust(path: str, status: os.stat_result, kind: int, closed: int) -> None:
-    """Raise OSError where a file or folder is not of this kind, or not ours alone.
-
-    `closed` are the bits of the mode that must not be set.
-    """
-    mode = status.st_mode
-    if stat.S_IFMT(mode) != kind:
-        what = "a symbolic link" if stat.S_ISLNK(mode) else "something else"
-        raise OSError(f"{path} is {what}")
-    if hasattr(os, "geteuid"):  # Windows keeps others out of a person's folders
-        if status.st_uid != os.geteuid():
-            raise OSError(f"{path} belongs to another user")
-        if mode & closed:
-            raise OSError(f"{path} is open to others, its mode is {mode & 0o777:o}")
-
-
-def _quietly(call: Callable[..., object], *arguments: object) -> None:
-    """Try what may fail: it was somebody else's turn, or is the next run's."""
-    try:
-        call(*arguments)
-    except OSError:
-        return
-
-
-def _write_all(target: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(target, view) :]
-
-
-def _sum(data: bytes, size: int = 16) -> bytes:
-    return digest_of(data, size=size)
-
-
-def _times(status: Status) -> tuple[int, int, int, int]:
+def times(status: Status) -> tuple[int, int, int, int]:
+    """Give what tells one state of a file from a later one."""
     # The last tells of a change whose author has set the old mtime again.
     return status.st_mtime_ns, status.st_size, status.st_ino, status.st_ctime_ns
 
