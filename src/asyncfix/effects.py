@@ -271,7 +271,9 @@ class Effects:
         """Tell whether a method does nothing but raise NotImplementedError."""
         node = self.function((path, scope))
         last = node.body[-1] if node is not None and len(node.body) <= 2 else None
-        return isinstance(last, ast.Raise) and "NotImplementedError" in ast.unparse(last)
+        return isinstance(last, ast.Raise) and "NotImplementedError" in ast.unparse(
+            last
+        )
 
     def _methods(self, name: str) -> list[Where]:
         """Give every method of a name in the project."""

@@ -9,6 +9,8 @@ from asyncfix.codemod import Site
 from asyncfix.context import Context
 from asyncfix.facts import CLASS, STATEMENT, Use
 from asyncfix.guards import atomicity
+from asyncfix.guards.flow import torn_updates
+from asyncfix.guards.half import half_set
 from asyncfix.guards.suspends import surely_suspends
 from asyncfix.model import Doubt, Level
 from asyncfix.reach import Place
@@ -31,6 +33,7 @@ _STARTERS = frozenset(
 # So many calls from each other, and so many calls in all, are looked at.
 _FARTHEST = 4
 _MOST = 100
+_MOST_WAITS = 40
 
 
 def callers_lose_no_update(context: Context) -> Doubt | None:
@@ -83,9 +86,14 @@ def _at(caller: Context, again: bool) -> Doubt | None:
     """Ask what stands round a call; `again` where others may have run there before."""
     for guard in _AT_A_CALLER:
         doubt = guard(caller)
-        blocks = doubt is not None and (doubt.guard, doubt.level) == _BLOCK
-        if doubt is not None and not (again and blocks and _all_wait(caller)):
-            return doubt
+        if doubt is None:
+            continue
+        blocks = (doubt.guard, doubt.level) == _BLOCK
+        if again and blocks and _all_wait(caller):
+            continue
+        if again and doubt.guard == "A3" and _is_torn_already(caller):
+            continue
+        return doubt
     return None
 
 
@@ -93,6 +101,22 @@ def _all_wait(caller: Context) -> bool:
     """Tell whether other tasks surely run in each block round a call already."""
     blocks = [above for above, _ in caller.within() if isinstance(above, ast.With)]
     return bool(blocks) and all(surely_suspends(caller, each) for each in blocks)
+
+
+def _is_torn_already(caller: Context) -> bool:
+    """Tell whether other awaits, surely passed, tear each update apart already."""
+    tree, function = caller.tree, caller.function
+    if half_set(tree, function, caller.node) is not None:
+        return False
+    mine = torn_updates(tree, function, caller.node, caller.ahead)
+    waits = [each for each in walk_function(function) if isinstance(each, ast.Await)]
+    if not mine or len(waits) > _MOST_WAITS:
+        return False
+    torn = {each: set(torn_updates(tree, function, each)) for each in waits}
+    return all(
+        surely_suspends(caller, only={each for each in waits if update in torn[each]})
+        for update in mine
+    )
 
 
 def _callers(context: Context) -> Iterator[tuple[Context, bool]]:

@@ -50,14 +50,20 @@ def torn_update(
 
     With `ahead`, the suspension comes before the statement that holds `site`.
     """
+    return next(iter(torn_updates(tree, function, site, ahead)), None)
+
+
+def torn_updates(
+    tree: Tree, function: ast.AsyncFunctionDef, site: ast.AST, ahead: bool = False
+) -> list[Conflict]:
+    """Give all conflicts that a suspension at `site` would make, in their order."""
     places = tree.once(("places", function), partial(Places, function))
     if not places.has_writes:
-        return None
+        return []
     around = {above for above, _ in tree.ancestors(site)} | {site}
     flow = _Flow(places, site, around, ahead)
     flow.block(function.body, {}, _NONE)
-    order = sorted(flow.conflicts, key=lambda c: (c.written, c.read, c.place))
-    return order[0] if order else None
+    return sorted(flow.conflicts, key=lambda c: (c.written, c.read, c.place))
 
 
 class _Flow:

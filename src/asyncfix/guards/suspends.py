@@ -8,7 +8,7 @@ does not count.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple, TypeGuard
 
 from asyncfix.context import Context
@@ -21,14 +21,19 @@ _LOOPS = (ast.While, ast.For, ast.AsyncFor)
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 
 
-def surely_suspends(context: Context, within: ast.AST | None = None) -> bool:
+def surely_suspends(
+    context: Context,
+    within: ast.AST | None = None,
+    only: Collection[ast.AST] | None = None,
+) -> bool:
     """Tell whether something else in the coroutine is surely awaited with the site.
 
-    With `within`, in the body of a `with` statement round the site.
+    With `within`, in the body of a `with` statement round the site; with `only`, one
+    of these awaits.
     """
     if not context.facts.scopes[context.site.function].suspends:
         return False
-    waits = _Waits(context.node)
+    waits = _Waits(context.node, only)
     left = False  # what follows may not be run
     for above, below in context.within():
         if above is within and below not in getattr(above, "body", ()):
@@ -39,7 +44,7 @@ def surely_suspends(context: Context, within: ast.AST | None = None) -> bool:
             and waits.at_the_head(above)
         ):
             return True
-        if isinstance(above, (ast.AsyncWith, ast.AsyncFor)):
+        if isinstance(above, (ast.AsyncWith, ast.AsyncFor)) and only is None:
             return True
         for block in _blocks(above):
             index = next((i for i, each in enumerate(block) if each is below), -1)
@@ -75,6 +80,8 @@ class _Waits(NamedTuple):
     """What waits, but for what is only asked for the site."""
 
     site: ast.AST
+    only: Collection[ast.AST] | None
+    """The awaits that count, None for all that wait."""
 
     def all_through(self, block: Sequence[ast.stmt], before: bool = False) -> bool:
         """Tell whether a block waits, however it is left.
@@ -92,11 +99,11 @@ class _Waits(NamedTuple):
         """Tell whether a statement waits, whatever is decided in it."""
         if isinstance(node, ast.Raise) or (before and isinstance(node, ast.Return)):
             return True
-        if isinstance(node, (ast.AsyncWith, ast.AsyncFor)) or self.at_the_head(node):
+        if self.at_the_head(node):
             return True
         if isinstance(node, ast.If):
             return self.in_both(node, before)
-        if isinstance(node, ast.With):
+        if isinstance(node, (ast.With, ast.AsyncWith)):
             return self.all_through(node.body, before)
         if isinstance(node, ast.While):
             endless = isinstance(node.test, ast.Constant) and bool(node.test.value)
@@ -123,12 +130,14 @@ class _Waits(NamedTuple):
         """Tell whether what a statement itself evaluates first waits."""
         if isinstance(node, _FUNCTIONS):
             return False
+        if isinstance(node, (ast.AsyncWith, ast.AsyncFor)) and self.only is None:
+            return True
         parts: Iterable[ast.AST]
         if isinstance(node, (ast.If, ast.While)):
             parts = [node.test]
-        elif isinstance(node, ast.For):
+        elif isinstance(node, (ast.For, ast.AsyncFor)):
             parts = [node.iter]
-        elif isinstance(node, ast.With):
+        elif isinstance(node, (ast.With, ast.AsyncWith)):
             parts = [each.context_expr for each in node.items]
         elif isinstance(node, ast.Match):
             parts = [node.subject]
@@ -143,7 +152,8 @@ class _Waits(NamedTuple):
     def evaluated(self, node: ast.AST) -> bool:
         """Tell whether an expression waits, whatever is decided in it."""
         if isinstance(node, ast.Await) and not self.is_for_the_site(node):
-            return True
+            if self.only is None or node in self.only:
+                return True
         parts: Iterable[ast.AST]
         if isinstance(node, ast.BoolOp):
             parts = node.values[:1]
@@ -154,7 +164,7 @@ class _Waits(NamedTuple):
                 return True
             parts = [node.test]
         elif isinstance(node, (ast.ListComp, ast.SetComp, ast.DictComp)):
-            if node.generators[0].is_async:
+            if node.generators[0].is_async and self.only is None:
                 return True
             parts = [node.generators[0].iter]
         elif isinstance(node, ast.GeneratorExp):
