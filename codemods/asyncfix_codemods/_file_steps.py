@@ -20,6 +20,10 @@ _WRITES = re.compile(
 )
 # `load_settings()` and `save_settings(...)` mean one file, which neither names.
 _OF_ONE = re.compile(r"^_*(?:load|read|save|write|store|dump)_(\w+)$")
+_ANY = frozenset(
+    ("bytes", "csv", "data", "file", "files", "from", "json", "lines", "text", "to",
+     "to_file", "toml", "yaml")
+)  # fmt: skip
 _OF_OS = re.compile(
     r"^(?:remove|unlink|rmdir|mkdir|makedirs|rename|replace|truncate|rmtree|move)$"
 )
@@ -167,6 +171,8 @@ def shared_by(function: Function) -> dict[str, str]:
 def known_outside(paths: Iterable[str], names: dict[str, str]) -> Iterator[str]:
     """Give the paths that mean the same in other functions, in their words."""
     for path in paths:
+        if path.rpartition(".")[2] in _ANY:
+            continue  # `read_file(one)` and `write_file(another)`
         if path in names:
             if names[path]:
                 yield names[path]

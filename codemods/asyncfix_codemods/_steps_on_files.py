@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
+from typing import NamedTuple
 
 from asyncfix import Context, Doubt, Level, Model, value
 from asyncfix_codemods import _stops
@@ -23,10 +24,38 @@ from asyncfix_codemods._file_steps import (
 from asyncfix_codemods._rounds import own
 
 _KINDS = frozenset(("file", "fs-meta", "archive", "serialize"))
+_STARTED, _BACK, _CHANGED, _REMOVED = range(4)
+_UNDONE = "two threads may do that at once, and one would undo what the other did"
+# Of the first step, the second, and the clash between them.
+_IN_COROUTINE = {
+    _STARTED: "line {0.line} looks whether {2.path} is there, and line {1.line} starts a "
+    "process by that: another task may look meanwhile, and start it, too",
+    _BACK: "lines {0.line} and {1.line} read and write {2.path}: what another task "
+    "writes in between would be lost",
+    _CHANGED: "line {0.line} looks whether {2.path} is there, and line {1.line} goes by "
+    "it: another task may change that in between",
+    _REMOVED: "line {0.line} looks whether {2.path} is there, and line {1.line} reads "
+    "it: line {2.line} may remove it in between",
+}
+_IN_THREADS = {
+    _STARTED: "starts a process by what line {0.line} saw: two threads may do that at "
+    "once",
+    _BACK: "reads {2.path} and writes it back: " + _UNDONE,
+    _CHANGED: "changes {2.path} by what line {0.line} saw: " + _UNDONE,
+    _REMOVED: "reads {2.path}, which line {0.line} saw: line {2.line} may remove it in "
+    "between",
+}
 _BOTH = (
     "put both steps into one function and hand that to a thread, or hold an "
     "asyncio.Lock"
 )
+
+
+class _Clash(NamedTuple):
+    kind: int
+    path: str
+    line: int = 0
+    """Where somebody else removes files."""
 
 
 def doubts(context: Context, moved: ast.expr | ast.stmt) -> Iterator[Doubt]:
@@ -62,55 +91,17 @@ def _in_coroutine(context: Context, moved: ast.expr | ast.stmt) -> Iterator[Doub
                 not within and not first.line < start <= end < second.line
             ):
                 continue
-            words = _between(model, path, function, nodes, first, second)
-            if not words:
+            clash = _clash(model, path, function, nodes, first, second)
+            if clash is None or (clash.kind == _BACK and first.line == second.line):
                 continue
             halted = any(first.line < at < second.line for at in pauses)
             if halted and (first.checks or not within):
                 continue  # there somebody may come between as it is
+            words = _IN_COROUTINE[clash.kind].format(first, second, clash)
             yield _doubt(words)
             return
     mine_only = [each for each in taken if each.node in inside]
     yield from _beside(model, path, function, mine_only)
-
-
-def _between(
-    model: Model,
-    path: str,
-    function: Function,
-    nodes: Sequence[ast.AST],
-    first: Step,
-    second: Step,
-) -> str:
-    """Say what may come between two steps of a coroutine, if it matters."""
-    if first.checks and second.starts and _is_made_by(nodes, first, second):
-        return (
-            f"line {first.line} looks whether {_one(first.paths)} is there, and line "
-            f"{second.line} starts a process by that: another task may look meanwhile, "
-            "and start it, too"
-        )
-    both = first.paths & second.paths
-    if not both:
-        return ""
-    if first.line < second.line and first.reads and second.writes:
-        return (
-            f"lines {first.line} and {second.line} read and write {min(both)}: what "
-            "another task writes in between would be lost"
-        )
-    if not first.checks or not _ruled_by(nodes, first, second):
-        return ""
-    if second.writes:
-        return (
-            f"line {first.line} looks whether {min(both)} is there, and line "
-            f"{second.line} goes by it: another task may change that in between"
-        )
-    removed = _removed(model, path, function) if second.reads else 0
-    if removed:
-        return (
-            f"line {first.line} looks whether {min(both)} is there, and line "
-            f"{second.line} reads it: line {removed} may remove it in between"
-        )
-    return ""
 
 
 def _in_helpers(context: Context) -> Iterator[Doubt]:
@@ -133,11 +124,12 @@ def _in_helpers(context: Context) -> Iterator[Doubt]:
             for second in taken[number:]:
                 if _is_locked(nodes, first, second):
                     continue
-                said = _at_once(model, path, function, nodes, first, second)
-                if said:
+                clash = _clash(model, path, function, nodes, first, second)
+                if clash is not None:
                     name = model.reach.shown((path, scope))
+                    words = _IN_THREADS[clash.kind].format(first, second, clash)
                     yield _doubt(
-                        f"{name} ({path}:{second.line}) {said}",
+                        f"{name} ({path}:{second.line}) {words}",
                         "hold an asyncio.Lock around it, or a threading.Lock in it",
                     )
                     return
@@ -147,37 +139,28 @@ def _in_helpers(context: Context) -> Iterator[Doubt]:
             return
 
 
-def _at_once(
+def _clash(
     model: Model,
     path: str,
     function: Function,
     nodes: Sequence[ast.AST],
     first: Step,
     second: Step,
-) -> str:
-    """Say what two threads do to each other in two steps of a function."""
-    undone = ": two threads may do that at once, and one would undo what the other did"
+) -> _Clash | None:
+    """Say what goes wrong where somebody comes between two steps, if anything does."""
     if first.checks and second.starts and _is_made_by(nodes, first, second):
-        return (
-            f"starts a process by what line {first.line} saw: two threads may do that "
-            "at once"
-        )
+        return _Clash(_STARTED, min(first.paths, default="a file"))
     both = first.paths & second.paths
     if not both:
-        return ""
-    if second.writes and first.reads and first is not second:
-        return f"reads {min(both)} and writes it back{undone}"
+        return None
+    if first.reads and second.writes and first is not second:
+        return _Clash(_BACK, min(both))
     if not first.checks or not _ruled_by(nodes, first, second):
-        return ""
+        return None
     if second.writes:
-        return f"changes {min(both)} by what line {first.line} saw{undone}"
+        return _Clash(_CHANGED, min(both))
     removed = _removed(model, path, function) if second.reads else 0
-    if removed:
-        return (
-            f"reads {min(both)}, which line {first.line} saw: line {removed} may remove "
-            "it in between"
-        )
-    return ""
+    return _Clash(_REMOVED, min(both), removed) if removed else None
 
 
 # -- what others do meanwhile ------------------------------------------------------
@@ -250,10 +233,6 @@ def _functions(model: Model, path: str) -> Iterator[Function]:
 
 
 # -- how two steps hang together ---------------------------------------------------
-
-
-def _one(paths: Iterable[str]) -> str:
-    return min(paths, default="a file")
 
 
 def _is_made_by(nodes: Sequence[ast.AST], check: Step, start: Step) -> bool:

@@ -235,8 +235,8 @@ class Effects:
     def bodies(self, path: str, scope: int) -> tuple[Where, ...] | None:
         """Give a function and all that may run in its place: methods of subclasses.
 
-        None where there are too many, or nobody knows them. A method without a body of
-        its own, as of an abstract class, is left out.
+        None where there are too many. A method without a body of its own, as of
+        an abstract class, is left out.
         """
         key = path, scope
         if key not in self._overrides:
@@ -252,8 +252,6 @@ class Effects:
         found: list[Where] = [(path, scope)]
         if scopes[owner].kind != f.CLASS or function.name in ("__init__", "__new__"):
             return tuple(found)
-        if any(base.rpartition(".")[2] == "Protocol" for base in scopes[owner].bases):
-            return None  # whatever has such a method, said or not
         if any(d.rpartition(".")[2] == "abstractmethod" for d in function.decorators):
             found = []
         for other, index in self._methods(function.name):
@@ -266,6 +264,19 @@ class Effects:
         if found == [(path, scope)] and self._is_left_open(path, scope):
             found = []
         return tuple(found) if len(found) <= _MOST_OVERRIDES else None
+
+    def is_open(self, path: str, scope: int) -> bool:
+        """Tell whether any class may have it: a method that a `Protocol` declares."""
+        scopes = self.project.files[path].scopes
+        owner = scopes[scope].parent
+        if scopes[owner].kind == f.TYPE:
+            owner = scopes[owner].parent
+        return any(
+            base.rpartition(".")[2] == "Protocol"
+            and self.project.qualified_name(path, scopes[owner].parent, base)
+            in ("typing.Protocol", "typing_extensions.Protocol")
+            for base in scopes[owner].bases
+        )
 
     def _is_left_open(self, path: str, scope: int) -> bool:
         """Tell whether a method does nothing but raise NotImplementedError."""

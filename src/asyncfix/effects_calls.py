@@ -122,8 +122,8 @@ class Calls(LibraryCalls):
         if value.kind == OBJECT:
             found = body.values.attribute(value, "__call__")
             if found is not None and found.kind == FUNCTION:
-                given = self._given(body, node, found, node.func)
-                return self._into(body, node, (found.path, found.scope), given)
+                bodies = self.effects.bodies(found.path, found.scope)
+                return self._any_of(body, node, found, bodies, use.name, node.func)
             return self._unknown(node, body, use.name)
         if value.kind == OUTSIDE_OBJECT:
             return self._library(body, node, f"{value.name}.__call__", use)
@@ -150,14 +150,31 @@ class Calls(LibraryCalls):
                 node, body, f"{use.name} (@{', @'.join(scope.decorators)})"
             )
         bodies = self._bodies(body, node, value)
-        if not bodies:
-            return self._unknown(node, body, use.name)
         receiver = node.func.value if isinstance(node.func, ast.Attribute) else None
+        return self._any_of(body, node, value, bodies, use.name, receiver, bound)
+
+    def _any_of(
+        self,
+        body: Body,
+        node: ast.Call,
+        value: Value,
+        bodies: tuple[Where, ...] | None,
+        name: str,
+        receiver: ast.expr | None,
+        bound: bool = True,
+    ) -> tuple[Summary, Origin]:
+        """Give what a call touches that runs one of several functions."""
+        if not bodies:
+            return self._unknown(node, body, name)
         summaries, origins = [], []
         for each in bodies:
             target = Value(FUNCTION, path=each[0], scope=each[1])
             given = self._given(body, node, target, receiver) if bound else None
             summary, origin = self._into(body, node, each, given)
+            summaries.append(summary)
+            origins.append(origin)
+        if self.effects.is_open(value.path, value.scope):
+            summary, origin = self._unknown(node, body, name)
             summaries.append(summary)
             origins.append(origin)
         return merged(summaries), either(origins)
