@@ -45,6 +45,8 @@ _STARTS = frozenset(
 # Nothing happens where it is so already: nobody is in the way of nobody.
 _EITHER_WAY = frozenset(("exist_ok", "ignore_errors", "missing_ok"))
 _WRAPPED = frozenset(("str", "Path", "fspath", "os.fspath", "pathlib.Path"))
+# Of `os.open`: what is not known may be any of them.
+_FLAGS = re.compile(r"O_(?:WRONLY|RDWR|CREAT|TRUNC|APPEND)|^(?!.*O_)")
 _PATHS = (
     ast.Attribute, ast.BinOp, ast.Call, ast.JoinedStr, ast.Name, ast.Subscript
 )  # fmt: skip
@@ -96,14 +98,19 @@ def _of_call(call: ast.Call) -> Iterator[Step]:
         target = frozenset((_said(given[0]),))
         yield Step(call.lineno, call, target, writes=True, removes=True)
         return
-    if owner and last in _OF_PATHS | _CHECKS:
-        paths.add(owner)
+    if isinstance(function, ast.Attribute) and last in _OF_PATHS | _CHECKS:
+        paths.add(_said(function.value))
     if named := _OF_ONE.match(last):
         paths.add(f"{owner}.{named[1]}" if owner else named[1])
     if last == "open":
         by_name = owner in ("", "io", "os")
         if by_name and call.args and isinstance(call.args[0], ast.Constant):
             paths.add(ast.unparse(call.args[0]))
+        if owner == "os":
+            flags = " ".join(ast.unparse(each) for each in given[1:])
+            reads, writes = "O_WRONLY" not in flags, bool(_FLAGS.search(flags))
+            yield Step(call.lineno, call, frozenset(paths), reads, writes)
+            return
         words = call.args[1 if by_name else 0 :][:1]
         words += [word.value for word in call.keywords if word.arg == "mode"]
         mode = str(getattr(words[0], "value", "r+") if words else "r")

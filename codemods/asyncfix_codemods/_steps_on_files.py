@@ -22,6 +22,7 @@ from asyncfix_codemods._file_steps import (
     steps,
 )
 from asyncfix_codemods._rounds import own
+from asyncfix_codemods._steps_of_helpers import steps_of_helpers
 
 _KINDS = frozenset(("file", "fs-meta", "archive", "serialize"))
 _STARTED, _BACK, _CHANGED, _REMOVED = range(4)
@@ -81,8 +82,9 @@ def _in_coroutine(context: Context, moved: ast.expr | ast.stmt) -> Iterator[Doub
     function = context.function
     nodes = list(own(function.body))
     pauses = [node.lineno for node in nodes if isinstance(node, ast.Await)]
-    taken = sorted(steps(nodes), key=lambda each: each.line)
     path, model = context.site.path, context.model
+    helped = set(steps_of_helpers(model, (path, context.site.function), nodes))
+    taken = sorted((*steps(nodes), *helped), key=lambda each: each.line)
     start, end = moved.lineno, moved.end_lineno or moved.lineno
     for number, first in enumerate(taken):
         for second in taken[number + 1 :]:
@@ -95,12 +97,12 @@ def _in_coroutine(context: Context, moved: ast.expr | ast.stmt) -> Iterator[Doub
             if clash is None or (clash.kind == _BACK and first.line == second.line):
                 continue
             halted = any(first.line < at < second.line for at in pauses)
-            if halted and (first.checks or not within):
+            if halted and (first.checks or not within or {first, second} & helped):
                 continue  # there somebody may come between as it is
             words = _IN_COROUTINE[clash.kind].format(first, second, clash)
             yield _doubt(words)
             return
-    mine_only = [each for each in taken if each.node in inside]
+    mine_only = [each for each in taken if each.node in inside and each not in helped]
     yield from _beside(model, path, function, mine_only)
 
 
@@ -119,7 +121,9 @@ def _in_helpers(context: Context) -> Iterator[Doubt]:
             continue
         function = read[1]
         nodes = list(own(function.body))
-        taken = sorted(steps(nodes), key=lambda each: each.line)
+        helped = steps_of_helpers(model, (path, scope), nodes)
+        mine = list(steps(nodes))
+        taken = sorted((*mine, *helped), key=lambda each: each.line)
         for number, first in enumerate(taken):
             for second in taken[number:]:
                 if _is_locked(nodes, first, second):
@@ -133,7 +137,7 @@ def _in_helpers(context: Context) -> Iterator[Doubt]:
                         "hold an asyncio.Lock around it, or a threading.Lock in it",
                     )
                     return
-        unlocked = [each for each in taken if not _is_locked(nodes, each, each)]
+        unlocked = [each for each in mine if not _is_locked(nodes, each, each)]
         for doubt in _beside(model, path, function, unlocked):
             yield doubt
             return
