@@ -17,6 +17,7 @@ from asyncfix.touches import (
     LIBRARY,
     OWN,
     PLAIN,
+    RESULT,
     SOMETHING,
     TEXT,
     UNKNOWN,
@@ -24,6 +25,7 @@ from asyncfix.touches import (
     Gathered,
     Item,
     Origin,
+    Place,
     Summary,
     either,
     holding,
@@ -251,6 +253,10 @@ class Calls(LibraryCalls):
                 above = each.name if each is not None else "a base that is not known"
                 summaries.append(self._unknown(node, body, f"{name} ({above})")[0])
                 break
+        if self.effects.singles.may_give_another(value):
+            name = body.scopes_of(value.path)[value.scope].name
+            kept = Place(RESULT, f"{name}(...)")
+            origin = origin._replace(places=origin.places | {kept})
         return merged(summaries), origin
 
     def special(self, body: Body, node: ast.expr, name: str) -> Summary:
