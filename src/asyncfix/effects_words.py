@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import ast
+import re
 from typing import TYPE_CHECKING
 
+from asyncfix import facts as f
 from asyncfix.effects_names import Code
 from asyncfix.effects_tree import Around
 from asyncfix.touches import (
     GLOBAL,
     LOCAL,
     OUTER,
+    PLAIN,
     READ,
+    RESULT,
     SOMETHING,
     TEXT,
     WRITTEN,
@@ -19,6 +23,7 @@ from asyncfix.touches import (
     Item,
     Origin,
     Place,
+    Places,
     Step,
     Summary,
     Touch,
@@ -28,6 +33,9 @@ from asyncfix.touches import (
 
 if TYPE_CHECKING:
     from asyncfix.effects import Where
+
+# `lru_cache`, `cachetools.cached`, `cached_property`, `diskcache.Cache.memoize`.
+_CACHES = re.compile(r"cache|memo|singleton|^once$")
 
 
 class Words(Code):
@@ -41,13 +49,26 @@ class Words(Code):
         receiver: ast.expr | None,
     ) -> Origin:
         """Say what a called function returns in the words of this one."""
+        scope = self.scopes_of(target[0])[target[1]]
         if receiver is not None and given is not None:
-            first = self.scopes_of(target[0])[target[1]].first
-            given = {first: self.origins.of(receiver), **given}
+            given = {scope.first: self.origins.of(receiver), **given}
         made = summary.returns
         places = {p for each in made.places for p in self.here(each, target, given)}
         inside = {p for each in made.inside for p in self.here(each, target, given)}
+        if made.plain != PLAIN:
+            places |= self._kept(scope, receiver)
         return Origin(frozenset(places), frozenset(inside), made.plain)
+
+    def _kept(self, scope: f.Scope, receiver: ast.expr | None) -> Places:
+        """Give where a decorator keeps what a function gave: the next caller gets it."""
+        for each in scope.decorators:
+            last = each.partition("(")[0].rpartition(".")[2].lower()
+            if not _CACHES.search(last):
+                continue
+            if "property" in last and receiver is not None:
+                return self.origins.of(receiver).then(f".{scope.name}").places
+            return frozenset((Place(RESULT, f"{scope.name}(...)"),))
+        return frozenset()
 
     def here(
         self, place: Place, target: Where, given: dict[str, Origin] | None
