@@ -42,7 +42,11 @@ _MOST_WAYS = 5_000
 _MOST_FUNCTIONS = 20
 _MOST_TRIES = 5
 _NOWHERE = 1_000_000
-_NOT_WAITING = ("LOCK_NB", "LOCK_UN", "WNOHANG", "MSG_DONTWAIT", "O_NONBLOCK")
+_NOT_WAITING = (
+    "LOCK_NB", "LOCK_UN", "WNOHANG", "MSG_DONTWAIT", "O_NONBLOCK", "DONTWAIT", "NOBLOCK"
+)  # fmt: skip
+# Methods that wait as long as they are told: psutil's, which compare with the last call.
+_INTERVALS = ("cpu_percent", "cpu_times_percent")
 _ELSEWHERE = ("__enter__", "__exit__", "__post_init__")
 
 Known = tuple[tuple[str, object], ...]
@@ -119,6 +123,8 @@ class Confirm:
             if depth and edge.entry.kind == "loop":
                 return None  # it raises where a loop runs, and is there for callers without
             if _says_not_to_wait(call, state) or asked_before(tree, function, call):
+                return None
+            if edge.entry.kind == "socket" and _may_be_told_to_come_again(tree, call):
                 return None
             step = Step(path, use.line, use.col, edge.entry.name)
             return Chain((step,), edge.entry)
@@ -359,6 +365,12 @@ def _says_not_to_wait(call: ast.Call, state: State) -> bool:
             said += call.args[:1]
         if any(literal(state.say(each), state.known) is False for each in said):
             return True
+    if method in _INTERVALS:
+        said = [
+            *call.args[:1],
+            *(e.value for e in call.keywords if e.arg == "interval"),
+        ]
+        return all(literal(state.say(each), state.known) in (None, 0) for each in said)
     if method == "load_verify_locations" and not call.args:
         said = [each.value for each in call.keywords if each.arg != "cadata"]
         return all(literal(state.say(each), state.known) is None for each in said)
@@ -369,6 +381,22 @@ def _says_not_to_wait(call: ast.Call, state: State) -> bool:
             todo += [node.left, node.right]
         elif _last(node) in _NOT_WAITING:
             return True
+    return False
+
+
+def _may_be_told_to_come_again(tree: Tree, call: ast.Call) -> bool:
+    """Tell a call of a socket that does not block: BlockingIOError is caught.
+
+    https://docs.python.org/3/library/exceptions.html#BlockingIOError
+    """
+    for above, below in tree.ancestors(call):
+        if isinstance(above, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            return False
+        if isinstance(above, ast.Try) and below in above.body:
+            for handler in above.handlers:
+                kinds = getattr(handler.type, "elts", [handler.type])
+                if any(each and _last(each) == "BlockingIOError" for each in kinds):
+                    return True
     return False
 
 
