@@ -92,10 +92,23 @@ class Confirm:
             self._left = _MOST_WAYS
             self._lowest = _NOWHERE
             found = self._step(place, edge, ran, 0)
+            if found is not None and self._may_be_awaitable(found):
+                return None
             before = found and self.first.ran_before(place, found)
             if not before or len(ran) == _MOST_TRIES:
                 return found
             ran = (*ran, (before, True))
+
+    def _may_be_awaitable(self, way: Chain) -> bool:
+        """Tell a socket that a helper is handed, by a file that uses zmq.asyncio.
+
+        Sockets of zmq.asyncio, which wait for nothing, are a subclass of zmq's.
+        https://pyzmq.readthedocs.io/en/latest/api/zmq.asyncio.html
+        """
+        if len(way.steps) == 1 or not way.entry.name.startswith("zmq.Socket."):
+            return False
+        files = self.reach.project.files
+        return any(files[step.path].holds("zmq.asyncio") for step in way.steps)
 
     def _unread(self, path: str, edge: Edge) -> Chain | None:
         """Give a way for which who calls whom must be enough."""
