@@ -83,6 +83,8 @@ class Recall:
         """The files whose sites have to be judged again, besides what `find` gave."""
         self._went_by = _Went()
         self._off: dict[str, int] = {}
+        self._changed: Sequence[str] | None = None
+        """The files that are other than `find` knew them; None where all is judged."""
         places = [*sys.path, *(os.path.join(root, each) for each in MARKERS)]
         said = [sys.version, *map(_changed_at, places), *question]
         whole = repr(said).encode("utf-8", "surrogatepass")
@@ -114,6 +116,7 @@ class Recall:
             self._off = {path: n for path, n in off.items() if path not in again}
             self._went_by = went
             self.opened = went.opened
+            self._changed = changed
             found = found._replace(
                 findings=tuple(f for f in found.findings if f.path not in again),
                 suppressed=sum(self._off.values()),
@@ -125,13 +128,12 @@ class Recall:
                     self._memory.keep(_SECTION, None)
             return found
         except (KeyError, AttributeError, TypeError, ValueError):
-            # There is none, or it is forged, or of another time.
-            self.again, self._off, self._went_by = [], {}, _Went()
+            self.forget()  # there is none, or it is forged, or of another time
         return None
 
     def forget(self) -> None:
         """Make nothing of what `find` gave: all has to be judged again."""
-        self.again, self._off, self._went_by = [], {}, _Went()
+        self.again, self._off, self._went_by, self._changed = [], {}, _Went(), None
 
     def keep(self, judged: Judged, off: Mapping[str, int]) -> bool:
         """Keep what was judged, if it can be; the library knows what it went by.
@@ -158,12 +160,12 @@ class Recall:
         )
         self.opened = self._went_by.opened
         self._off.update(off)
-        self._keep(_packed(judged))
+        self._keep(_packed(judged), self._changed)
         self._memory.note_read(trace)
         return True
 
-    def _keep(self, judged: Any, changed: Sequence[str] | None = None) -> None:
-        """Keep what was judged; all is judged `anew`, or some files have changed."""
+    def _keep(self, judged: Any, changed: Sequence[str] | None) -> None:
+        """Keep what was judged; some files have `changed`, or all was judged anew."""
         paths = self._library if changed is None else changed
         if not self._memory.note_state(_STATE, paths, changed is None):
             self._memory.keep(_SECTION, None)

@@ -159,8 +159,10 @@ class Answers:
                 path
                 for path in paths
                 if path in changed
-                or (path not in told
-                and None in (self.digest(path), self._of_file(path)))
+                or (
+                    path not in told
+                    and None in (self.digest(path), self._of_file(path))
+                )
             ]
         except _FORGED:
             self.forget()
