@@ -180,7 +180,7 @@ def _writes(statement: ast.With) -> bool:
             method = isinstance(call.func, ast.Attribute) and call.func.attr == "open"
             words = [*call.args[0 if method else 1 : 2]]
             words += [each.value for each in call.keywords if each.arg == "mode"]
-            for word in words:
+            for word in (part for each in words for part in ast.walk(each)):
                 if isinstance(word, ast.Constant) and isinstance(word.value, str):
                     if set(word.value) & set("wax+") and len(word.value) <= 3:
                         return True
