@@ -130,9 +130,11 @@ def strategy(context: Context) -> Iterator[Doubt]:
         )
     elif direct and not _is_stateless(context):
         owner = entry.name.rpartition(".")[0]
+        owner = "open file" if owner.startswith("io.") else owner
+        article = "an" if owner[0] in "aeiou" else "a"
         yield _no(
             "thread-affinity",
-            f"what a {owner} does in a thread, other tasks may see half-way",
+            f"what {article} {owner} does in a thread, other tasks may see half-way",
             (
                 f"use {entry.use}"
                 if entry.use and entry.strategy in ("native", "migrate")

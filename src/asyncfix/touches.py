@@ -20,6 +20,7 @@ READ, ITERATED, WRITTEN = range(3)
 UNKNOWN, CONTAINER, LIBRARY, PLAIN = range(4)
 
 _LONGEST = 5
+_NAMELESS = "what a call gives"
 _MOST_PLACES = 12
 _MOST_TOUCHES = 400
 
@@ -57,7 +58,10 @@ class Place(NamedTuple):
         return self.root in (GLOBAL, OUTER)
 
     def shown(self) -> str:
-        """Give the place as code would write it."""
+        """Give the place as code would write it, or in words what has no name."""
+        steps = "".join(self.steps)
+        if steps[:1] == "." and self.name == _NAMELESS:
+            return f"{steps[1:]} of {self.name}"
         return self.name.rpartition(":")[2] + "".join(self.steps)
 
     def then(self, steps: tuple[str, ...], field: Field | None = None) -> Place:
@@ -98,7 +102,7 @@ class Origin(NamedTuple):
 
 OWN = Origin()
 TEXT = Origin(plain=PLAIN)
-SOMETHING = Origin(frozenset((Place(RESULT, "what a call gives"),)))
+SOMETHING = Origin(frozenset((Place(RESULT, _NAMELESS),)))
 
 
 def in_order(places: Places) -> Iterable[Place]:
@@ -107,7 +111,8 @@ def in_order(places: Places) -> Iterable[Place]:
 
 
 def _order(place: Place) -> tuple[str, int, str, str]:
-    return place.shown(), place.root, place.name, repr(place.field)
+    said = place.name.rpartition(":")[2] + "".join(place.steps)
+    return said, place.root, place.name, repr(place.field)
 
 
 def _few(places: Iterable[Place]) -> Places:
