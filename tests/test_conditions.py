@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from conftest import Chains
 
 HEAD = """\
-import asyncio, contextlib, dataclasses, fcntl, functools, os, psutil, queue
-import socket, threading
+import asyncio, contextlib, dataclasses, fcntl, functools, os, queue, threading
 from concurrent.futures import Future
 from multiprocessing.pool import AsyncResult
 from subprocess import Popen
@@ -413,22 +412,6 @@ ASKED = {
         "fcntl.flock(x, fcntl.LOCK_EX); h(0); h(x); os.waitpid(x, 0)\n"
         "fcntl.flock(x, x & ~fcntl.LOCK_NB)",
         "fcntl.flock(x, fcntl.LOCK_EX | fcntl.LOCK_NB); os.waitpid(x, os.WNOHANG); h(1)",
-    ),
-    "sockets that may be empty": (
-        "def h(s: socket.socket):\n try: return s.recv(1)\n"
-        " except (BlockingIOError, InterruptedError): return b''\n"
-        "def k(s: socket.socket):\n try: return s.recv(1)\n"
-        " except OSError: return b''\n"
-        "def e(s: socket.socket):\n try: pass\n"
-        " except BlockingIOError: return s.recv(1)",
-        "k(x); e(x)",
-        "h(x)",
-    ),
-    "as long as they are told": (
-        "def h(n=None): psutil.cpu_percent(n)\n"
-        "def k(n=1): psutil.cpu_percent(interval=n, percpu=True)",
-        "psutil.cpu_percent(1); psutil.cpu_percent(interval=x); h(2); h(x); k()",
-        "psutil.cpu_percent(); psutil.cpu_percent(None); h(); h(0); k(0.0); k(None)",
     ),
     "what is remembered": (
         "@functools.cache\ndef h(): block()\n"

@@ -74,9 +74,13 @@ _MATERIALISE = frozenset(("list", "tuple", "set", "sorted", "frozenset"))
 
 def kind(context: Context, entry: Entry) -> Doubt | None:
     """Doubt what a thread is no cure for, wherever it is called."""
-    if entry.kind in _KINDS:
+    if entry.kind in _KINDS and not (
+        entry.kind == "tls" and entry.strategy == "offload"
+    ):
         reason, advice = _KINDS[entry.kind]
-        return _no("thread-kind", f"{entry.name}: {reason}", entry.use or advice)
+        if entry.use and entry.use != "asyncio.to_thread":
+            advice = entry.use
+        return _no("thread-kind", f"{entry.name}: {reason}", advice)
     if holds_gil(entry):
         return _no(
             "thread-gil",

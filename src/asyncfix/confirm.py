@@ -11,6 +11,7 @@ import ast
 from functools import partial
 
 from asyncfix import facts as f
+from asyncfix import waits
 from asyncfix.answers import Answers
 from asyncfix.before import before
 from asyncfix.cached import CACHES
@@ -18,16 +19,14 @@ from asyncfix.conditions import (
     Function,
     arguments,
     asked_before,
-    literal,
     paired,
-    taken,
 )
 from asyncfix.constants import Constants
 from asyncfix.first import First
 from asyncfix.held import VALUE, handed
 from asyncfix.keys import Here, KeySets
 from asyncfix.kinds import Kinds
-from asyncfix.nodes import MAY_WAIT, NOT_WAITING, descend
+from asyncfix.nodes import descend
 from asyncfix.objects import Objects, is_excluded
 from asyncfix.reach import Chain, Edge, Place, Reach, Step
 from asyncfix.reader import Reader
@@ -42,11 +41,6 @@ _MOST_WAYS = 5_000
 _MOST_FUNCTIONS = 20
 _MOST_TRIES = 5
 _NOWHERE = 1_000_000
-_NOT_WAITING = (
-    "LOCK_NB", "LOCK_UN", "WNOHANG", "MSG_DONTWAIT", "O_NONBLOCK", "DONTWAIT", "NOBLOCK"
-)  # fmt: skip
-# Methods that wait as long as they are told: psutil's, which compare with the last call.
-_INTERVALS = ("cpu_percent", "cpu_times_percent")
 _ELSEWHERE = ("__enter__", "__exit__", "__post_init__")
 
 Known = tuple[tuple[str, object], ...]
@@ -135,9 +129,11 @@ class Confirm:
         if edge.entry is not None:
             if depth and edge.entry.kind == "loop":
                 return None  # it raises where a loop runs, and is there for callers without
-            if _says_not_to_wait(call, state) or asked_before(tree, function, call):
+            if waits.says_not_to_wait(call, state) or asked_before(
+                tree, function, call
+            ):
                 return None
-            if edge.entry.kind == "socket" and _may_be_told_to_come_again(tree, call):
+            if edge.entry.kind == "socket" and waits.for_nobody(tree, function, call):
                 return None
             step = Step(path, use.line, use.col, edge.entry.name)
             return Chain((step,), edge.entry)
@@ -362,58 +358,3 @@ def _name(item: tuple[str, object]) -> str:
 def _reads_response(way: Chain) -> bool:
     owner, _, _ = way.entry.name.rpartition(".")
     return way.entry.kind == "http" and owner.endswith(".Response")
-
-
-def _says_not_to_wait(call: ast.Call, state: State) -> bool:
-    """Tell a call with a flag such as `fcntl.LOCK_NB`, or with `blocking=False`.
-
-    Or one that is given a text, and has no file to read.
-
-    The arguments may be names of such values, or parameters that are given them.
-    """
-    method = _last(call.func)
-    if method in MAY_WAIT:
-        said = [each.value for each in call.keywords if each.arg in NOT_WAITING]
-        if method == "acquire":
-            said += call.args[:1]
-        if any(literal(state.say(each), state.known) is False for each in said):
-            return True
-    if method in _INTERVALS:
-        said = [
-            *call.args[:1],
-            *(e.value for e in call.keywords if e.arg == "interval"),
-        ]
-        return all(literal(state.say(each), state.known) in (None, 0) for each in said)
-    if method == "load_verify_locations" and not call.args:
-        said = [each.value for each in call.keywords if each.arg != "cadata"]
-        return all(literal(state.say(each), state.known) is None for each in said)
-    todo = [*call.args, *(each.value for each in call.keywords)]
-    while todo:
-        node = taken(state.say(todo.pop()), state.known)
-        if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.BitOr, ast.Add)):
-            todo += [node.left, node.right]
-        elif _last(node) in _NOT_WAITING:
-            return True
-    return False
-
-
-def _may_be_told_to_come_again(tree: Tree, call: ast.Call) -> bool:
-    """Tell a call of a socket that does not block: BlockingIOError is caught.
-
-    https://docs.python.org/3/library/exceptions.html#BlockingIOError
-    """
-    for above, below in tree.ancestors(call):
-        if isinstance(above, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            return False
-        if isinstance(above, ast.Try) and below in above.body:
-            for handler in above.handlers:
-                kinds = getattr(handler.type, "elts", [handler.type])
-                if any(each and _last(each) == "BlockingIOError" for each in kinds):
-                    return True
-    return False
-
-
-def _last(node: ast.expr) -> str:
-    if isinstance(node, ast.Attribute):
-        return node.attr
-    return node.id if isinstance(node, ast.Name) else ""
