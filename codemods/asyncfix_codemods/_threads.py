@@ -54,6 +54,11 @@ _KINDS = {
         "use logging.handlers.QueueHandler",
     ),
 }
+# https://docs.python.org/3/library/os.html#os.fork
+_FORKED = (
+    "a process that is forked from a thread may find locks that nobody lets go",
+    "start it before the event loop, or by the method spawn",
+)
 # Connections with a state of their own: databases, caches, brokers, mailboxes.
 _DRIVERS = frozenset(("db", "cache", "mq"))
 # Objects without a state that a second thread could see half-way.
@@ -78,7 +83,9 @@ def kind(context: Context, entry: Entry) -> Doubt | None:
         entry.kind == "tls" and entry.strategy == "offload"
     ):
         reason, advice = _KINDS[entry.kind]
-        if entry.use and entry.use != "asyncio.to_thread":
+        if entry.name.endswith(".Process.start"):
+            reason, advice = _FORKED
+        elif entry.use and not entry.use.startswith("asyncio.to_thread"):
             advice = entry.use
         return _no("thread-kind", f"{entry.name}: {reason}", advice)
     if holds_gil(entry):
