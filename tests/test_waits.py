@@ -12,9 +12,16 @@ import pytest
 from asyncfix import engine, registry
 from asyncfix.model import Settings
 
-HEAD = "import psutil, socket\n"
+HEAD = "import psutil, socket\nfrom concurrent.futures import Future\n"
 
 ROWS = {
+    "futures that have their result": (
+        "def h(f: Future):\n f.set_exception(OSError())\n f.exception()\n"
+        "def k(f: Future):\n if f: f.set_result(1)\n f.result()\n"
+        "def e(f: Future, g: Future):\n g.set_result(1)\n f.result()",
+        "k(x); e(x, x)",
+        "h(x)",
+    ),
     "sockets that may be empty": (
         "def h(s: socket.socket):\n try: return s.recv(1)\n"
         " except (BlockingIOError, InterruptedError): return b''\n"

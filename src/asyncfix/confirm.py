@@ -133,6 +133,8 @@ class Confirm:
                 tree, function, call
             ):
                 return None
+            if edge.entry.kind == "thread" and waits.is_done(tree, function, call):
+                return None
             if edge.entry.kind == "socket" and waits.for_nobody(tree, function, call):
                 return None
             step = Step(path, use.line, use.col, edge.entry.name)

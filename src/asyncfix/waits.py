@@ -8,13 +8,15 @@ import re
 from asyncfix.conditions import Function, literal, taken
 from asyncfix.nodes import MAY_WAIT, NOT_WAITING
 from asyncfix.stands import State
-from asyncfix.tree import Tree, walk_function
+from asyncfix.surely import surely_before
+from asyncfix.tree import Tree, text_of, walk_function
 
 _NOT_WAITING = (
     "LOCK_NB", "LOCK_UN", "WNOHANG", "MSG_DONTWAIT", "O_NONBLOCK", "DONTWAIT", "NOBLOCK"
 )  # fmt: skip
 # Methods that wait as long as they are told: psutil's, which compare with the last call.
 _INTERVALS = ("cpu_percent", "cpu_times_percent")
+_ENDS = ("set_exception", "set_result")
 _ADDRESS = re.compile(r"^(?:[0-9.]+|[0-9a-fA-F:]*:[0-9a-fA-F:]*)$")
 
 
@@ -49,6 +51,17 @@ def says_not_to_wait(call: ast.Call, state: State) -> bool:
         elif _last(node) in _NOT_WAITING:
             return True
     return False
+
+
+def is_done(tree: Tree, function: Function, call: ast.Call) -> bool:
+    """Tell what is asked of a future that was given its result just before."""
+    if _last(call.func) not in ("exception", "result"):
+        return False
+    owner = text_of(call.func).rpartition(".")[0]
+    return any(
+        _last(each.func) in _ENDS and text_of(each).startswith(f"{owner}.set_")
+        for each in surely_before(tree, function, call)
+    )
 
 
 def for_nobody(tree: Tree, function: Function, call: ast.Call) -> bool:
