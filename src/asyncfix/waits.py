@@ -57,11 +57,13 @@ def is_done(tree: Tree, function: Function, call: ast.Call) -> bool:
     """Tell what is asked of a future that was given its result just before."""
     if _last(call.func) not in ("exception", "result"):
         return False
-    owner = text_of(call.func).rpartition(".")[0]
-    return any(
-        _last(each.func) in _ENDS and text_of(each).startswith(f"{owner}.set_")
+    given = (
+        each.func
         for each in surely_before(tree, function, call)
+        if isinstance(each.func, ast.Attribute) and each.func.attr in _ENDS
     )
+    asked = getattr(call.func, "value", call)
+    return any(text_of(each.value) == text_of(asked) for each in given)
 
 
 def for_nobody(tree: Tree, function: Function, call: ast.Call) -> bool:
