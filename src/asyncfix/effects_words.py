@@ -10,6 +10,7 @@ from asyncfix import facts as f
 from asyncfix.effects_names import Code
 from asyncfix.effects_tree import Around
 from asyncfix.touches import (
+    ARGUMENT,
     GLOBAL,
     LOCAL,
     OUTER,
@@ -30,6 +31,7 @@ from asyncfix.touches import (
     handed,
     in_order,
 )
+from asyncfix.value import CLASS
 
 if TYPE_CHECKING:
     from asyncfix.effects import Where
@@ -85,7 +87,28 @@ class Words(Code):
                     found.append(said._replace(root=LOCAL))
                 return found
             return [place]
-        return list(handed(place, given))
+        found = list(handed(place, given))
+        if place.root == ARGUMENT and len(place.steps) > 1:
+            if all(each.root == LOCAL for each in found):
+                found += self._of_class(place)
+        return found
+
+    def _of_class(self, place: Place) -> list[Place]:
+        """Say what is in an attribute of a new object that only its class has."""
+        field = place.field
+        if field is None or place.steps[0] != f".{field[2]}":
+            return []
+        path, scope, name = field
+        classes, known = self.values.classes, self.scopes_of(path)[scope]
+        line = classes.line(path, scope)
+        if (
+            name not in self.effects.project.names(path, scope)
+            or name in classes.set_on_self(path, scope)
+            or known.decorators  # of a dataclass, each object has its own
+            or any(each is None or each.kind != CLASS for each in line)
+        ):
+            return []
+        return [Place(GLOBAL, f"{path}:{known.name}", place.steps, field)]
 
     def _touched(self, origin: Origin, how: int, node: ast.AST) -> None:
         for place in in_order(origin.places):
