@@ -437,6 +437,12 @@ class Calls(LibraryCalls):
                 and (each.kind == CLASS or self._is_harmless(each.name))
                 for each in line
             ):
+                if use.name.endswith((".__setattr__", ".__delattr__")):
+                    first = ast.Name(body.scopes_of(body.path)[body.scope].first)
+                    gathered, first.lineno = Gathered(), node.lineno
+                    origin = body.origins.names.get(first.id, SOMETHING)
+                    self._set(gathered, body, [first, *node.args], origin)
+                    return gathered.summary(False, OWN), OWN
                 return EMPTY, OWN
         return self._unknown(node, body, use.name)
 
