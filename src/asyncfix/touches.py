@@ -20,7 +20,6 @@ READ, ITERATED, WRITTEN = range(3)
 UNKNOWN, CONTAINER, LIBRARY, PLAIN = range(4)
 
 _LONGEST = 5
-_NAMELESS = "what a call gives"
 _MOST_PLACES = 12
 _MOST_TOUCHES = 400
 
@@ -60,7 +59,7 @@ class Place(NamedTuple):
     def shown(self) -> str:
         """Give the place as code would write it, or in words what has no name."""
         steps = "".join(self.steps)
-        if steps[:1] == "." and self.name == _NAMELESS:
+        if steps[:1] == "." and " " in self.name:
             return f"{steps[1:]} of {self.name}"
         return self.name.rpartition(":")[2] + "".join(self.steps)
 
@@ -102,7 +101,7 @@ class Origin(NamedTuple):
 
 OWN = Origin()
 TEXT = Origin(plain=PLAIN)
-SOMETHING = Origin(frozenset((Place(RESULT, _NAMELESS),)))
+SOMETHING = Origin(frozenset((Place(RESULT, "what a call gives"),)))
 
 
 def in_order(places: Places) -> Iterable[Place]:

@@ -17,7 +17,7 @@ from asyncfix.context import Context
 from asyncfix.guards.let_out import arguments
 from asyncfix.nodes import parameters
 from asyncfix.tree import walk_function
-from asyncfix.value import CLASS, FUNCTION, OBJECT, Value
+from asyncfix.value import CLASS, OBJECT, Value
 
 # Methods that keep what they are given.
 _KEEP = frozenset(
@@ -40,8 +40,9 @@ _MAKERS = frozenset(("defaultdict", "deque", "dict", "list", "set"))
 def is_made_known(context: Context, name: str) -> bool:
     """Tell whether others can get at what a local holds when the site is reached."""
     root = name.partition(".")[0]
-    if not root.isidentifier():
-        return False
+    if not root.isidentifier():  # what the expression itself has made
+        calls = (each for each in ast.walk(context.node) if isinstance(each, ast.Call))
+        return any(_keeps_itself(context, each) for each in calls)
     nodes = list(walk_function(context.function))
     before = _before(context, nodes, root)
     return _gives_away(context, nodes, before, root, follows=True)
@@ -156,42 +157,50 @@ def _is_kept(
     every: Sequence[ast.AST],
 ) -> bool:
     """Tell whether a function of the project keeps what it is given, or is made of."""
-    made = any(
-        isinstance(node, (ast.Assign, ast.AnnAssign))
-        and node.value is call
-        and any(
-            _binds(each, name)
-            for each in (
-                node.targets if isinstance(node, ast.Assign) else [node.target]
-            )
-        )
-        for node in every
-    )
-    if not (given or made) or context.function not in _above(context, call):
+    if context.function not in _above(context, call):
         return False
-    value = context.value(call.func)
+    if any(_is_given(node, call, name) for node in every):
+        if _keeps_itself(context, call):
+            return True
+    value = context.value(call.func) if given else None
     if value is None:
         return False
-    if value.kind == CLASS:
-        maker = context.effects.values.attribute(
-            value._replace(kind=OBJECT), "__init__"
-        )
-        if maker is None or maker.kind != FUNCTION:
-            return False
-        function = _function(context, maker)
-        names = _parameters(function, call, given, bound=True)
-        if made and function is not None and function.args.args:
-            names.add(function.args.args[0].arg)
-    else:
-        function = _function(context, value)
-        bound = isinstance(call.func, ast.Attribute)
-        names = _parameters(function, call, given, bound)
+    function = _maker(context, value) or _function(context, value)
     if function is None:
         return False
+    bound = value.kind == CLASS or isinstance(call.func, ast.Attribute)
     inner = list(walk_function(function))
     return any(
-        _gives_away(context, inner, inner, each, follows=False) for each in names
+        _gives_away(context, inner, inner, each, follows=False)
+        for each in _parameters(function, call, given, bound)
     )
+
+
+def _keeps_itself(context: Context, call: ast.Call) -> bool:
+    """Tell whether what makes an object puts it where others look."""
+    value = context.value(call.func)
+    maker = None if value is None else _maker(context, value)
+    if maker is None or not maker.args.args:
+        return False
+    inner = list(walk_function(maker))
+    return _gives_away(context, inner, inner, maker.args.args[0].arg, follows=False)
+
+
+def _is_given(node: ast.AST, call: ast.Call, name: str) -> bool:
+    """Tell whether a statement gives a name the result of a call."""
+    if not isinstance(node, (ast.Assign, ast.AnnAssign)) or node.value is not call:
+        return False
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+    return any(_binds(each, name) for each in targets)
+
+
+def _maker(context: Context, value: Value) -> Function | None:
+    """Give the `__init__` of a class of the project."""
+    if value.kind != CLASS:
+        return None
+    made = value._replace(kind=OBJECT)
+    found = context.effects.values.attribute(made, "__init__")
+    return None if found is None else _function(context, found)
 
 
 def _above(context: Context, node: ast.AST) -> list[ast.AST]:
@@ -205,11 +214,9 @@ def _function(context: Context, value: Value) -> Function | None:
 
 
 def _parameters(
-    function: Function | None, call: ast.Call, given: Sequence[ast.expr], bound: bool
+    function: Function, call: ast.Call, given: Sequence[ast.expr], bound: bool
 ) -> set[str]:
     """Give the names that a function has for some arguments of a call."""
-    if function is None:
-        return set()
     places = [*function.args.posonlyargs, *function.args.args]
     if bound and places and places[0].arg in ("self", "cls"):
         places = places[1:]
