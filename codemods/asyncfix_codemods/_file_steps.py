@@ -81,6 +81,13 @@ def steps(nodes: Iterable[ast.AST]) -> Iterator[Step]:
                 yield step._replace(paths=step.paths - opened)
 
 
+def may_be_a_step(last: str) -> bool:
+    """Tell by the last name of a call whether it may read or write a file."""
+    return last in _OF_PATHS or any(
+        each.match(last) for each in (_READS, _WRITES, _OF_OS, _COPIES)
+    )
+
+
 def _of_call(call: ast.Call) -> Iterator[Step]:
     function = call.func
     last = getattr(function, "attr", "") or getattr(function, "id", "")

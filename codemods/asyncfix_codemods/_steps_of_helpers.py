@@ -15,7 +15,13 @@ from functools import partial
 
 from asyncfix import Model
 from asyncfix_codemods import _stops
-from asyncfix_codemods._file_steps import Step, known_outside, shared_by, steps
+from asyncfix_codemods._file_steps import (
+    Step,
+    known_outside,
+    may_be_a_step,
+    shared_by,
+    steps,
+)
 from asyncfix_codemods._rounds import own
 
 _FIRST = ("self", "cls")
@@ -53,15 +59,29 @@ def _steps_of(model: Model, where: _stops.Where) -> tuple[Said, ...]:
     """Give the files that a function and its callees read or write: (file, read, written)."""
     found: dict[str, tuple[bool, bool]] = {}
     for path, scope in _stops.reached(model, where):
-        read = model.reader.function(path, scope) if path == where[0] else None
-        if read is None:
+        if path != where[0]:
             continue  # its `self`, and its globals, are others
-        names = shared_by(read[1])
-        for step in steps(own(read[1].body)):
-            for said in known_outside(step.paths, names):
-                reads, writes = found.get(said, (False, False))
-                found[said] = reads or step.reads, writes or step.writes
+        key = "own steps of", path, scope
+        for said, read, written in model.once(key, partial(_own, model, (path, scope))):
+            reads, writes = found.get(said, (False, False))
+            found[said] = reads or read, writes or written
     return tuple((said, *both) for said, both in found.items())
+
+
+def _own(model: Model, where: _stops.Where) -> list[Said]:
+    """Give what a function itself does to files that others know by the same words."""
+    names = (use.name.rpartition(".")[2] for use in _stops.calls(model, where))
+    if not any(map(may_be_a_step, names)):
+        return []
+    read = model.reader.function(*where)
+    if read is None:
+        return []
+    own_names = shared_by(read[1])
+    return [
+        (said, step.reads, step.writes)
+        for step in steps(own(read[1].body))
+        for said in known_outside(step.paths, own_names)
+    ]
 
 
 def _in_words_of(call: ast.Call, said: str, is_here: bool) -> str:
