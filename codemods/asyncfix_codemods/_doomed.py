@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from functools import partial
 
-from asyncfix import Context, Doubt, Level, Model, Place, dotted
+from asyncfix import Context, Doubt, Level, Model, Place, dotted, value
 from asyncfix_codemods import _coroutines, _fates
 
 # Blocks of tests whose code is to fail.
@@ -112,6 +112,13 @@ def _assumed(
                 f"only its annotation tells that {found.name} gives a coroutine",
                 f"await {context.tree.text(context.call)}",
             )
+    if fate.shape == "called" and not _gives_callable(context):
+        yield Doubt(
+            "await-called",
+            Level.UNSAFE,
+            f"nothing tells that what {found.name} gives can be called",
+            "await the coroutine instead of calling it, if that is what it is for",
+        )
     if fate.shape == "declared":
         yield Doubt(
             "await-annotation",
@@ -126,6 +133,16 @@ def _assumed(
             "the name is passed on as well, where it may be awaited",
             f"await {context.tree.text(context.call)}",
         )
+
+
+def _gives_callable(context: Context) -> bool:
+    """Tell whether a coroutine surely gives a function, a class, or alike."""
+    model, path, use = context.model, context.site.path, context.site.use
+    given = model.values.of(path, use.scope, f"{use.name}()!")
+    if given is None or given.kind in (value.MODULE, value.OUTSIDE_OBJECT):
+        return False
+    called = model.values.attribute(given, "__call__")
+    return given.kind != value.OBJECT or called is not None
 
 
 def _caught(context: Context, fate: _fates.Fate) -> Iterator[Doubt]:
