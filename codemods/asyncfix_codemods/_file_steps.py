@@ -36,7 +36,10 @@ _CHANGING_PATHS = frozenset(("mkdir", "rmdir", "touch", "unlink"))
 _OF_PATHS = frozenset(
     ("open", "read_text", "read_bytes", "write_text", "write_bytes")
 ) | _CHANGING_PATHS  # fmt: skip
-_CHECKS = frozenset(("exists", "is_dir", "is_file", "is_symlink"))
+_CHECKS = frozenset(
+    ("exists", "glob", "is_dir", "is_file", "is_symlink", "iterdir", "rglob")
+)
+_LISTS = frozenset(("listdir", "scandir"))
 _CHECKS_OF_OS = frozenset(("exists", "isdir", "isfile", "islink", "lexists"))
 _STARTS = frozenset(
     ("subprocess.run", "subprocess.call", "subprocess.check_call",
@@ -62,6 +65,8 @@ class Step(NamedTuple):
     removes: bool = False
     starts: bool = False
     """It starts a process, which may make or change any file."""
+    empties: bool = False
+    """It removes a folder with all that is in it."""
 
 
 def steps(nodes: Iterable[ast.AST]) -> Iterator[Step]:
@@ -113,7 +118,7 @@ def _of_call(call: ast.Call) -> Iterator[Step]:
     writes = bool(_WRITES.match(last)) or last in _CHANGING_PATHS
     checks = last in _CHECKS and bool(owner)
     if owner in ("os", "shutil"):
-        writes = bool(_OF_OS.match(last))
+        writes, checks = bool(_OF_OS.match(last)), last in _LISTS
     elif owner in ("os.path", "path"):
         checks = last in _CHECKS_OF_OS
     removes = last in _REMOVING or full in _REMOVING
@@ -123,10 +128,10 @@ def _of_call(call: ast.Call) -> Iterator[Step]:
     ):
         writes = False
     reads, starts = bool(_READS.match(last)), full in _STARTS
-    if reads or writes or checks or removes or starts:
-        yield Step(
-            call.lineno, call, frozenset(paths), reads, writes, checks, removes, starts
-        )
+    empties = last == "rmtree"
+    kinds = (reads, writes, checks, removes, starts, empties)
+    if any(kinds):
+        yield Step(call.lineno, call, frozenset(paths), *kinds)
 
 
 def _said(path: ast.expr) -> str:

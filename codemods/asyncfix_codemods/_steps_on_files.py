@@ -24,7 +24,7 @@ from asyncfix_codemods._file_steps import (
 from asyncfix_codemods._rounds import own
 
 _KINDS = frozenset(("file", "fs-meta", "archive", "serialize"))
-_STARTED, _BACK, _CHANGED, _REMOVED = range(4)
+_STARTED, _BACK, _CHANGED, _REMOVED, _EMPTIED = range(5)
 _UNDONE = "two threads may do that at once, and one would undo what the other did"
 # Of the first step, the second, and the clash between them.
 _IN_COROUTINE = {
@@ -36,6 +36,8 @@ _IN_COROUTINE = {
     "it: another task may change that in between",
     _REMOVED: "line {0.line} looks whether {2.path} is there, and line {1.line} reads "
     "it: line {2.line} may remove it in between",
+    _EMPTIED: "line {0.line} empties {2.path}, and line {1.line} fills it again: another "
+    "task may do the same in between",
 }
 _IN_THREADS = {
     _STARTED: "starts a process by what line {0.line} saw: two threads may do that at "
@@ -44,6 +46,7 @@ _IN_THREADS = {
     _CHANGED: "changes {2.path} by what line {0.line} saw: " + _UNDONE,
     _REMOVED: "reads {2.path}, which line {0.line} saw: line {2.line} may remove it in "
     "between",
+    _EMPTIED: "empties {2.path} and fills it again: " + _UNDONE,
 }
 _BOTH = (
     "put both steps into one function and hand that to a thread, or hold an "
@@ -95,7 +98,7 @@ def _in_coroutine(context: Context, moved: ast.expr | ast.stmt) -> Iterator[Doub
             if clash is None or (clash.kind == _BACK and first.line == second.line):
                 continue
             halted = any(first.line < at < second.line for at in pauses)
-            if halted and (first.checks or not within):
+            if halted and (first.checks or first.empties or not within):
                 continue  # there somebody may come between as it is
             words = _IN_COROUTINE[clash.kind].format(first, second, clash)
             yield _doubt(words)
@@ -155,6 +158,8 @@ def _clash(
         return None
     if first.reads and second.writes and first is not second:
         return _Clash(_BACK, min(both))
+    if first.empties and second.writes and not second.empties:
+        return _Clash(_EMPTIED, min(both))
     if not first.checks or not _ruled_by(nodes, first, second):
         return None
     if second.writes:
