@@ -116,8 +116,12 @@ def _leaves_behind(context: Context) -> Iterator[Doubt]:
         what = "what it reads would be gone"
         advice = "use loop.add_reader, or loop.connect_read_pipe"
     elif chain.entry.name in _BY_NUMBER and _is_number(context):
-        what = "it may write to what the number means once somebody has closed this file"
-        advice = "use loop.connect_write_pipe, or open and close it in the function, too"
+        what = (
+            "it may write to what the number means once somebody has closed this file"
+        )
+        advice = (
+            "use loop.connect_write_pipe, or open and close it in the function, too"
+        )
     elif _writes_what_is_kept(context):
         what = "its file would stay, and nobody would know of it"
         advice = "store the path before the file is made, or shield the wait"
