@@ -27,6 +27,7 @@ _ANY = frozenset(
 _OF_OS = re.compile(
     r"^(?:remove|unlink|rmdir|mkdir|makedirs|rename|replace|truncate|rmtree|move)$"
 )
+_MODE = re.compile(r"[abrtwx+]+$")
 _COPIES = re.compile(r"^copy(?:2|file|tree|mode|stat)?$")
 _REMOVING = frozenset(
     ("unlink", "rmdir", "rmtree", "removedirs", "os.remove", "os.rename", "os.replace",
@@ -101,12 +102,12 @@ def _of_call(call: ast.Call) -> Iterator[Step]:
         target = frozenset((_said(given[0]),))
         yield Step(call.lineno, call, target, writes=True, removes=True)
         return
-    if owner and last in _OF_PATHS | _CHECKS:
+    by_name = last == "open" and _is_of_a_module(owner, call)
+    if owner and last in _OF_PATHS | _CHECKS and not by_name:
         paths.add(owner)
     if named := _OF_ONE.match(last):
         paths.add(f"{owner}.{named[1]}" if owner else named[1])
     if last == "open":
-        by_name = owner in ("", "io", "os")
         if by_name and call.args and isinstance(call.args[0], ast.Constant):
             paths.add(ast.unparse(call.args[0]))
         words = call.args[1 if by_name else 0 :][:1]
@@ -132,6 +133,18 @@ def _of_call(call: ast.Call) -> Iterator[Step]:
     kinds = (reads, writes, checks, removes, starts, empties)
     if any(kinds):
         yield Step(call.lineno, call, frozenset(paths), *kinds)
+
+
+def _is_of_a_module(owner: str, call: ast.Call) -> bool:
+    """Tell whether a call of `open` gets a path first, and not a mode.
+
+    `wave.open(path, "rb")` and `Image.open(path)`, but `path.open("rb")`.
+    """
+    if owner in ("", "io", "os") or not call.args:
+        return owner in ("", "io", "os")
+    first = call.args[0]
+    said = getattr(first, "id", "") or str(getattr(first, "value", ""))
+    return said != "mode" and not _MODE.match(said)
 
 
 def _said(path: ast.expr) -> str:
