@@ -23,8 +23,7 @@ from asyncfix import (
     site_of,
     value,
 )
-from asyncfix_codemods import _keepers, _shapes
-from asyncfix_codemods._rounds import own
+from asyncfix_codemods import _keepers, _rounds, _shapes
 
 if TYPE_CHECKING:
     pass
@@ -288,7 +287,7 @@ def _runs_after(
         isinstance(node, ast.Call)
         and getattr(node.func, "attr", "") in ("run_forever", "run_until_complete")
         and node.lineno > statement.lineno
-        for node in own(where.body)
+        for node in _rounds.own(where.body)
     )
 
 
