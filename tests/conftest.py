@@ -24,6 +24,7 @@ from asyncfix import catalog as catalogs
 from asyncfix import cli, registry
 from asyncfix.catalog import Catalog
 from asyncfix.catalog_file import Tables
+from asyncfix.documents import Documents
 from asyncfix.effects import Effects
 from asyncfix.facts import Facts, Use
 from asyncfix.link import Answer, Project
@@ -61,8 +62,8 @@ def _the_catalog_is_read_once() -> Iterator[None]:
     known = cache(catalogs.read)
     mine = {Path(each).parent for each in registry.code() if each.endswith(".toml")}
 
-    def read(file: Path) -> Tables:
-        return known(file) if file.parent in mine else real(file)
+    def read(file: Path, kept: Documents | None = None) -> Tables:
+        return known(file) if file.parent in mine else real(file, kept)
 
     real = catalogs.read
     with pytest.MonkeyPatch.context() as patch:

@@ -47,6 +47,23 @@ def test_of_a_diff_stdout_is_only_the_diff(
     assert "c.py:1: error:" in ran.said
 
 
+def test_beside_a_diff_stands_what_in_it_has_to_be_checked(
+    run: Run, made: Made, sample: Sample
+) -> None:
+    loop = (
+        "import asyncio\n\n"
+        "async def fetch(url):\n    await asyncio.sleep(0.1)\n    return len(url)\n\n"
+        "async def main(urls: list[str]):\n    pages = []\n    for url in urls:\n"
+        "        pages.append(await fetch(url))\n    return pages\n"
+    )
+    made({"a.py": sample.bad, "b.py": loop})
+    ran = run("--diff", "--unsafe")
+    assert ran.text.count("+++ b/") == 2
+    assert "b.py:10:28: would fix sequential-awaits [unsafe] " in ran.said
+    assert ran.said.count("would fix") == 1
+    assert "would fix" not in run("--diff").said
+
+
 def test_apply_says_what_it_fixed_and_what_remains(
     run: Run, made: Made, sample: Sample
 ) -> None:

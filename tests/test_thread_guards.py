@@ -89,3 +89,27 @@ def test_it_is_seen_to_hold_and_to_fail(guard: str) -> None:
 def test_it_does_not_hold_in_its_example(look: Look, guard: str) -> None:
     doubt = GUARDS[guard](_context(look, _example(guard)))
     assert doubt is not None and doubt.guard == guard
+
+
+@pytest.mark.parametrize(
+    ("program", "words"),
+    [
+        (
+            "import shutil\n\nasync def main(place):\n    with place() as there:\n"
+            "        shutil.copytree('data', there)\n",
+            "line 4 closes there while the thread still uses it",
+        ),
+        (
+            "import shutil\n\nasync def main(place, done):\n    try:\n"
+            "        shutil.rmtree(place)\n    finally:\n        shutil.rmtree(place)\n"
+            "        done(place)\n",
+            "the cleanup of line 7 uses place while the thread still does",
+        ),
+    ],
+)
+def test_what_is_cleaned_up_under_a_thread_is_named(
+    look: Look, program: str, words: str
+) -> None:
+    doubt = GUARDS["thread-cleanup"](_context(look, program))
+    assert doubt is not None
+    assert words in doubt.reason

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import ast
-from itertools import pairwise
 from typing import NamedTuple
 
-from asyncfix import Context, Level, Plan, facts, touches
+from asyncfix import Context, Level, Plan, touches
 from asyncfix_codemods._called import coroutine_function
 from asyncfix_codemods._places import overlap
 from asyncfix_codemods._rounds import names_in, own, stored
@@ -23,16 +22,6 @@ class _Step(NamedTuple):
     touched: touches.Summary
     early: touches.Summary
     """What its arguments touch, which would be evaluated before the first call."""
-
-
-def neighbours(uses: list[facts.Use]) -> dict[facts.Use, facts.Use]:
-    """Give the calls that another one follows on the next line, with that one."""
-    ordered = sorted(uses, key=lambda use: (use.scope, use.line, use.col))
-    return {
-        one: other
-        for one, other in pairwise(ordered)
-        if one.scope == other.scope and one.end_line + 1 == other.line
-    }
 
 
 def plan_for_steps(context: Context, worth: frozenset[tuple[int, int]]) -> Plan | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from itertools import pairwise
 
 import asyncfix
 from asyncfix import Codemod, Context, Level, Model, Plan, Site, facts, is_test, site_of
@@ -63,7 +64,7 @@ class SequentialAwaits(Codemod):
             return
         awaited = known.calls_by(None, (facts.AWAITED,))
         heads = known.loops() if awaited else {}
-        followed = _straight.neighbours(awaited)
+        followed = _neighbours(awaited)
         for use in awaited:
             kind = known.scopes[use.scope].kind
             may_loop = use.scope in heads and (
@@ -137,3 +138,13 @@ def _is_worth_it(model: Model, site: Site) -> bool:
         and not _stops.waits_for_unknown(model, function)
         and not _stops.only_lets_others_run(model, function)
     )
+
+
+def _neighbours(uses: list[facts.Use]) -> dict[facts.Use, facts.Use]:
+    """Give the calls that another one follows on the next line, with that one."""
+    ordered = sorted(uses, key=lambda use: (use.scope, use.line, use.col))
+    return {
+        one: other
+        for one, other in pairwise(ordered)
+        if one.scope == other.scope and one.end_line + 1 == other.line
+    }

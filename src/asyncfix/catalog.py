@@ -27,6 +27,7 @@ from asyncfix.catalog_file import (
     shown,
 )
 from asyncfix.digest import digest
+from asyncfix.documents import Documents
 from asyncfix.model import AsyncfixError
 
 __all__ = ["Catalog", "Entry"]
@@ -53,6 +54,8 @@ class Catalog:
         Raises AsyncfixError where `own` is wrong or a folder cannot be listed.
         """
         self._files = files_in(folders)
+        self.documents: Documents | None = None
+        """What may know the files as they were parsed."""
         self._calls: dict[str, Entry] = {}
         self._returns: dict[str, str] = {}
         self._attributes: dict[str, str] = {}
@@ -86,7 +89,7 @@ class Catalog:
         if root in self._loaded:
             return
         files = [Path(file) for file in self._files.get(root, ())]
-        tables = [(read(file), file_place(file)) for file in files]
+        tables = [(read(file, self.documents), file_place(file)) for file in files]
         self._loaded.add(root)
         for each, _ in tables:
             self._add(each)

@@ -8,17 +8,15 @@ error that names file and key.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+from asyncfix.documents import Documents
 from asyncfix.model import AsyncfixError
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 KINDS = frozenset(
     ("archive", "browser", "cache", "cloud", "compress", "cpu", "crypto", "dataframe",
@@ -55,6 +53,7 @@ _WORDS = {
 }
 _OWN = {"kind": "other", "form": "report", "use": "", "why": ""}
 """What need not be said in the person's own table."""
+_NEEDS_NO_ESCAPE = re.compile(r"[ !#-\[\]-~]*")
 _T = TypeVar("_T")
 
 
@@ -138,19 +137,31 @@ def files_in(folders: Sequence[Path]) -> dict[str, list[str]]:
     return files
 
 
-def read(file: Path) -> Tables:
+def read(file: Path, kept: Documents | None = None) -> Tables:
     """Read the file of one library, which is named after its top-level import name.
 
-    Raises AsyncfixError with file and key where it is wrong.
+    `kept` may know what it says. Raises AsyncfixError with file and key where it is
+    wrong.
     """
     place = file_place(file)
     try:
-        document: Mapping[str, object] = tomllib.loads(file.read_text("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise AsyncfixError(f"{place}is no valid TOML: {error}") from error
+        parse = partial(_parsed, file, place)
+        document = kept.get(str(file), parse) if kept else parse()
     except OSError as error:
         raise AsyncfixError(f"{place}cannot be read: {error.strerror}") from error
     return _Reader(place, file.stem, file.stem).tables(document)
+
+
+def _parsed(file: Path, place: str) -> Mapping[str, object]:
+    # 3 ms, for which there is no need where all files are kept.
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    try:
+        return tomllib.loads(file.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise AsyncfixError(f"{place}is no valid TOML: {error}") from error
 
 
 def read_own(table: Mapping[str, object], source: str) -> Tables:
@@ -351,9 +362,12 @@ def shown(value: object) -> str:
     if value is None:
         return "missing"
     if isinstance(value, str):
-        import json  # 2 ms, for an error
+        value = value if len(value) <= 60 else value[:57] + "..."
+        if _NEEDS_NO_ESCAPE.fullmatch(value):
+            return f'"{value}"'
+        import json  # 2 ms
 
-        return json.dumps(value if len(value) <= 60 else value[:57] + "...")
+        return json.dumps(value)
     if isinstance(value, Mapping):
         return "a table"
     if isinstance(value, list):

@@ -63,6 +63,7 @@ class _Run:
         self.catalog: Catalog = registry.catalog(settings)
         limits = workers.Limits(settings.max_file_size, settings.max_file_time)
         self.memory = Memory(str(settings.root), limits, since)
+        self.catalog.documents = self.memory.documents
         if since is None:
             self.gathered: Gathered = gather(settings, known)
             self.around: Gathered = around(settings, self.gathered)

@@ -16,6 +16,7 @@ from typing import Any
 
 from asyncfix import __version__, workers
 from asyncfix.asked import Asked, asked, holds
+from asyncfix.documents import Documents
 from asyncfix.facts import FUNCTION, Facts
 from asyncfix.library import Library
 from asyncfix.link import Project
@@ -55,6 +56,8 @@ class Memory:
             since.store if since and since.base and since.base[:2] == base else None
         )
         self._store: Store = opened or Store(*base)
+        self.documents = Documents(self._store)
+        """The files of the catalog as they were parsed."""
         self._scanned = since.scanned if since else {}
         self._current = ""
         """The answers that are of the state that the cache was left in."""
@@ -244,7 +247,6 @@ class Memory:
             if answers.count != len(paths):
                 raise ValueError("nothing is known, or it is forged")
             changed = self._changed(answers)
-            self._changed_now = frozenset(changed)
             sparing = sparing and 0 < len(changed) <= _MOST_FORMER
             quiet = {}
             for path in changed if sparing else ():
@@ -253,6 +255,7 @@ class Memory:
                     quiet[path] = found
             # Also where the facts are equal: conditions are read from the source.
             loud = [path for path in changed if path not in quiet]
+            self._changed_now = frozenset(loud)  # the others import what they did
             for path, found in quiet.items():
                 if found.names:
                     importers = answers.reached([path]) - {path}
@@ -364,7 +367,7 @@ class Memory:
         here = project.files.at_hand()
         imports = {
             path: tuple(sorted(project.imports(path)))
-            for path in self._answers.unknown(here, self._changed_now)
+            for path in self._answers.unknown(here, self._changed_now, told)
         }
         self._answers.keep(told, self.digest, imports, asked(project.files.trace, far))
         if renames is not None and not self._renames.issuperset(renames):

@@ -9,7 +9,7 @@ from typing import Any
 
 from asyncfix import __version__, registry, report, state
 from asyncfix.copied import Copy
-from asyncfix.model import Finding, Result, Settings
+from asyncfix.model import Finding, Level, Result, Settings
 from asyncfix.paint import say, styled
 from asyncfix.replay import Replay
 
@@ -176,7 +176,12 @@ def _print_findings(
             say(report.as_json(result, __version__))
         return
     if options["diff"]:
-        # stdout is the diff; what it does not mend is said beside it.
+        # stdout is the diff; what it does not mend, and what has to be checked in it,
+        # is said beside it.
+        for change in result.changes:
+            for found in change.findings:
+                if found.level is not Level.SAFE:
+                    say(report.finding(found, "would fix "), err=True)
         for found in remaining:
             say(report.finding(found), err=True)
         return

@@ -70,8 +70,9 @@ class Recall:
     ) -> None:
         """Ask for what was judged of a project.
 
-        `question` is all that it depends on besides the files, their `sites`, the
-        versions of what is installed, and how the project is built.
+        `question` is all that it depends on, which files there are, too; besides what
+        they say, their `sites`, the versions of what is installed, and how the project
+        is built.
         """
         self._memory = memory
         self._library = library
@@ -82,6 +83,8 @@ class Recall:
         """The files whose sites have to be judged again, besides what `find` gave."""
         self._went_by = _Went()
         self._off: dict[str, int] = {}
+        self._changed: Sequence[str] | None = None
+        """The files that are other than `find` knew them; None where all is judged."""
         places = [*sys.path, *(os.path.join(root, each) for each in MARKERS)]
         said = [sys.version, *map(_changed_at, places), *question]
         whole = repr(said).encode("utf-8", "surrogatepass")
@@ -91,9 +94,9 @@ class Recall:
         """Give what was judged, as far as it still holds."""
         kept = self._memory.kept(_SECTION)
         try:
-            key, names, went_by, judged, sites, off = kept
+            key, went_by, judged, sites, off = kept
             state = self._memory.other_than(_STATE)
-            if key != self._key or state is None or names != _names(self._library):
+            if key != self._key or state is None:
                 return None
             opened, words, uses, called, stubs, named, noted = went_by
             sets = frozenset(opened), words, uses, called, stubs, frozenset(named)
@@ -105,6 +108,7 @@ class Recall:
                 if sites.get(path) != self._sites.get(path)
             }
             again.update(path for path in changed if path in self._sites)
+            before = dict(noted)
             if not self._holds(state, changed, went, judged, again):
                 return None
             found = _unpacked(judged)
@@ -112,21 +116,24 @@ class Recall:
             self._off = {path: n for path, n in off.items() if path not in again}
             self._went_by = went
             self.opened = went.opened
+            self._changed = changed
             found = found._replace(
                 findings=tuple(f for f in found.findings if f.path not in again),
                 suppressed=sum(self._off.values()),
             )
             if changed and not again:
-                self._keep(judged, changed)
+                if noted != before:
+                    self._keep(judged, changed)
+                elif not self._memory.note_state(_STATE, changed, anew=False):
+                    self._memory.keep(_SECTION, None)
             return found
         except (KeyError, AttributeError, TypeError, ValueError):
-            # There is none, or it is forged, or of another time.
-            self.again, self._off, self._went_by = [], {}, _Went()
+            self.forget()  # there is none, or it is forged, or of another time
         return None
 
     def forget(self) -> None:
         """Make nothing of what `find` gave: all has to be judged again."""
-        self.again, self._off, self._went_by = [], {}, _Went()
+        self.again, self._off, self._went_by, self._changed = [], {}, _Went(), None
 
     def keep(self, judged: Judged, off: Mapping[str, int]) -> bool:
         """Keep what was judged, if it can be; the library knows what it went by.
@@ -153,12 +160,12 @@ class Recall:
         )
         self.opened = self._went_by.opened
         self._off.update(off)
-        self._keep(_packed(judged))
+        self._keep(_packed(judged), self._changed)
         self._memory.note_read(trace)
         return True
 
-    def _keep(self, judged: Any, changed: Sequence[str] | None = None) -> None:
-        """Keep what was judged; all is judged `anew`, or some files have changed."""
+    def _keep(self, judged: Any, changed: Sequence[str] | None) -> None:
+        """Keep what was judged; some files have `changed`, or all was judged anew."""
         paths = self._library if changed is None else changed
         if not self._memory.note_state(_STATE, paths, changed is None):
             self._memory.keep(_SECTION, None)
@@ -167,8 +174,7 @@ class Recall:
         # Sets that are large as tuples: `marshal` takes long to put one in order.
         opened, named = tuple(sorted(went.opened)), tuple(sorted(went.named))
         went_by = opened, *went[1:5], named, went.noted
-        names = _names(self._library)
-        kept = self._key, names, went_by, judged, dict(self._sites), self._off
+        kept = self._key, went_by, judged, dict(self._sites), self._off
         self._memory.keep(_SECTION, kept)
 
     def _holds(
@@ -270,11 +276,6 @@ def _head(facts: Facts, words: frozenset[str], is_quiet: bool) -> tuple[Any, ...
         lazy = joined(sorted(words.intersection(head.lazy)))
         head = head._replace(waiting=lazy, coroutines=False)
     return head._replace(lines=0, functions=functions)
-
-
-def _names(paths: Iterable[str]) -> bytes:
-    """Give what tells paths from any others."""
-    return digest("\0".join(sorted(paths)).encode("utf-8", "surrogatepass"))
 
 
 def _changed_at(folder: str) -> int:

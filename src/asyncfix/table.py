@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 # From so many look-ups on it pays to know the place of every name.
-_MANY = 5
+_MANY = 12
 
 
 class Table:

@@ -19,6 +19,8 @@ from asyncfix.table import Table
 # Answers to older questions (other options, other files) are forgotten.
 _MOST_QUESTIONS = 4
 _TABLES = ("digests", "imports", "importers", "asked")
+# To look so few values up in a table costs more than to write them once more.
+_FEW = 20
 
 # What using forged or lost data may raise.
 _FORGED = (KeyError, IndexError, TypeError, ValueError, EOFError)
@@ -142,10 +144,13 @@ class Answers:
             told.pop(path, None)
         return told
 
-    def unknown(self, paths: Iterable[str], changed: Container[str]) -> list[str]:
+    def unknown(
+        self, paths: Iterable[str], changed: Container[str], told: Container[str]
+    ) -> list[str]:
         """Give those of some files of which it is not known what they import now.
 
-        No file has come or gone: those of a file that has not `changed` are as they were.
+        No file has come or gone: those of a file that has not `changed` are as they
+        were. Of what is `told` of, they are known; of what is around, perhaps.
         """
         if self.count < 0:
             return [*paths]
@@ -153,7 +158,11 @@ class Answers:
             return [
                 path
                 for path in paths
-                if path in changed or None in (self.digest(path), self._of_file(path))
+                if path in changed
+                or (
+                    path not in told
+                    and None in (self.digest(path), self._of_file(path))
+                )
             ]
         except _FORGED:
             self.forget()
@@ -197,6 +206,8 @@ class Answers:
         asked: Mapping[str, Asked],
     ) -> None:
         anew = self.count < 0
+        if anew and not imports.keys() >= told.keys():
+            raise KeyError("imports")  # nobody would ask for them later
         fresh = (
             told if anew else {path: told[path] for path in self._stale & told.keys()}
         )
@@ -254,15 +265,19 @@ class Answers:
         self._store.set_section(f"{what} {self.name}", value)
 
     def _set_table(self, what: str, changed: Mapping[str, Any], anew: bool) -> None:
-        name, table = f"{what} {self.name}", self._table(what)
+        name = f"{what} {self.name}"
         if anew:
+            table = self._table(what)
             table.fresh.update(changed)
             self._store.set_table(name, table.items())
-        else:
+        elif len(changed) > _FEW or what in self._tables:
+            table = self._table(what)
             old = {path: table.get(path) for path in changed}
             self._store.patch(
                 name, {path: now for path, now in changed.items() if now != old[path]}
             )
+        else:
+            self._store.patch(name, changed)
 
     def _forget_old(self) -> None:
         """Forget the answers to the oldest questions."""

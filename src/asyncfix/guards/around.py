@@ -61,7 +61,8 @@ def nothing_closed_under_it(context: Context) -> Doubt | None:
                 held = _held(item)
                 shared = sorted(each for each in held if _overlaps(each, used))
                 if shared:
-                    return _closed(above.lineno, shared[0])
+                    what = f"line {above.lineno} closes {shared[0]}"
+                    return _closed(f"{what} while the thread still uses it")
         elif type(above).__name__ in ("Try", "TryStar"):
             body = [*getattr(above, "body", []), *getattr(above, "orelse", [])]
             if below not in body and not isinstance(below, ast.ExceptHandler):
@@ -75,17 +76,22 @@ def nothing_closed_under_it(context: Context) -> Doubt | None:
                 closed += [
                     each for each in _objects_in(context, end) if _overlaps(each, said)
                 ]
-                shared = sorted(closed)
-                if shared:
-                    return _closed(getattr(end, "lineno", 0), shared[0])
+                if closed:
+                    line = getattr(end, "lineno", 0)
+                    called = context.spelled
+                    name = min(closed, key=lambda each: (each == called, each))
+                    return _closed(
+                        f"the cleanup of line {line} uses {name} while the thread "
+                        "still does"
+                    )
     return None
 
 
-def _closed(line: int, name: str) -> Doubt:
+def _closed(what: str) -> Doubt:
     return Doubt(
         "thread-cleanup",
         Level.MANUAL,
-        f"on a cancel, line {line} closes {name} while the thread still uses it",
+        f"on a cancel, {what}",
         "move the whole block into one function",
     )
 
