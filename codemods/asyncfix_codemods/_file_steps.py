@@ -33,6 +33,7 @@ _REMOVING = frozenset(
     ("unlink", "rmdir", "rmtree", "removedirs", "os.remove", "os.rename", "os.replace",
      "shutil.move")
 )  # fmt: skip
+_DROPS = frozenset(("remove", "removedirs", "rmdir", "unlink"))
 _CHANGING_PATHS = frozenset(("mkdir", "rmdir", "touch", "unlink"))
 _OF_PATHS = frozenset(
     ("open", "read_text", "read_bytes", "write_text", "write_bytes")
@@ -68,6 +69,8 @@ class Step(NamedTuple):
     """It starts a process, which may make or change any file."""
     empties: bool = False
     """It removes a folder with all that is in it."""
+    drops: bool = False
+    """It removes something, and puts nothing in its place."""
 
 
 def steps(nodes: Iterable[ast.AST]) -> Iterator[Step]:
@@ -129,10 +132,9 @@ def _of_call(call: ast.Call) -> Iterator[Step]:
     ):
         writes = False
     reads, starts = bool(_READS.match(last)), full in _STARTS
-    empties = last == "rmtree"
-    kinds = (reads, writes, checks, removes, starts, empties)
+    kinds = (reads, writes, checks, removes, starts, last == "rmtree")
     if any(kinds):
-        yield Step(call.lineno, call, frozenset(paths), *kinds)
+        yield Step(call.lineno, call, frozenset(paths), *kinds, last in _DROPS)
 
 
 def _is_of_a_module(owner: str, call: ast.Call) -> bool:

@@ -158,7 +158,7 @@ def _clash(
         return None
     if first.reads and second.writes and first is not second:
         return _Clash(_BACK, min(both))
-    if first.empties and second.writes and not second.empties:
+    if first.empties and second.writes and not (second.empties or second.drops):
         return _Clash(_EMPTIED, min(both))
     if not first.checks or not _ruled_by(nodes, first, second):
         return None
