@@ -23,6 +23,7 @@ from asyncfix_codemods._file_steps import (
 )
 from asyncfix_codemods._rounds import own
 
+_LEAVES = (ast.Return, ast.Raise, ast.Continue)
 _KINDS = frozenset(("file", "fs-meta", "archive", "serialize"))
 _STARTED, _BACK, _CHANGED, _REMOVED, _EMPTIED = range(5)
 _UNDONE = "two threads may do that at once, and one would undo what the other did"
@@ -159,7 +160,9 @@ def _clash(
     if first.reads and second.writes and first is not second:
         return _Clash(_BACK, min(both))
     if first.empties and second.writes and not (second.empties or second.drops):
-        return _Clash(_EMPTIED, min(both))
+        return (
+            _Clash(_EMPTIED, min(both)) if _goes_on(function, first, second) else None
+        )
     if not first.checks or not _ruled_by(nodes, first, second):
         return None
     if second.writes:
@@ -276,12 +279,32 @@ def _ruled_by(nodes: Sequence[ast.AST], check: Step, act: Step) -> bool:
                 return True
             continue
         below = {each for part in (*node.body, *node.orelse) for each in ast.walk(part)}
-        leaves = isinstance(
-            node.body[-1], (ast.Return, ast.Raise, ast.Continue)
-        ) or isinstance(node, ast.While)
+        leaves = isinstance(node.body[-1], _LEAVES) or isinstance(node, ast.While)
         if act.node in below or (leaves and act.line > check.line):
             return True
     return False
+
+
+def _goes_on(function: Function, first: Step, second: Step) -> bool:
+    """Tell whether the second step may follow the first: not from another branch."""
+    for node in ast.walk(function):
+        blocks = [getattr(node, name, None) for name in ("body", "orelse", "finalbody")]
+        for block in blocks:
+            if not isinstance(block, list) or not _holds(block, first):
+                continue
+            if _holds(block, second):
+                continue
+            if isinstance(block[-1], _LEAVES):
+                return False
+            if isinstance(node, ast.If) and any(
+                isinstance(other, list) and _holds(other, second) for other in blocks
+            ):
+                return False
+    return True
+
+
+def _holds(block: Sequence[ast.AST], step: Step) -> bool:
+    return any(step.node in set(ast.walk(each)) for each in block)
 
 
 def _is_locked(nodes: Iterable[ast.AST], first: Step, second: Step) -> bool:
