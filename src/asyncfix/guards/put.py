@@ -22,6 +22,7 @@ from asyncfix.value import CLASS
 
 _PAUSES = (ast.Await, ast.AsyncFor, ast.AsyncWith, ast.Yield, ast.YieldFrom)
 _LOOPS = (ast.While, ast.For)
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _Methods = dict[str, list[ast.FunctionDef | ast.AsyncFunctionDef]]
 
 
@@ -49,7 +50,8 @@ def put_through(context: Context) -> Put | None:
         for above, _ in context.within()
     ):
         return None
-    found = dict(_before(context, places, me))
+    local = places.locals - {me} - set(_defined(function))
+    found = dict(_before(context, local, me))
     if not found:
         return None
     name, line = next(_after(context, me, set(found)), ("", 0))
@@ -59,7 +61,16 @@ def put_through(context: Context) -> Put | None:
 # -- what is put there -------------------------------------------------------------
 
 
-def _before(context: Context, places: Places, me: str) -> Iterator[tuple[str, int]]:
+def _defined(function: ast.AsyncFunctionDef) -> Iterator[str]:
+    """Give the names of what a function defines and imports: the same in all calls."""
+    for node in walk_function(function):
+        if isinstance(node, _DEFINITIONS):
+            yield node.name
+        elif isinstance(node, ast.alias):
+            yield node.asname or node.name.partition(".")[0]
+
+
+def _before(context: Context, local: set[str], me: str) -> Iterator[tuple[str, int]]:
     """Give what is set before the site with no pause between: attributes, lines."""
     for above, below in context.within():
         if isinstance(above, (ast.AsyncWith, ast.AsyncFor)):
@@ -72,7 +83,7 @@ def _before(context: Context, places: Places, me: str) -> Iterator[tuple[str, in
                 if not _asks_itself(statement, me):
                     for node in walk_function(statement, own=False):
                         if isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value:
-                            if _is_of_this_call(node.value, places.locals - {me}):
+                            if _is_of_this_call(node.value, local):
                                 for name in _attributes(node, me):
                                     yield name, node.lineno
                 if _first_pause(statement):
