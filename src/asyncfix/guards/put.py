@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import NamedTuple
 
+from asyncfix import facts as f
 from asyncfix.context import Context
 from asyncfix.guards.locks import is_mutex
 from asyncfix.guards.places import Places
@@ -40,7 +41,9 @@ def put_through(context: Context) -> Put | None:
     Only what depends on the coroutine's own locals: all tasks set a flag to the same.
     """
     tree, function = context.tree, context.function
-    if not isinstance(tree.parent(function), ast.ClassDef) or not function.args.args:
+    scopes = context.facts.scopes
+    around = scopes[scopes[context.site.function].parent]
+    if around.kind != f.CLASS or not function.args.args:
         return None
     me = function.args.args[0].arg
     places = tree.once(("places", function), partial(Places, function))
