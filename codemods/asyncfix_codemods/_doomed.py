@@ -20,6 +20,7 @@ _CAUGHT = frozenset(("AttributeError", "BaseException", "Exception", "TypeError"
 _SENT_OFF = re.compile(
     r"(?:^|_)(?:log|notify|send|emit|publish|report|track|audit|ping|announce)(?:_|$)"
 )
+_CALLABLE = (value.CLASS, value.FUNCTION, value.OUTSIDE, value.PARTIAL, value.TYPE)
 _DEEPEST = 3
 
 
@@ -139,10 +140,9 @@ def _gives_callable(context: Context) -> bool:
     """Tell whether a coroutine surely gives a function, a class, or alike."""
     model, path, use = context.model, context.site.path, context.site.use
     given = model.values.of(path, use.scope, f"{use.name}()!")
-    if given is None or given.kind in (value.MODULE, value.OUTSIDE_OBJECT):
-        return False
-    called = model.values.attribute(given, "__call__")
-    return given.kind != value.OBJECT or called is not None
+    if given is not None and given.kind == value.OBJECT:
+        return model.values.attribute(given, "__call__") is not None
+    return given is not None and given.kind in _CALLABLE
 
 
 def _caught(context: Context, fate: _fates.Fate) -> Iterator[Doubt]:
