@@ -52,6 +52,21 @@ _STATEFUL = frozenset(
 )  # fmt: skip
 
 
+# Functions that read or write what is open: where the file stands, and its keyword.
+_ON_FILES: dict[str, tuple[tuple[int, str], ...]] = {
+    "json.dump": ((1, "fp"),),
+    "json.load": ((0, "fp"),),
+    "marshal.dump": ((1, "file"),),
+    "marshal.load": ((0, "file"),),
+    "pickle.dump": ((1, "file"),),
+    "pickle.load": ((0, "file"),),
+    "plistlib.dump": ((1, "fp"),),
+    "plistlib.load": ((0, "fp"),),
+    "shutil.copyfileobj": ((0, "fsrc"), (1, "fdst")),
+    "tomllib.load": ((0, "fp"),),
+}
+
+
 class LibraryCalls(ABC):
     """What calls of libraries touch, by what the catalog says of them."""
 
@@ -148,6 +163,11 @@ class LibraryCalls(ABC):
                 gathered.add(
                     "unknown", Item(name.removeprefix("builtins."), body.path, line)
                 )
+        for number, keyword in _ON_FILES.get(name, ()):
+            named = [given.value for given in node.keywords if given.arg == keyword]
+            for file in (*node.args[number : number + 1], *named):
+                if not _is_upload(body, file):
+                    self._mark(gathered, body, body.passed(file), WRITTEN, line)
         if self.effects.awaits:
             self._rounds_share(gathered, body, node, name, receiver)
         for origin in origins:
@@ -302,6 +322,18 @@ class LibraryCalls(ABC):
             if isinstance(value, ast.Constant) and isinstance(value.value, int):
                 return value.value
         return 99
+
+
+def _is_upload(body: Body, node: ast.expr) -> bool:
+    """Tell the file of an upload, which belongs to one request: `upload.file`."""
+    if not isinstance(node, ast.Attribute) or node.attr != "file":
+        return False
+    upload = body.value(node.value)
+    return (
+        upload is not None
+        and upload.kind == OUTSIDE_OBJECT
+        and upload.name.rpartition(".")[2] == "UploadFile"
+    )
 
 
 def _text(node: ast.expr | None) -> str:
