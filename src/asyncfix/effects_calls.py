@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from asyncfix import facts as f
 from asyncfix.changes import MUTATORS
+from asyncfix.effects_fields import makers, run_by_fields
 from asyncfix.effects_given import given
 from asyncfix.effects_library import LibraryCalls
 from asyncfix.nodes import parameters
@@ -228,15 +229,14 @@ class Calls(LibraryCalls):
         self, body: Body, node: ast.Call, value: Value
     ) -> tuple[Summary, Origin]:
         """Make an object of a class of the project."""
-        made = value._replace(kind=OBJECT)
         every = [*node.args, *(each.value for each in node.keywords)]
         origin = holding([body.origins.of(each) for each in every])
-        summaries = []
+        summaries = [
+            self._alone(body, node, (each.path, each.scope), {})
+            for each in run_by_fields(body.values, value, self._is_pure)
+        ]
         ends = ("__del__",) if self.effects.awaits else ()
-        for name in ("__new__", "__init__", "__post_init__", *ends):
-            found = body.values.attribute(made, name)
-            if found is None or found.kind != FUNCTION:
-                continue
+        for found in makers(body.values, value, *ends):
             given = self._given(body, node, found, None)
             if given is not None:
                 given[body.scopes_of(found.path)[found.scope].first] = origin
@@ -252,6 +252,12 @@ class Calls(LibraryCalls):
                 summaries.append(self._unknown(node, body, f"{name} ({above})")[0])
                 break
         return merged(summaries), origin
+
+    def _is_pure(self, name: str) -> bool:
+        """Tell whether a library's function, no method, leaves all objects alone."""
+        owner = name.rpartition(".")[0]
+        word = None if self.effects.catalog.is_class(owner) else self.effects.word(name)
+        return word in ("none", "plain", "passes", "copies")
 
     def special(self, body: Body, node: ast.expr, name: str) -> Summary:
         """Give what `with x:`, `for _ in x` and `x[k]` run of the project's classes."""
@@ -270,17 +276,20 @@ class Calls(LibraryCalls):
         summaries = []
         for each in self.effects.bodies(found.path, found.scope) or ():
             first = body.scopes_of(each[0])[each[1]].first
-            given = {first: body.origins.of(node)}
-            for one in parameters(self._arguments(each)):
-                given.setdefault(one.arg, OWN)
-            summaries.append(self._into(body, node, each, given)[0])
+            summaries.append(
+                self._alone(body, node, each, {first: body.origins.of(node)})
+            )
         return merged(summaries)
 
-    def _arguments(self, place: Where) -> ast.arguments:
-        function = self.effects.function(place)
-        if function is None:
-            return ast.arguments([], [], None, [], [], None, [])
-        return function.args
+    def _alone(
+        self, body: Body, node: ast.AST, target: Where, given: dict[str, Origin]
+    ) -> Summary:
+        """Give what a function touches whose other arguments belong to nobody else."""
+        function = self.effects.function(target)
+        if function is not None:
+            for one in parameters(function.args):
+                given.setdefault(one.arg, OWN)
+        return self._into(body, node, target, given)[0]
 
     def handed_on(self, body: Body, node: ast.Call, handed: list[ast.expr]) -> Summary:
         """Give what `handed[0]` touches if it is called with the rest."""
