@@ -20,6 +20,8 @@ _WRITES = re.compile(
 )
 # `load_settings()` and `save_settings(...)` mean one file, which neither names.
 _OF_ONE = re.compile(r"^_*(?:load|read|save|write|store|dump)_(\w+)$")
+_LOADS_OR_SAVES = re.compile(r"^_*(?:load|save|store)$")
+_READS_OR_WRITES = re.compile(r"^_*(?:read|write)$")
 _ANY = frozenset(
     ("bytes", "csv", "data", "file", "files", "from", "json", "lines", "text", "to",
      "to_file", "toml", "yaml")
@@ -108,6 +110,11 @@ def _of_call(call: ast.Call) -> Iterator[Step]:
     by_name = last == "open" and _is_of_a_module(owner, call)
     if owner and last in _OF_PATHS | _CHECKS and not by_name:
         paths.add(owner)
+    if owner and _LOADS_OR_SAVES.match(last):
+        # `self.load()` and `self.save()` mean one file, which neither names.
+        paths.add(f"the file of {owner}")
+    elif owner and _READS_OR_WRITES.match(last):
+        paths.add(f"{owner}'s file")
     if named := _OF_ONE.match(last):
         paths.add(f"{owner}.{named[1]}" if owner else named[1])
     if last == "open":

@@ -23,9 +23,9 @@ from asyncfix_codemods._file_steps import (
 )
 from asyncfix_codemods._rounds import own
 
+_NAMED = (ast.Name, ast.Attribute, ast.Subscript)
 _LEAVES = (ast.Return, ast.Raise, ast.Continue)
-_KINDS = frozenset(("file", "fs-meta", "archive", "serialize"))
-_STARTED, _BACK, _CHANGED, _REMOVED, _EMPTIED = range(5)
+_STARTED, _BACK, _CHANGED, _REMOVED, _EMPTIED, _LISTED = range(6)
 _UNDONE = "two threads may do that at once, and one would undo what the other did"
 # Of the first step, the second, and the clash between them.
 _IN_COROUTINE = {
@@ -39,6 +39,8 @@ _IN_COROUTINE = {
     "it: line {2.line} may remove it in between",
     _EMPTIED: "line {0.line} empties {2.path}, and line {1.line} fills it again: another "
     "task may do the same in between",
+    _LISTED: "line {0.line} looks what is there, and line {1.line} removes it: another "
+    "task may have done so in between",
 }
 _IN_THREADS = {
     _STARTED: "starts a process by what line {0.line} saw: two threads may do that at "
@@ -48,6 +50,8 @@ _IN_THREADS = {
     _REMOVED: "reads {2.path}, which line {0.line} saw: line {2.line} may remove it in "
     "between",
     _EMPTIED: "empties {2.path} and fills it again: " + _UNDONE,
+    _LISTED: "removes what line {0.line} found there: two threads may do that at once, "
+    "and one would not find it any more",
 }
 _BOTH = (
     "put both steps into one function and hand that to a thread, or hold an "
@@ -69,10 +73,7 @@ def doubts(context: Context, moved: ast.expr | ast.stmt) -> Iterator[Doubt]:
     """
     if context.in_tests():
         return
-    chain = context.site.chain
-    assert chain is not None
-    if chain.entry.kind in _KINDS or chain.entry.kind == "subprocess":
-        yield from _in_coroutine(context, moved)
+    yield from _in_coroutine(context, moved)
     yield from _in_helpers(context)
 
 
@@ -85,7 +86,7 @@ def _in_coroutine(context: Context, moved: ast.expr | ast.stmt) -> Iterator[Doub
     function = context.function
     nodes = list(own(function.body))
     pauses = [node.lineno for node in nodes if isinstance(node, ast.Await)]
-    taken = sorted(steps(nodes), key=lambda each: each.line)
+    taken = _taken(nodes)
     path, model = context.site.path, context.model
     start, end = moved.lineno, moved.end_lineno or moved.lineno
     for number, first in enumerate(taken):
@@ -123,7 +124,7 @@ def _in_helpers(context: Context) -> Iterator[Doubt]:
             continue
         function = read[1]
         nodes = list(own(function.body))
-        taken = sorted(steps(nodes), key=lambda each: each.line)
+        taken = _taken(nodes)
         for number, first in enumerate(taken):
             for second in taken[number:]:
                 if _is_locked(nodes, first, second):
@@ -143,6 +144,24 @@ def _in_helpers(context: Context) -> Iterator[Doubt]:
             return
 
 
+def _taken(nodes: Sequence[ast.AST]) -> list[Step]:
+    """Give the steps of a function in their order, their paths by name and in full."""
+    made: dict[str, list[ast.expr]] = {}
+    for node in nodes:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            made.setdefault(node.targets[0].id, []).append(node.value)
+    full = {
+        name: ast.unparse(values[0])
+        for name, values in made.items()
+        if len(values) == 1 and isinstance(values[0], (ast.BinOp, ast.Call))
+    }
+    every = (
+        step._replace(paths=step.paths | {full[p] for p in step.paths if p in full})
+        for step in steps(nodes)
+    )
+    return sorted(every, key=lambda each: each.line)
+
+
 def _clash(
     model: Model,
     path: str,
@@ -154,6 +173,9 @@ def _clash(
     """Say what goes wrong where somebody comes between two steps, if anything does."""
     if first.checks and second.starts and _is_made_by(nodes, first, second):
         return _Clash(_STARTED, min(first.paths, default="a file"))
+    if first.checks and second.writes and (second.drops or second.empties):
+        if _is_found_by(nodes, first, second):
+            return _Clash(_LISTED, "")
     both = first.paths & second.paths
     if not both:
         return None
@@ -258,20 +280,13 @@ def _ruled_by(nodes: Sequence[ast.AST], check: Step, act: Step) -> bool:
 
     A `while` that asks for a free name rules all that comes after it.
     """
-    answers = {
-        ast.unparse(target)
-        for node in nodes
-        if isinstance(node, ast.Assign) and check.node in set(ast.walk(node.value))
-        for target in node.targets
-    }
+    answers = _answers(nodes, check)
     for node in nodes:
         if not isinstance(node, (ast.If, ast.While, ast.IfExp)):
             continue
         asked = list(ast.walk(node.test))
         if check.node not in asked and not any(
-            ast.unparse(each) in answers
-            for each in asked
-            if isinstance(each, (ast.Name, ast.Attribute, ast.Subscript))
+            ast.unparse(each) in answers for each in asked if isinstance(each, _NAMED)
         ):
             continue
         if isinstance(node, ast.IfExp):
@@ -283,6 +298,34 @@ def _ruled_by(nodes: Sequence[ast.AST], check: Step, act: Step) -> bool:
         if act.node in below or (leaves and act.line > check.line):
             return True
     return False
+
+
+def _is_found_by(nodes: Sequence[ast.AST], check: Step, act: Step) -> bool:
+    """Tell whether a loop goes through what a folder holds, and the act is about each."""
+    answers = _answers(nodes, check)
+    for node in nodes:
+        if not isinstance(node, ast.For) or act.node not in set(ast.walk(node)):
+            continue
+        over = list(ast.walk(node.iter))
+        if check.node in over or any(
+            ast.unparse(each) in answers for each in over if isinstance(each, _NAMED)
+        ):
+            each = {n.id for n in ast.walk(node.target) if isinstance(n, ast.Name)}
+            return any(
+                isinstance(name, ast.Name) and name.id in each
+                for name in ast.walk(act.node)
+            )
+    return False
+
+
+def _answers(nodes: Sequence[ast.AST], check: Step) -> set[str]:
+    """Give the names of what a check is the answer of."""
+    return {
+        ast.unparse(target)
+        for node in nodes
+        if isinstance(node, ast.Assign) and check.node in set(ast.walk(node.value))
+        for target in node.targets
+    }
 
 
 def _goes_on(function: Function, first: Step, second: Step) -> bool:
