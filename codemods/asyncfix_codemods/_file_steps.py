@@ -149,8 +149,10 @@ def _is_of_a_module(owner: str, call: ast.Call) -> bool:
 
     `wave.open(path, "rb")` and `Image.open(path)`, but `path.open("rb")`.
     """
-    if owner in ("", "io", "os") or not call.args:
-        return owner in ("", "io", "os")
+    if owner in ("", "io", "os"):
+        return True
+    if not call.args:
+        return any(each.arg in ("fileobj", "name") for each in call.keywords)
     first = call.args[0]
     said = getattr(first, "id", "") or str(getattr(first, "value", ""))
     return said != "mode" and not _MODE.match(said)
