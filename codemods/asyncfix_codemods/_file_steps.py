@@ -29,6 +29,10 @@ _ANY = frozenset(
 _OF_OS = re.compile(
     r"^(?:remove|unlink|rmdir|mkdir|makedirs|rename|replace|truncate|rmtree|move)$"
 )
+_FRESH = frozenset(
+    ("BytesIO", "StringIO", "NamedTemporaryFile", "SpooledTemporaryFile",
+     "TemporaryDirectory", "TemporaryFile", "mkdtemp", "mkstemp", "uuid1", "uuid4")
+)  # fmt: skip
 _MODE = re.compile(r"[abrtwx+]+$")
 _COPIES = re.compile(r"^copy(?:2|file|tree|mode|stat)?$")
 _REMOVING = frozenset(
@@ -94,7 +98,9 @@ def _of_call(call: ast.Call) -> Iterator[Step]:
     function = call.func
     last = getattr(function, "attr", "") or getattr(function, "id", "")
     given = [*call.args, *(word.value for word in call.keywords)]
-    paths = {_said(each) for each in given if isinstance(each, _PATHS)}
+    paths = {
+        _said(each) for each in given if isinstance(each, _PATHS) and not is_fresh(each)
+    }
     owner = ast.unparse(function.value) if isinstance(function, ast.Attribute) else ""
     full = f"{owner}.{last}"
     if owner == "shutil" and _COPIES.match(last):
@@ -144,6 +150,14 @@ def _of_call(call: ast.Call) -> Iterator[Step]:
         yield Step(call.lineno, call, frozenset(paths), *kinds, last in _DROPS)
 
 
+def is_fresh(value: ast.expr) -> bool:
+    """Tell whether each call makes another file of its own: in memory, or for now."""
+    return any(
+        getattr(each, "attr", getattr(each, "id", "")) in _FRESH
+        for each in ast.walk(value)
+    )
+
+
 def _is_of_a_module(owner: str, call: ast.Call) -> bool:
     """Tell whether a call of `open` gets a path first, and not a mode.
 
@@ -186,12 +200,13 @@ def shared_by(function: Function) -> dict[str, str]:
     inner -= {name for name, values in made.items() if len(values) == 1}
     found: dict[str, str] = {}
     for name, values in made.items():
-        if len(values) == 1 and isinstance(values[0], (*_PATHS, ast.Constant)):
-            said = {
-                each.id for each in ast.walk(values[0]) if isinstance(each, ast.Name)
-            }
+        value = values[0]
+        if len(values) > 1 or is_fresh(value):
+            continue
+        if isinstance(value, (*_PATHS, ast.Constant)):
+            said = {each.id for each in ast.walk(value) if isinstance(each, ast.Name)}
             if not said & (inner | made.keys()):
-                found[name] = ast.unparse(values[0])
+                found[name] = ast.unparse(value)
     for name in inner | made.keys():
         found.setdefault(name, "")
     return found

@@ -17,6 +17,7 @@ from asyncfix_codemods import _stops
 from asyncfix_codemods._file_steps import (
     Function,
     Step,
+    is_fresh,
     known_outside,
     shared_by,
     steps,
@@ -153,7 +154,9 @@ def _taken(nodes: Sequence[ast.AST]) -> list[Step]:
     full = {
         name: ast.unparse(values[0])
         for name, values in made.items()
-        if len(values) == 1 and isinstance(values[0], (ast.BinOp, ast.Call))
+        if len(values) == 1
+        and isinstance(values[0], (ast.BinOp, ast.Call))
+        and not is_fresh(values[0])
     }
     every = (
         step._replace(paths=step.paths | {full[p] for p in step.paths if p in full})
