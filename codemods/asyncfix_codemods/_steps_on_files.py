@@ -183,17 +183,24 @@ def _clash(
     if not both:
         return None
     if first.reads and second.writes and first is not second:
-        return _Clash(_BACK, min(both))
+        return _Clash(_BACK, _shortest(both))
     if first.empties and second.writes and not (second.empties or second.drops):
         return (
-            _Clash(_EMPTIED, min(both)) if _goes_on(function, first, second) else None
+            _Clash(_EMPTIED, _shortest(both))
+            if _goes_on(function, first, second)
+            else None
         )
     if not first.checks or not _ruled_by(nodes, first, second):
         return None
     if second.writes:
-        return _Clash(_CHANGED, min(both))
+        return _Clash(_CHANGED, _shortest(both))
     removed = _removed(model, path, function) if second.reads else 0
-    return _Clash(_REMOVED, min(both), removed) if removed else None
+    return _Clash(_REMOVED, _shortest(both), removed) if removed else None
+
+
+def _shortest(paths: frozenset[str]) -> str:
+    """Give the path as it is called, if it is said in full as well."""
+    return min(paths, key=lambda path: (len(path), path))
 
 
 # -- what others do meanwhile ------------------------------------------------------
