@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from asyncfix_codemods._rounds import own
@@ -31,7 +31,8 @@ _OF_OS = re.compile(
 )
 _FRESH = frozenset(
     ("BytesIO", "StringIO", "NamedTemporaryFile", "SpooledTemporaryFile",
-     "TemporaryDirectory", "TemporaryFile", "mkdtemp", "mkstemp", "uuid1", "uuid4")
+     "TemporaryDirectory", "TemporaryFile", "mkdtemp", "mkstemp", "mktemp", "token_hex",
+     "token_urlsafe", "uuid1", "uuid4")
 )  # fmt: skip
 _MODE = re.compile(r"[abrtwx+]+$")
 _COPIES = re.compile(r"^copy(?:2|file|tree|mode|stat)?$")
@@ -39,6 +40,7 @@ _REMOVING = frozenset(
     ("unlink", "rmdir", "rmtree", "removedirs", "os.remove", "os.rename", "os.replace",
      "shutil.move")
 )  # fmt: skip
+_MOVING = frozenset(("os.rename", "os.replace", "shutil.move"))
 _DROPS = frozenset(("remove", "removedirs", "rmdir", "unlink"))
 _CHANGING_PATHS = frozenset(("mkdir", "rmdir", "touch", "unlink"))
 _OF_PATHS = frozenset(
@@ -77,6 +79,10 @@ class Step(NamedTuple):
     """It removes a folder with all that is in it."""
     drops: bool = False
     """It removes something, and puts nothing in its place."""
+    moves: str = ""
+    """The path of what it moves away."""
+    updates: bool = False
+    """It opens a file to read it and to write it."""
 
 
 def steps(nodes: Iterable[ast.AST]) -> Iterator[Step]:
@@ -111,7 +117,7 @@ def _of_call(call: ast.Call) -> Iterator[Step]:
     if last in ("replace", "rename") and owner != "os" and len(given) == 1:
         # Of a path: that of a text is given two.
         target = frozenset((_said(given[0]),))
-        yield Step(call.lineno, call, target, writes=True, removes=True)
+        yield Step(call.lineno, call, target, writes=True, removes=True, moves=owner)
         return
     by_name = last == "open" and _is_of_a_module(owner, call)
     if owner and last in _OF_PATHS | _CHECKS and not by_name:
@@ -128,9 +134,10 @@ def _of_call(call: ast.Call) -> Iterator[Step]:
             paths.add(ast.unparse(call.args[0]))
         words = call.args[1 if by_name else 0 :][:1]
         words += [word.value for word in call.keywords if word.arg == "mode"]
-        mode = str(getattr(words[0], "value", "r+") if words else "r")
-        reads, writes = "r" in mode or "+" in mode, mode.strip("bt") != "r"
-        yield Step(call.lineno, call, frozenset(paths), reads, writes)
+        mode = str(getattr(words[0], "value", "+") if words else "r")
+        reads, writes = bool(set("r+") & set(mode)), mode.strip("bt") != "r"
+        step = Step(call.lineno, call, frozenset(paths), reads, writes)
+        yield step._replace(updates=bool(words) and set("r+") <= set(mode))
         return
     writes = bool(_WRITES.match(last)) or last in _CHANGING_PATHS
     checks = last in _CHECKS and bool(owner)
@@ -147,7 +154,52 @@ def _of_call(call: ast.Call) -> Iterator[Step]:
     reads, starts = bool(_READS.match(last)), full in _STARTS
     kinds = (reads, writes, checks, removes, starts, last == "rmtree")
     if any(kinds):
-        yield Step(call.lineno, call, frozenset(paths), *kinds, last in _DROPS)
+        moves = _said(call.args[0]) if full in _MOVING and call.args else ""
+        yield Step(call.lineno, call, frozenset(paths), *kinds, last in _DROPS, moves)
+
+
+def in_order(nodes: Sequence[ast.AST]) -> list[Step]:
+    """Give the steps of a function in their order, their paths by name and in full.
+
+    What has a name that was made for this call is not told: nobody else knows it.
+    """
+    made: dict[str, list[ast.expr]] = {}
+    fresh: set[str] = set()
+    for value, target in sorted(_given(nodes), key=lambda pair: pair[0].lineno):
+        if is_fresh(value) or _names(value) & fresh:
+            fresh |= _names(target)
+        elif isinstance(target, ast.Name):
+            made.setdefault(target.id, []).append(value)
+    full = {
+        name: ast.unparse(values[0])
+        for name, values in made.items()
+        if len(values) == 1 and isinstance(values[0], (ast.BinOp, ast.Call))
+    }
+    every = []
+    for step in steps(nodes):
+        known = {path for path in step.paths if not _words(path) & fresh}
+        known |= {full[path] for path in known if path in full}
+        moves = "" if _words(step.moves) & fresh else step.moves
+        every.append(step._replace(paths=frozenset(known), moves=moves))
+    return sorted(every, key=lambda each: each.line)
+
+
+def _given(nodes: Iterable[ast.AST]) -> Iterator[tuple[ast.expr, ast.expr]]:
+    """Give what is assigned, and what is entered, with what it is called then."""
+    for node in nodes:
+        if isinstance(node, ast.Assign):
+            for target in node.targets:
+                yield node.value, target
+        elif isinstance(node, ast.withitem) and node.optional_vars is not None:
+            yield node.context_expr, node.optional_vars
+
+
+def _names(value: ast.expr) -> set[str]:
+    return {each.id for each in ast.walk(value) if isinstance(each, ast.Name)}
+
+
+def _words(path: str) -> set[str]:
+    return set(re.findall(r"\w+", path))
 
 
 def is_fresh(value: ast.expr) -> bool:

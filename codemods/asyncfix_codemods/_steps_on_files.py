@@ -17,7 +17,7 @@ from asyncfix_codemods import _stops
 from asyncfix_codemods._file_steps import (
     Function,
     Step,
-    is_fresh,
+    in_order,
     known_outside,
     shared_by,
     steps,
@@ -26,7 +26,7 @@ from asyncfix_codemods._rounds import own
 
 _NAMED = (ast.Name, ast.Attribute, ast.Subscript)
 _LEAVES = (ast.Return, ast.Raise, ast.Continue)
-_STARTED, _BACK, _CHANGED, _REMOVED, _EMPTIED, _LISTED = range(6)
+_STARTED, _BACK, _CHANGED, _REMOVED, _EMPTIED, _LISTED, _MOVED = range(7)
 _UNDONE = "two threads may do that at once, and one would undo what the other did"
 # Of the first step, the second, and the clash between them.
 _IN_COROUTINE = {
@@ -42,6 +42,8 @@ _IN_COROUTINE = {
     "task may do the same in between",
     _LISTED: "line {0.line} looks what is there, and line {1.line} removes it: another "
     "task may have done so in between",
+    _MOVED: "line {0.line} writes {2.path}, and line {1.line} moves it away: another task "
+    "may write the same in between",
 }
 _IN_THREADS = {
     _STARTED: "starts a process by what line {0.line} saw: two threads may do that at "
@@ -53,6 +55,7 @@ _IN_THREADS = {
     _EMPTIED: "empties {2.path} and fills it again: " + _UNDONE,
     _LISTED: "removes what line {0.line} found there: two threads may do that at once, "
     "and one would not find it any more",
+    _MOVED: "writes {2.path} and moves it away: two threads may write it at once",
 }
 _BOTH = (
     "put both steps into one function and hand that to a thread, or hold an "
@@ -87,7 +90,7 @@ def _in_coroutine(context: Context, moved: ast.expr | ast.stmt) -> Iterator[Doub
     function = context.function
     nodes = list(own(function.body))
     pauses = [node.lineno for node in nodes if isinstance(node, ast.Await)]
-    taken = _taken(nodes)
+    taken = in_order(nodes)
     path, model = context.site.path, context.model
     start, end = moved.lineno, moved.end_lineno or moved.lineno
     for number, first in enumerate(taken):
@@ -101,12 +104,17 @@ def _in_coroutine(context: Context, moved: ast.expr | ast.stmt) -> Iterator[Doub
             if clash is None or (clash.kind == _BACK and first.line == second.line):
                 continue
             halted = any(first.line < at < second.line for at in pauses)
-            if halted and (first.checks or first.empties or not within):
+            if halted and (first.checks or first.empties or second.moves or not within):
                 continue  # there somebody may come between as it is
             words = _IN_COROUTINE[clash.kind].format(first, second, clash)
             yield _doubt(words)
             return
     mine_only = [each for each in taken if each.node in inside]
+    for each in mine_only:
+        if each.updates and each.paths:
+            said = _shortest(each.paths)
+            yield _doubt(f"line {each.line} reads {said} and writes it back: {_UNDONE}")
+            return
     yield from _beside(model, path, function, mine_only)
 
 
@@ -125,7 +133,7 @@ def _in_helpers(context: Context) -> Iterator[Doubt]:
             continue
         function = read[1]
         nodes = list(own(function.body))
-        taken = _taken(nodes)
+        taken = in_order(nodes)
         for number, first in enumerate(taken):
             for second in taken[number:]:
                 if _is_locked(nodes, first, second):
@@ -145,26 +153,6 @@ def _in_helpers(context: Context) -> Iterator[Doubt]:
             return
 
 
-def _taken(nodes: Sequence[ast.AST]) -> list[Step]:
-    """Give the steps of a function in their order, their paths by name and in full."""
-    made: dict[str, list[ast.expr]] = {}
-    for node in nodes:
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-            made.setdefault(node.targets[0].id, []).append(node.value)
-    full = {
-        name: ast.unparse(values[0])
-        for name, values in made.items()
-        if len(values) == 1
-        and isinstance(values[0], (ast.BinOp, ast.Call))
-        and not is_fresh(values[0])
-    }
-    every = (
-        step._replace(paths=step.paths | {full[p] for p in step.paths if p in full})
-        for step in steps(nodes)
-    )
-    return sorted(every, key=lambda each: each.line)
-
-
 def _clash(
     model: Model,
     path: str,
@@ -179,10 +167,12 @@ def _clash(
     if first.checks and second.writes and (second.drops or second.empties):
         if _is_found_by(nodes, first, second):
             return _Clash(_LISTED, "")
+    if first.writes and not first.drops and second.moves in first.paths:
+        return _Clash(_MOVED, second.moves)
     both = first.paths & second.paths
     if not both:
         return None
-    if first.reads and second.writes and first is not second:
+    if first.reads and second.writes and (first is not second or first.updates):
         return _Clash(_BACK, _shortest(both))
     if first.empties and second.writes and not (second.empties or second.drops):
         return (
