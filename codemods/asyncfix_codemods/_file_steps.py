@@ -152,10 +152,22 @@ def _of_call(call: ast.Call) -> Iterator[Step]:
     ):
         writes = False
     reads, starts = bool(_READS.match(last)), full in _STARTS
+    if starts:
+        paths |= set(_mentioned(call))
     kinds = (reads, writes, checks, removes, starts, last == "rmtree")
     if any(kinds):
         moves = _said(call.args[0]) if full in _MOVING and call.args else ""
         yield Step(call.lineno, call, frozenset(paths), *kinds, last in _DROPS, moves)
+
+
+def _mentioned(call: ast.Call) -> Iterator[str]:
+    """Give the files that a command names, by its words."""
+    for given in call.args[:1]:
+        for each in ast.walk(given):
+            if isinstance(each, (ast.List, ast.Tuple)):
+                yield from map(_said, each.elts)
+            elif isinstance(each, ast.FormattedValue):
+                yield _said(each.value)
 
 
 def in_order(nodes: Sequence[ast.AST]) -> list[Step]:

@@ -26,7 +26,7 @@ from asyncfix_codemods._rounds import own
 
 _NAMED = (ast.Name, ast.Attribute, ast.Subscript)
 _LEAVES = (ast.Return, ast.Raise, ast.Continue)
-_STARTED, _BACK, _CHANGED, _REMOVED, _EMPTIED, _LISTED, _MOVED = range(7)
+_STARTED, _BACK, _CHANGED, _REMOVED, _EMPTIED, _LISTED, _MOVED, _USED = range(8)
 _UNDONE = "two threads may do that at once, and one would undo what the other did"
 # Of the first step, the second, and the clash between them.
 _IN_COROUTINE = {
@@ -44,6 +44,8 @@ _IN_COROUTINE = {
     "task may have done so in between",
     _MOVED: "line {0.line} writes {2.path}, and line {1.line} moves it away: another task "
     "may write the same in between",
+    _USED: "line {0.line} writes {2.path}, and line {1.line} uses it: another task may "
+    "write it in between",
 }
 _IN_THREADS = {
     _STARTED: "starts a process by what line {0.line} saw: two threads may do that at "
@@ -56,6 +58,7 @@ _IN_THREADS = {
     _LISTED: "removes what line {0.line} found there: two threads may do that at once, "
     "and one would not find it any more",
     _MOVED: "writes {2.path} and moves it away: two threads may write it at once",
+    _USED: "writes {2.path} and uses it: two threads may write it at once",
 }
 _BOTH = (
     "put both steps into one function and hand that to a thread, or hold an "
@@ -180,6 +183,9 @@ def _clash(
             if _goes_on(function, first, second)
             else None
         )
+    if first.writes and not first.drops and (second.reads or second.starts):
+        for said in known_outside(both, shared_by(function)):
+            return _Clash(_USED, said) if first is not second else None
     if not first.checks or not _ruled_by(nodes, first, second):
         return None
     if second.writes:
