@@ -15,6 +15,7 @@ from asyncfix.touches import (
     ITERATED,
     LIBRARY,
     OWN,
+    RESULT,
     SOMETHING,
     TEXT,
     UNKNOWN,
@@ -166,8 +167,11 @@ class LibraryCalls(ABC):
         for number, keyword in _ON_FILES.get(name, ()):
             named = [given.value for given in node.keywords if given.arg == keyword]
             for file in (*node.args[number : number + 1], *named):
+                # What gave it, if that is not known, is told of itself.
+                known = [p for p in body.passed(file).places if p.root != RESULT]
                 if not _is_upload(body, file):
-                    self._mark(gathered, body, body.passed(file), WRITTEN, line)
+                    made = Origin(frozenset(known))
+                    self._mark(gathered, body, made, WRITTEN, line)
         owner = getattr(node.func, "value", None)
         if receiver is None and name.rpartition(".")[2] in MUTATORS:
             of_python = name.startswith("sys.") or self.effects.awaits
