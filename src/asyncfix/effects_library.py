@@ -15,6 +15,7 @@ from asyncfix.touches import (
     ITERATED,
     LIBRARY,
     OWN,
+    RESULT,
     SOMETHING,
     TEXT,
     UNKNOWN,
@@ -53,6 +54,21 @@ _STATEFUL = frozenset(
     ("archive", "browser", "device", "file", "mail", "net-proto", "socket", "ssh",
      "subprocess", "tls", "vcs")
 )  # fmt: skip
+
+
+# Functions that read or write what is open: where the file stands, and its keyword.
+_ON_FILES: dict[str, tuple[tuple[int, str], ...]] = {
+    "json.dump": ((1, "fp"),),
+    "json.load": ((0, "fp"),),
+    "marshal.dump": ((1, "file"),),
+    "marshal.load": ((0, "file"),),
+    "pickle.dump": ((1, "file"),),
+    "pickle.load": ((0, "file"),),
+    "plistlib.dump": ((1, "fp"),),
+    "plistlib.load": ((0, "fp"),),
+    "shutil.copyfileobj": ((0, "fsrc"), (1, "fdst")),
+    "tomllib.load": ((0, "fp"),),
+}
 
 
 class LibraryCalls(ABC):
@@ -151,6 +167,21 @@ class LibraryCalls(ABC):
                 gathered.add(
                     "unknown", Item(name.removeprefix("builtins."), body.path, line)
                 )
+        for number, keyword in _ON_FILES.get(name, ()):
+            named = [given.value for given in node.keywords if given.arg == keyword]
+            for file in (*node.args[number : number + 1], *named):
+                # What gave it, if that is not known, is told of itself.
+                known = [p for p in body.passed(file).places if p.root != RESULT]
+                if not _is_upload(body, file):
+                    made = Origin(frozenset(known))
+                    self._mark(gathered, body, made, WRITTEN, line)
+        owner = getattr(node.func, "value", None)
+        if receiver is None and name.rpartition(".")[2] in MUTATORS:
+            of_python = name.startswith("sys.") or self.effects.awaits
+            if of_python and isinstance(owner, ast.Attribute):
+                # `sys.path.append(x)`: something that a library keeps for all.
+                kept = Place(GLOBAL, f":{name.rpartition('.')[0]}", ("[*]",))
+                gathered.touch(Touch(kept, WRITTEN, body.path, line))
         if self.effects.awaits:
             self._rounds_share(gathered, body, node, name, receiver)
         rest = every[len(every) - len(origins) :]
@@ -193,11 +224,6 @@ class LibraryCalls(ABC):
         last = name.rpartition(".")[2]
         if receiver is not None and last in MUTATORS:
             self._mark(gathered, body, receiver, WRITTEN, node.lineno)
-        owner = getattr(node.func, "value", None)
-        if receiver is None and last in MUTATORS and isinstance(owner, ast.Attribute):
-            # `sys.path.append(x)`: something that a library keeps for all.
-            place = Place(GLOBAL, f":{name.rpartition('.')[0]}", ("[*]",))
-            gathered.touch(Touch(place, WRITTEN, body.path, node.lineno))
         if name.startswith("itertools.") or name in _GO_THROUGH:
             for each in node.args:
                 body.consumed(gathered, each)
@@ -329,6 +355,18 @@ class LibraryCalls(ABC):
             if isinstance(value, ast.Constant) and isinstance(value.value, int):
                 return value.value
         return 99
+
+
+def _is_upload(body: Body, node: ast.expr) -> bool:
+    """Tell the file of an upload, which belongs to one request: `upload.file`."""
+    if not isinstance(node, ast.Attribute) or node.attr != "file":
+        return False
+    upload = body.value(node.value)
+    return (
+        upload is not None
+        and upload.kind == OUTSIDE_OBJECT
+        and upload.name.rpartition(".")[2] == "UploadFile"
+    )
 
 
 def _text(node: ast.expr | None) -> str:

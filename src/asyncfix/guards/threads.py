@@ -68,12 +68,16 @@ def no_thread_of_its_own(context: Context) -> Doubt | None:
             "keep this call out of the helper, in the main thread",
         )
     if item is not None and item.place is not None:
+        shown = f"{_said(item.place)} belongs to the thread that made it"
+        advice = "move the whole unit, its opening included, into one function"
+        if "local" in item.what.lower().split("."):
+            shown = f"{item.what.rpartition('.')[2]} is another one in each thread"
+            advice = "take it in the coroutine, and hand it over"
         return Doubt(
             "thread-affinity",
             Level.MANUAL,
-            f"{_said(item.place)} belongs to the thread that made it ({item.what}, "
-            f"{_where(item)})",
-            "move the whole unit, its opening included, into one function",
+            f"{shown} ({item.what}, {_where(item)})",
+            advice,
         )
     item = _first(found.drivers)
     if item is not None:
