@@ -124,11 +124,13 @@ def passed(suite: Suite, python: Path, checkout: Path, only: set[str]) -> set[st
 
 def changed(before: Path, after: Path) -> dict[Path, bytes]:
     """Out: the Python files of a checkout that asyncfix has changed, as they are now."""
-    names = [path.relative_to(before) for path in before.rglob("*.py")]
-    pairs = {name: (after / name).read_bytes() for name in names}
-    return {
-        name: text for name, text in pairs.items() if text != (before / name).read_bytes()
-    }
+    names = [path.relative_to(after) for path in after.rglob("*.py")]
+    both = [name for name in names if (before / name).exists()]
+    texts = {name: (after / name).read_bytes() for name in both}
+    for name in both:
+        if texts[name] == (before / name).read_bytes():
+            del texts[name]
+    return texts
 
 
 def compared(suite: Suite, scratch: Path) -> tuple[str, set[str]]:
@@ -147,8 +149,10 @@ def compared(suite: Suite, scratch: Path) -> tuple[str, set[str]]:
         rewrites.append((place / name, changed(before, place / name)))
     python = environment(suite, place, before)
     first = passed(suite, python, before, set())
-    tests, cells, broken = set(first), [], set()
-    second, lost, known = first, set[str](), None
+    tests, broken = set(first), set[str]()
+    cells: list[int] = []
+    second, lost = first, set[str]()
+    known: dict[Path, bytes] = {}
     for after, files in rewrites:
         if files != known:
             second, known = passed(suite, python, after, set()), files
