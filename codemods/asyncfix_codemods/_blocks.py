@@ -13,6 +13,7 @@ would close the file while the thread still uses it.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -182,7 +183,8 @@ def _writes(statement: ast.With) -> bool:
             words += [each.value for each in call.keywords if each.arg == "mode"]
             for word in (part for each in words for part in ast.walk(each)):
                 if isinstance(word, ast.Constant) and isinstance(word.value, str):
-                    if set(word.value) & set("wax+") and len(word.value) <= 3:
+                    mode = re.split(r"[:|]", word.value)[0]  # `w:gz`
+                    if set(mode) & set("wax+") and len(mode) <= 3:
                         return True
     return False
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from functools import partial
 
-from asyncfix import Context, Doubt, Level, Model, Place, dotted
+from asyncfix import Context, Doubt, Level, Model, Place, dotted, value
 from asyncfix_codemods import _coroutines, _fates
 
 # Blocks of tests whose code is to fail.
@@ -20,6 +20,7 @@ _CAUGHT = frozenset(("AttributeError", "BaseException", "Exception", "TypeError"
 _SENT_OFF = re.compile(
     r"(?:^|_)(?:log|notify|send|emit|publish|report|track|audit|ping|announce)(?:_|$)"
 )
+_CALLABLE = (value.CLASS, value.FUNCTION, value.OUTSIDE, value.PARTIAL, value.TYPE)
 _DEEPEST = 3
 
 
@@ -112,6 +113,13 @@ def _assumed(
                 f"only its annotation tells that {found.name} gives a coroutine",
                 f"await {context.tree.text(context.call)}",
             )
+    if fate.shape == "called" and not _gives_callable(context):
+        yield Doubt(
+            "await-called",
+            Level.UNSAFE,
+            f"nothing tells that what {found.name} gives can be called",
+            "await the coroutine instead of calling it, if that is what it is for",
+        )
     if fate.shape == "declared":
         yield Doubt(
             "await-annotation",
@@ -126,6 +134,15 @@ def _assumed(
             "the name is passed on as well, where it may be awaited",
             f"await {context.tree.text(context.call)}",
         )
+
+
+def _gives_callable(context: Context) -> bool:
+    """Tell whether a coroutine surely gives a function, a class, or alike."""
+    model, path, use = context.model, context.site.path, context.site.use
+    given = model.values.of(path, use.scope, f"{use.name}()!")
+    if given is not None and given.kind == value.OBJECT:
+        return model.values.attribute(given, "__call__") is not None
+    return given is not None and given.kind in _CALLABLE
 
 
 def _caught(context: Context, fate: _fates.Fate) -> Iterator[Doubt]:

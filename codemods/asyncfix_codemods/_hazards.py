@@ -20,6 +20,11 @@ _TAKES = re.compile(r"(?i)(?:^|_)(?:acquire|lock|claim|lease)(?:_|$)")
 
 # What is read from a pipe or a terminal cannot be read again.
 _CONSUMES = frozenset(("os.read", "os.readv"))
+# A number, which means another file once somebody has closed this one.
+_BY_NUMBER = frozenset(
+    ("os.fdatasync", "os.fsync", "os.ftruncate", "os.pwrite", "os.pwritev",
+     "os.sendfile", "os.write", "os.writev")
+)  # fmt: skip
 
 
 def doubts(
@@ -114,6 +119,16 @@ def _writes_what_is_kept(context: Context) -> bool:
     return False
 
 
+def _is_number(context: Context) -> bool:
+    """Tell whether the call itself gets a file by its number, from somebody else."""
+    call = context.node
+    if not isinstance(call, ast.Call) or not call.args:
+        return False
+    return isinstance(call.args[0], (ast.Attribute, ast.Name, ast.Subscript)) and (
+        context.qualified_name(call.func) in _BY_NUMBER
+    )
+
+
 def _leaves_behind(context: Context) -> Iterator[Doubt]:
     """Doubt what nobody would give back if the wait is cancelled while it is taken."""
     chain = context.site.chain
@@ -125,6 +140,13 @@ def _leaves_behind(context: Context) -> Iterator[Doubt]:
     elif chain.entry.name in _CONSUMES:
         what = "what it reads would be gone"
         advice = "use loop.add_reader, or loop.connect_read_pipe"
+    elif chain.entry.name in _BY_NUMBER and _is_number(context):
+        what = (
+            "it may write to what the number means once somebody has closed this file"
+        )
+        advice = (
+            "use loop.connect_write_pipe, or open and close it in the function, too"
+        )
     elif _writes_what_is_kept(context):
         what = "its file would stay, and nobody would know of it"
         advice = "store the path before the file is made, or shield the wait"

@@ -178,8 +178,8 @@ def doubts(kinds: Kinds, place: Place) -> Iterator[Doubt]:
                     "return `await ...` if it can be awaited",
                 )
     for operand in kinds.operands(place):
-        if operand.level == _old_kinds.UNKNOWN:
-            given = operand.given
+        given = operand.given
+        if operand.level == _old_kinds.UNKNOWN and not _awaits_itself(given.text):
             yield Doubt(
                 "coroutine-operand",
                 Level.UNSAFE,
@@ -187,6 +187,11 @@ def doubts(kinds: Kinds, place: Place) -> Iterator[Doubt]:
                 "and `await` takes no plain generator",
                 "see that it is a coroutine or a future",
             )
+
+
+def _awaits_itself(text: str) -> bool:
+    """Tell whether `x` is awaited for what is given, `x.__await__()`."""
+    return text.endswith(".__await__()")
 
 
 def is_aiter(scope: facts.Scope) -> bool:

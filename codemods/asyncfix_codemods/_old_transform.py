@@ -97,13 +97,16 @@ class _Await(cst.CSTTransformer):
         above = list(updated_node.leading_lines)
         if not kept:
             above, after = [*above, *after], []
+        if id(original_node) in self.plain:
+            asynchronous, returns = None, updated_node.returns
+        else:
+            asynchronous, returns = cst.Asynchronous(), _given(updated_node.returns)
         return updated_node.with_changes(
             decorators=kept,
             leading_lines=above,
             lines_after_decorators=after,
-            asynchronous=(
-                None if id(original_node) in self.plain else cst.Asynchronous()
-            ),
+            asynchronous=asynchronous,
+            returns=returns,
         )
 
     # -- what it waits for -----------------------------------------------------
@@ -115,7 +118,8 @@ class _Await(cst.CSTTransformer):
         if not self.inside[-1] or not isinstance(given, cst.From):
             return updated_node
         made = cst.Await(
-            _primary(given.item), whitespace_after_await=given.whitespace_after_from
+            _primary(_stepped_through(given.item)),
+            whitespace_after_await=given.whitespace_after_from,
         )
         lpar, rpar = updated_node.lpar, updated_node.rpar
         if self.drops and lpar and _is_plain(lpar[-1], rpar[0]):
@@ -175,6 +179,31 @@ class _Await(cst.CSTTransformer):
         return updated_node.with_changes(
             items=items, asynchronous=cst.Asynchronous(), whitespace_after_with=space
         )
+
+
+def _stepped_through(node: cst.BaseExpression) -> cst.BaseExpression:
+    """Give `x` for `x.__await__()`, whose steps `await x` goes through."""
+    if isinstance(node, cst.Call) and not node.args and not node.lpar:
+        method = node.func
+        if isinstance(method, cst.Attribute) and method.attr.value == "__await__":
+            return method.value
+    return node
+
+
+def _given(returns: cst.Annotation | None) -> cst.Annotation | None:
+    """Give the annotation of a coroutine for that of a generator: its last part."""
+    said = returns.annotation if returns is not None else None
+    if returns is None or not isinstance(said, cst.Subscript) or len(said.slice) != 3:
+        return returns
+    kind = said.value
+    if isinstance(kind, cst.Attribute):
+        kind = kind.attr
+    last = said.slice[2].slice
+    if not isinstance(kind, cst.Name) or kind.value != "Generator":
+        return returns
+    if not isinstance(last, cst.Index):
+        return returns
+    return returns.with_changes(annotation=last.value)
 
 
 def _is_plain(left: cst.LeftParen, right: cst.RightParen) -> bool:

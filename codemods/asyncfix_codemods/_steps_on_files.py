@@ -17,6 +17,7 @@ from asyncfix_codemods import _stops
 from asyncfix_codemods._file_steps import (
     Function,
     Step,
+    in_order,
     known_outside,
     shared_by,
     steps,
@@ -24,8 +25,9 @@ from asyncfix_codemods._file_steps import (
 from asyncfix_codemods._rounds import own
 from asyncfix_codemods._steps_of_helpers import steps_of_helpers
 
-_KINDS = frozenset(("file", "fs-meta", "archive", "serialize"))
-_STARTED, _BACK, _CHANGED, _REMOVED = range(4)
+_NAMED = (ast.Name, ast.Attribute, ast.Subscript)
+_LEAVES = (ast.Return, ast.Raise, ast.Continue)
+_STARTED, _BACK, _CHANGED, _REMOVED, _EMPTIED, _LISTED, _MOVED, _USED = range(8)
 _UNDONE = "two threads may do that at once, and one would undo what the other did"
 # Of the first step, the second, and the clash between them.
 _IN_COROUTINE = {
@@ -37,6 +39,14 @@ _IN_COROUTINE = {
     "it: another task may change that in between",
     _REMOVED: "line {0.line} looks whether {2.path} is there, and line {1.line} reads "
     "it: line {2.line} may remove it in between",
+    _EMPTIED: "line {0.line} empties {2.path}, and line {1.line} fills it again: another "
+    "task may do the same in between",
+    _LISTED: "line {0.line} looks what is there, and line {1.line} removes it: another "
+    "task may have done so in between",
+    _MOVED: "line {0.line} writes {2.path}, and line {1.line} moves it away: another task "
+    "may write the same in between",
+    _USED: "line {0.line} writes {2.path}, and line {1.line} uses it: another task may "
+    "write it in between",
 }
 _IN_THREADS = {
     _STARTED: "starts a process by what line {0.line} saw: two threads may do that at "
@@ -45,6 +55,11 @@ _IN_THREADS = {
     _CHANGED: "changes {2.path} by what line {0.line} saw: " + _UNDONE,
     _REMOVED: "reads {2.path}, which line {0.line} saw: line {2.line} may remove it in "
     "between",
+    _EMPTIED: "empties {2.path} and fills it again: " + _UNDONE,
+    _LISTED: "removes what line {0.line} found there: two threads may do that at once, "
+    "and one would not find it any more",
+    _MOVED: "writes {2.path} and moves it away: two threads may write it at once",
+    _USED: "writes {2.path} and uses it: two threads may write it at once",
 }
 _BOTH = (
     "put both steps into one function and hand that to a thread, or hold an "
@@ -66,10 +81,7 @@ def doubts(context: Context, moved: ast.expr | ast.stmt) -> Iterator[Doubt]:
     """
     if context.in_tests():
         return
-    chain = context.site.chain
-    assert chain is not None
-    if chain.entry.kind in _KINDS or chain.entry.kind == "subprocess":
-        yield from _in_coroutine(context, moved)
+    yield from _in_coroutine(context, moved)
     yield from _in_helpers(context)
 
 
@@ -84,7 +96,7 @@ def _in_coroutine(context: Context, moved: ast.expr | ast.stmt) -> Iterator[Doub
     pauses = [node.lineno for node in nodes if isinstance(node, ast.Await)]
     path, model = context.site.path, context.model
     helped = set(steps_of_helpers(model, (path, context.site.function), nodes))
-    taken = sorted((*steps(nodes), *helped), key=lambda each: each.line)
+    taken = sorted((*in_order(nodes), *helped), key=lambda each: each.line)
     start, end = moved.lineno, moved.end_lineno or moved.lineno
     for number, first in enumerate(taken):
         for second in taken[number + 1 :]:
@@ -97,12 +109,23 @@ def _in_coroutine(context: Context, moved: ast.expr | ast.stmt) -> Iterator[Doub
             if clash is None or (clash.kind == _BACK and first.line == second.line):
                 continue
             halted = any(first.line < at < second.line for at in pauses)
-            if halted and (first.checks or not within or {first, second} & helped):
+            if halted and (
+                first.checks
+                or first.empties
+                or second.moves
+                or not within
+                or {first, second} & helped
+            ):
                 continue  # there somebody may come between as it is
             words = _IN_COROUTINE[clash.kind].format(first, second, clash)
             yield _doubt(words)
             return
     mine_only = [each for each in taken if each.node in inside and each not in helped]
+    for each in mine_only:
+        if each.updates and each.paths:
+            said = _shortest(each.paths)
+            yield _doubt(f"line {each.line} reads {said} and writes it back: {_UNDONE}")
+            return
     yield from _beside(model, path, function, mine_only)
 
 
@@ -122,7 +145,7 @@ def _in_helpers(context: Context) -> Iterator[Doubt]:
         function = read[1]
         nodes = list(own(function.body))
         helped = steps_of_helpers(model, (path, scope), nodes)
-        mine = list(steps(nodes))
+        mine = in_order(nodes)
         taken = sorted((*mine, *helped), key=lambda each: each.line)
         for number, first in enumerate(taken):
             for second in taken[number:]:
@@ -154,17 +177,36 @@ def _clash(
     """Say what goes wrong where somebody comes between two steps, if anything does."""
     if first.checks and second.starts and _is_made_by(nodes, first, second):
         return _Clash(_STARTED, min(first.paths, default="a file"))
+    if first.checks and second.writes and (second.drops or second.empties):
+        if _is_found_by(nodes, first, second):
+            return _Clash(_LISTED, "")
+    if first.writes and not first.drops and second.moves in first.paths:
+        return _Clash(_MOVED, second.moves)
     both = first.paths & second.paths
     if not both:
         return None
-    if first.reads and second.writes and first is not second:
-        return _Clash(_BACK, min(both))
+    if first.reads and second.writes and (first is not second or first.updates):
+        return _Clash(_BACK, _shortest(both))
+    if first.empties and second.writes and not (second.empties or second.drops):
+        return (
+            _Clash(_EMPTIED, _shortest(both))
+            if _goes_on(function, first, second)
+            else None
+        )
+    if first.writes and not first.drops and (second.reads or second.starts):
+        for said in known_outside(both, shared_by(function)):
+            return _Clash(_USED, said) if first is not second else None
     if not first.checks or not _ruled_by(nodes, first, second):
         return None
     if second.writes:
-        return _Clash(_CHANGED, min(both))
+        return _Clash(_CHANGED, _shortest(both))
     removed = _removed(model, path, function) if second.reads else 0
-    return _Clash(_REMOVED, min(both), removed) if removed else None
+    return _Clash(_REMOVED, _shortest(both), removed) if removed else None
+
+
+def _shortest(paths: frozenset[str]) -> str:
+    """Give the path as it is called, if it is said in full as well."""
+    return min(paths, key=lambda path: (len(path), path))
 
 
 # -- what others do meanwhile ------------------------------------------------------
@@ -254,20 +296,13 @@ def _ruled_by(nodes: Sequence[ast.AST], check: Step, act: Step) -> bool:
 
     A `while` that asks for a free name rules all that comes after it.
     """
-    answers = {
-        ast.unparse(target)
-        for node in nodes
-        if isinstance(node, ast.Assign) and check.node in set(ast.walk(node.value))
-        for target in node.targets
-    }
+    answers = _answers(nodes, check)
     for node in nodes:
         if not isinstance(node, (ast.If, ast.While, ast.IfExp)):
             continue
         asked = list(ast.walk(node.test))
         if check.node not in asked and not any(
-            ast.unparse(each) in answers
-            for each in asked
-            if isinstance(each, (ast.Name, ast.Attribute, ast.Subscript))
+            ast.unparse(each) in answers for each in asked if isinstance(each, _NAMED)
         ):
             continue
         if isinstance(node, ast.IfExp):
@@ -275,12 +310,60 @@ def _ruled_by(nodes: Sequence[ast.AST], check: Step, act: Step) -> bool:
                 return True
             continue
         below = {each for part in (*node.body, *node.orelse) for each in ast.walk(part)}
-        leaves = isinstance(
-            node.body[-1], (ast.Return, ast.Raise, ast.Continue)
-        ) or isinstance(node, ast.While)
+        leaves = isinstance(node.body[-1], _LEAVES) or isinstance(node, ast.While)
         if act.node in below or (leaves and act.line > check.line):
             return True
     return False
+
+
+def _is_found_by(nodes: Sequence[ast.AST], check: Step, act: Step) -> bool:
+    """Tell whether a loop goes through what a folder holds, and the act is about each."""
+    answers = _answers(nodes, check)
+    for node in nodes:
+        if not isinstance(node, ast.For) or act.node not in set(ast.walk(node)):
+            continue
+        over = list(ast.walk(node.iter))
+        if check.node in over or any(
+            ast.unparse(each) in answers for each in over if isinstance(each, _NAMED)
+        ):
+            each = {n.id for n in ast.walk(node.target) if isinstance(n, ast.Name)}
+            return any(
+                isinstance(name, ast.Name) and name.id in each
+                for name in ast.walk(act.node)
+            )
+    return False
+
+
+def _answers(nodes: Sequence[ast.AST], check: Step) -> set[str]:
+    """Give the names of what a check is the answer of."""
+    return {
+        ast.unparse(target)
+        for node in nodes
+        if isinstance(node, ast.Assign) and check.node in set(ast.walk(node.value))
+        for target in node.targets
+    }
+
+
+def _goes_on(function: Function, first: Step, second: Step) -> bool:
+    """Tell whether the second step may follow the first: not from another branch."""
+    for node in ast.walk(function):
+        blocks = [getattr(node, name, None) for name in ("body", "orelse", "finalbody")]
+        for block in blocks:
+            if not isinstance(block, list) or not _holds(block, first):
+                continue
+            if _holds(block, second):
+                continue
+            if isinstance(block[-1], _LEAVES):
+                return False
+            if isinstance(node, ast.If) and any(
+                isinstance(other, list) and _holds(other, second) for other in blocks
+            ):
+                return False
+    return True
+
+
+def _holds(block: Sequence[ast.AST], step: Step) -> bool:
+    return any(step.node in set(ast.walk(each)) for each in block)
 
 
 def _is_locked(nodes: Iterable[ast.AST], first: Step, second: Step) -> bool:

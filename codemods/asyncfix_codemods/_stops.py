@@ -34,6 +34,7 @@ _INNER = (facts.COMPREHENSION, facts.GENERATOR)
 _OF_THE_LOOP = frozenset(
     ("run_in_executor", "sleep", "gather", "wait_for", "to_thread")
 )
+_SLEEPS = ("asyncio.sleep", "anyio.sleep")
 _MOST_FUNCTIONS = 60
 
 
@@ -162,6 +163,36 @@ def says_change(name: str) -> bool:
 
 def _last(name: str) -> str:
     return name.rpartition(".")[2]
+
+
+def only_lets_others_run(model: Model, place: Where) -> bool:
+    """Tell whether all that a coroutine waits for is `asyncio.sleep(0)`, for the others.
+
+    Code that works long does so now and then: its rounds win nothing together.
+    """
+    return model.once(("yields", place), partial(_only_yields, model, place))
+
+
+def _only_yields(model: Model, place: Where) -> bool:
+    found = False
+    for path, scope in reached(model, place):
+        for use in calls(model, (path, scope)):
+            if use.role not in _WAITED_FOR:
+                continue
+            value = model.values.of(path, use.scope, use.name)
+            if value is not None and value.is_function:
+                continue  # it is one of those that are reached
+            call = model.reader.expression(path, use)
+            if value is None or value.name not in _SLEEPS or not _is_nothing(call):
+                return False
+            found = True
+    return found
+
+
+def _is_nothing(call: ast.expr | None) -> bool:
+    """Tell whether a call is given 0."""
+    given = call.args if isinstance(call, ast.Call) else []
+    return bool(given) and isinstance(given[0], ast.Constant) and given[0].value == 0
 
 
 def waits_for_unknown(model: Model, place: Where) -> bool:

@@ -23,7 +23,7 @@ from asyncfix import (
     site_of,
     value,
 )
-from asyncfix_codemods import _keepers, _shapes
+from asyncfix_codemods import _keepers, _rounds, _shapes
 
 if TYPE_CHECKING:
     pass
@@ -264,9 +264,31 @@ def _unused(
             and isinstance(tree.parent(call), ast.Expr)
         ):
             return None
-    if _is_the_program(tree.module, where):
+    if _is_the_program(tree.module, where) or _runs_after(context, statement, where):
         return None
     return target
+
+
+def _runs_after(
+    context: Context, statement: ast.stmt, where: ast.FunctionDef | ast.AsyncFunctionDef
+) -> bool:
+    """Tell whether the function runs the loop itself: its frame holds the task.
+
+    Not so where each round makes another one.
+    """
+    if isinstance(where, ast.AsyncFunctionDef):
+        return False
+    for above, _ in context.tree.ancestors(statement):
+        if above is where:
+            break
+        if isinstance(above, (ast.For, ast.While)):
+            return False
+    return any(
+        isinstance(node, ast.Call)
+        and getattr(node.func, "attr", "") in ("run_forever", "run_until_complete")
+        and node.lineno > statement.lineno
+        for node in _rounds.own(where.body)
+    )
 
 
 def _is_the_program(module: ast.Module, function: ast.AST) -> bool:

@@ -264,10 +264,27 @@ def _parts(model: Model, fix: _old_groups.Fix) -> tuple[Part, ...]:
             needs = ("inspect",) if change.asked else ()
             make = partial(_old_rewrite.changed, change)
             guards = ("N3",) if needs else ()
-            parts.append(Part((function,), make, context, "", guards, needs))
+            parts.append(
+                Part(
+                    (function,),
+                    make,
+                    context,
+                    guards=guards,
+                    needs=needs,
+                    gone=_annotated(change.functions),
+                )
+            )
     for place in fix.steps:
         parts += _steps(model, place, fix.members)
     return tuple(parts)
+
+
+def _annotated(functions: Iterable[ast.AST]) -> tuple[str, ...]:
+    """Give the names of what functions say that they return: of a generator, less."""
+    said = (getattr(each, "returns", None) for each in functions)
+    names = (ast.walk(each) for each in said if each is not None)
+    found = {n.id for each in names for n in each if isinstance(n, ast.Name)}
+    return tuple(sorted(found))
 
 
 def _change(

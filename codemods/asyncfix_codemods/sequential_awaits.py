@@ -136,6 +136,7 @@ def _is_worth_it(model: Model, site: Site) -> bool:
         model.project.files[path].scopes[scope].suspends
         and not _stops.changes_outside(model, function)
         and not _stops.waits_for_unknown(model, function)
+        and not _stops.only_lets_others_run(model, function)
     )
 
 

@@ -85,7 +85,8 @@ class UnawaitedCoroutine(Codemod):
     library's. Safe where the code as it stands can only raise an error, and for
     `main()` under `if __name__ == "__main__":`, which becomes `asyncio.run(main())`.
     Unsafe where the call stands alone, since a task of its own may have been meant,
-    and where something is known by an annotation only. Refused where the function is
+    where something is known by an annotation only, and where nothing tells that what
+    it gives can be called (`await func()`). Refused where the function is
     decorated, overridden or defined in another way on another branch, where it waits
     for a lock that is held, calls itself, or seems to be sent off on purpose, and in
     sync functions, with the choices. Every new `await` asks the guards S1, A1 to A4,

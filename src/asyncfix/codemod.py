@@ -88,6 +88,8 @@ class Part(NamedTuple):
         free: nodes of the old code that the new code may hold not at all, or more
             than once. All else has to be found again, but for the mended function.
         early: nodes of the old code that the new code has at an earlier place.
+        gone: names besides the call's own that the new code does not say any more;
+            their import goes where nothing else needs it.
     """
 
     nodes: tuple[ast.AST, ...]
@@ -98,6 +100,7 @@ class Part(NamedTuple):
     needs: tuple[str, ...] | None = None
     free: tuple[ast.AST, ...] = ()
     early: tuple[ast.AST, ...] = ()
+    gone: tuple[str, ...] = ()
 
 
 class Plan(NamedTuple):

@@ -23,7 +23,7 @@ from asyncfix.link import Project
 from asyncfix.names import qualified
 from asyncfix.reader import Reader
 from asyncfix.touches import EMPTY, SOMETHING, Item, Origin, Summary
-from asyncfix.value import CLASS, FUNCTION, OUTSIDE, OUTSIDE_OBJECT, Value
+from asyncfix.value import CLASS, FUNCTION, OBJECT, OUTSIDE, OUTSIDE_OBJECT, Value
 from asyncfix.values import Values
 
 __all__ = ["Effects", "Summary", "Where"]
@@ -313,6 +313,22 @@ class Effects:
     def word(self, name: str) -> str | None:
         """Give what the catalog says a library's function or object does."""
         return self.catalog.effect(name)
+
+    def of_thread(self, value: Value | None) -> str | None:
+        """Give the class of an object that is bound to a thread, or another in each.
+
+        Of the project's classes those count that are a `threading.local`.
+        """
+        if value is None or value.kind not in (OBJECT, OUTSIDE_OBJECT):
+            return None
+        if value.kind == OUTSIDE_OBJECT:
+            return value.name if self.word(value.name) == "thread" else None
+        for base in self.values.classes.line(value.path, value.scope)[1:]:
+            if base is not None and base.kind == OUTSIDE:
+                last = base.name.rpartition(".")[2]
+                if last.lower() == "local" and self.word(base.name) == "thread":
+                    return base.name
+        return None
 
     def is_environment(self, value: Value | None) -> bool:
         """Tell whether a value is the process's environment."""

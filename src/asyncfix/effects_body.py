@@ -35,7 +35,6 @@ from asyncfix.value import (
     MODULE,
     OBJECT,
     OUTSIDE,
-    OUTSIDE_OBJECT,
 )
 
 if TYPE_CHECKING:
@@ -211,11 +210,9 @@ class Body(Words):
 
     def _read(self, node: ast.expr) -> None:
         if isinstance(node, ast.Name) and node.id not in self.origins.parameters:
-            known = self.value(node)
-            if known is not None and known.kind == OUTSIDE_OBJECT:
-                # Whatever is done with it: `getattr(local, "user", None)`.
-                if self.effects.word(known.name) == "thread":
-                    self.used("threads", known.name, self.origins.of(node), node)
+            # Whatever is done with it: `getattr(local, "user", None)`.
+            if name := self.effects.of_thread(self.value(node)):
+                self.used("threads", name, self.origins.of(node), node)
         if isinstance(node, ast.Attribute):
             owner = self.value(node.value)
             if owner is not None and owner.kind == OBJECT:
@@ -224,10 +221,9 @@ class Body(Words):
                     self.take(
                         self.placed(summary, node, each, {}, node.value), Around()
                     )
-            elif owner is not None and owner.kind == OUTSIDE_OBJECT:
-                if self.effects.word(owner.name) == "thread":
-                    what = f"{owner.name}.{node.attr}"
-                    self.used("threads", what, self.origins.of(node.value), node)
+            if name := self.effects.of_thread(owner):
+                what = f"{name}.{node.attr}"
+                self.used("threads", what, self.origins.of(node.value), node)
         if isinstance(node, ast.Subscript) and self.origins.of(node.value).plain == 0:
             self.take(
                 self.effects.calls.special(self, node.value, "__getitem__"), Around()

@@ -15,6 +15,7 @@ from asyncfix.touches import (
     ITERATED,
     LIBRARY,
     OWN,
+    RESULT,
     SOMETHING,
     TEXT,
     UNKNOWN,
@@ -47,6 +48,9 @@ _GO_THROUGH = frozenset(
     for name in ("list", "tuple", "set", "frozenset", "dict", "sorted", "sum", "min",
                  "max", "any", "all", "enumerate", "zip", "map", "filter")
 )  # fmt: skip
+_CONTAINERS = frozenset(
+    f"builtins.{name}" for name in ("bytearray", "dict", "list", "set")
+)
 _EXCEPTIONS = ("Error", "Exception", "Warning", "Exit", "Interrupt")
 # What catalog entries of these kinds are called on has a state of its own.
 _DRIVERS = frozenset(("cache", "db", "mq"))
@@ -61,6 +65,19 @@ _SETTERS = frozenset(
     ("builtins.setattr", "builtins.delattr", "builtins.object.__setattr__",
      "builtins.object.__delattr__", "builtins.type.__setattr__")
 )  # fmt: skip
+# Functions that read or write what is open: where the file stands, and its keyword.
+_ON_FILES: dict[str, tuple[tuple[int, str], ...]] = {
+    "json.dump": ((1, "fp"),),
+    "json.load": ((0, "fp"),),
+    "marshal.dump": ((1, "file"),),
+    "marshal.load": ((0, "file"),),
+    "pickle.dump": ((1, "file"),),
+    "pickle.load": ((0, "file"),),
+    "plistlib.dump": ((1, "fp"),),
+    "plistlib.load": ((0, "fp"),),
+    "shutil.copyfileobj": ((0, "fsrc"), (1, "fdst")),
+    "tomllib.load": ((0, "fp"),),
+}
 
 
 class LibraryCalls(ABC):
@@ -156,10 +173,27 @@ class LibraryCalls(ABC):
                 gathered.add(
                     "unknown", Item(name.removeprefix("builtins."), body.path, line)
                 )
+        for number, keyword in _ON_FILES.get(name, ()):
+            named = [given.value for given in node.keywords if given.arg == keyword]
+            for file in (*node.args[number : number + 1], *named):
+                # What gave it, if that is not known, is told of itself.
+                known = [p for p in body.passed(file).places if p.root != RESULT]
+                if not _is_upload(body, file):
+                    made = Origin(frozenset(known))
+                    self._mark(gathered, body, made, WRITTEN, line)
+        owner = getattr(node.func, "value", None)
+        if receiver is None and name.rpartition(".")[2] in MUTATORS:
+            of_python = name.startswith("sys.") or self.effects.awaits
+            if of_python and isinstance(owner, ast.Attribute):
+                # `sys.path.append(x)`: something that a library keeps for all.
+                kept = Place(GLOBAL, f":{name.rpartition('.')[0]}", ("[*]",))
+                gathered.touch(Touch(kept, WRITTEN, body.path, line))
         if self.effects.awaits:
             self._rounds_share(gathered, body, node, name, receiver)
-        for origin in origins:
-            self._mark(gathered, body, origin, ITERATED, line)
+        rest = every[len(every) - len(origins) :]
+        for given, origin in zip(rest, origins, strict=True):
+            how = WRITTEN if self._is_changed(body, node, name, given) else ITERATED
+            self._mark(gathered, body, origin, how, line)
         if receiver is not None and word == "passes":
             self._mark(gathered, body, receiver, ITERATED, line)
         return gathered.summary(False, OWN), self._gives(word, name, origins, receiver)
@@ -177,6 +211,26 @@ class LibraryCalls(ABC):
             touch = Touch(place.then((step,)), WRITTEN, body.path, args[0].lineno)
             gathered.touch(touch)
 
+    def _is_changed(
+        self, body: Body, node: ast.Call, name: str, given: ast.expr
+    ) -> bool:
+        """Tell whether a function changes an argument, whatever it does besides.
+
+        A file, whose position moves; `out=` of numpy; the buffer of `readinto`,
+        `recv_into` and `pack_into`; the list of `list.append(a, b)`.
+        """
+        owner, _, last = name.rpartition(".")
+        if last.endswith("into") or (
+            owner in _CONTAINERS and last in MUTATORS and given in node.args[:1]
+        ):
+            return True
+        if any(each.arg == "out" and each.value is given for each in node.keywords):
+            return True
+        value = body.value(given)
+        return value is not None and (
+            value.kind == OUTSIDE_OBJECT and value.name.startswith("io.")
+        )
+
     def _rounds_share(
         self,
         gathered: Gathered,
@@ -189,11 +243,6 @@ class LibraryCalls(ABC):
         last = name.rpartition(".")[2]
         if receiver is not None and last in MUTATORS:
             self._mark(gathered, body, receiver, WRITTEN, node.lineno)
-        owner = getattr(node.func, "value", None)
-        if receiver is None and last in MUTATORS and isinstance(owner, ast.Attribute):
-            # `sys.path.append(x)`: something that a library keeps for all.
-            place = Place(GLOBAL, f":{name.rpartition('.')[0]}", ("[*]",))
-            gathered.touch(Touch(place, WRITTEN, body.path, node.lineno))
         if name.startswith("itertools.") or name in _GO_THROUGH:
             for each in node.args:
                 body.consumed(gathered, each)
@@ -266,12 +315,14 @@ class LibraryCalls(ABC):
     def _receiver(self, body: Body, node: ast.Call) -> Origin | None:
         if not isinstance(node.func, ast.Attribute):
             return None
-        value = body.value(node.func.value)
-        if value is not None and value.kind == OUTSIDE_OBJECT:
-            return body.passed(node.func.value)
-        if value is not None and value.kind == OBJECT:
-            return body.passed(node.func.value)
-        return None
+        owner = node.func.value
+        while True:
+            value = body.value(owner)
+            if value is not None and value.kind in (OBJECT, OUTSIDE_OBJECT):
+                return body.passed(node.func.value)
+            if not isinstance(owner, ast.Attribute):
+                return None
+            owner = owner.value  # a part of an object: `client.headers.update(...)`
 
     def _done_with(self, item: Item, receiver: Origin | None) -> list[Item]:
         """Give something that is done, with the places its object may come from.
@@ -323,6 +374,18 @@ class LibraryCalls(ABC):
             if isinstance(value, ast.Constant) and isinstance(value.value, int):
                 return value.value
         return 99
+
+
+def _is_upload(body: Body, node: ast.expr) -> bool:
+    """Tell the file of an upload, which belongs to one request: `upload.file`."""
+    if not isinstance(node, ast.Attribute) or node.attr != "file":
+        return False
+    upload = body.value(node.value)
+    return (
+        upload is not None
+        and upload.kind == OUTSIDE_OBJECT
+        and upload.name.rpartition(".")[2] == "UploadFile"
+    )
 
 
 def _text(node: ast.expr | None) -> str:

@@ -255,11 +255,11 @@ def _imports(
                     near = module  # a third-party library has its own block
                 local = names[need]
                 added[module] = imports.addition(tree, module, local, near)
-        root = site.use.name.partition(".")[0]
-        seen = project.visible(path, site.use.scope, root)
-        if seen and part.nodes:
-            key = root, seen[0].scope
-            by_name.setdefault(key, set()).update(part.nodes)
+        for root in (site.use.name.partition(".")[0], *part.gone):
+            seen = project.visible(path, site.use.scope, root)
+            if seen and part.nodes:
+                key = root, seen[0].scope
+                by_name.setdefault(key, set()).update(part.nodes)
     places = {edit.start for edit in added.values()}
     leaving = [
         imports.Leaving(name, scope, frozenset(nodes))

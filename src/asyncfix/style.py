@@ -9,6 +9,8 @@ from __future__ import annotations
 import ast
 
 _INDENT = 4
+# Lengths that projects choose, where nothing tells: a wheel has no `pyproject.toml`.
+_OTHER_LENGTHS = (79, 80, 99, 100, 120)
 
 
 def fits(text: str, indent: int, line_length: int) -> bool:
@@ -23,23 +25,27 @@ def laid_out(
 ) -> str | None:
     """Give a statement as black lays it out, None where that is not called for.
 
-    It is called for where the new statement is too long, or `always`.
+    It is called for where the new statement is too long, or `always`. Where the old
+    one is as black lays out lines of another length, that length counts.
 
     `old` and `new` start where the statement starts, `indent` columns into its
     line, and end where it ends. The result means the same: trees are compared.
     """
     if indent % _INDENT or "\t" in new or "\r" in new:
         return None
-    if not always and fits(new, indent, line_length):
-        return None
-    if not always and not fits(old, indent, line_length):
-        return None
-    if _by_black(old, indent, line_length) != old:
-        return None
-    formatted = _by_black(new, indent, line_length)
-    if formatted is None or _meaning(formatted, indent) != _meaning(new, indent):
-        return None
-    return formatted
+    for length in (line_length, *_OTHER_LENGTHS):
+        if not always and fits(new, indent, length):
+            return None
+        if not always and not fits(old, indent, length):
+            continue
+        if _by_black(old, indent, length) == old:
+            formatted = _by_black(new, indent, length)
+            if formatted is None or _meaning(formatted, indent) != _meaning(
+                new, indent
+            ):
+                return None
+            return formatted
+    return None
 
 
 def _wrapped(text: str, indent: int) -> tuple[str, int]:
@@ -47,6 +53,8 @@ def _wrapped(text: str, indent: int) -> tuple[str, int]:
     depth = indent // _INDENT
     heads = ["async def wrapped():\n"] if depth else []
     heads += [" " * _INDENT * level + "if wrapped:\n" for level in range(1, depth)]
+    if text.startswith("elif"):
+        heads += [" " * indent + "if wrapped:\n", " " * (indent + _INDENT) + "pass\n"]
     return "".join(heads) + " " * indent + text + "\n", len(heads)
 
 

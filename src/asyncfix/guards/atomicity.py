@@ -12,6 +12,7 @@ from asyncfix.guards.flow import torn_update
 from asyncfix.guards.half import half_set
 from asyncfix.guards.locks import is_lock
 from asyncfix.guards.places import Places
+from asyncfix.guards.put import put_through
 from asyncfix.guards.setters import set_round
 from asyncfix.model import Doubt, Level
 from asyncfix.tree import Tree, dotted, walk_function
@@ -216,7 +217,16 @@ def no_update_torn_apart(context: Context) -> Doubt | None:
         )
     half = half_set(context.tree, context.function, context.node)
     if half is None:
-        return None
+        put = put_through(context)
+        if put is None:
+            return None
+        return Doubt(
+            "A3",
+            Level.UNSAFE,
+            f"{put.place} is set at line {put.line} and read at line {put.read}: another "
+            "task may set it in between",
+            "hand it on as an argument, or hold an asyncio.Lock over both",
+        )
     return Doubt(
         "A3",
         Level.MANUAL,

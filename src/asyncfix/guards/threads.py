@@ -23,7 +23,7 @@ from asyncfix.touches import (
     Summary,
     Touch,
 )
-from asyncfix.value import OUTSIDE_OBJECT
+from asyncfix.value import OBJECT, OUTSIDE, OUTSIDE_OBJECT
 
 
 def touched(context: Context) -> Summary:
@@ -69,12 +69,16 @@ def no_thread_of_its_own(context: Context) -> Doubt | None:
             "keep this call out of the helper, in the main thread",
         )
     if item is not None and item.place is not None:
+        shown = f"{_said(item.place)} belongs to the thread that made it"
+        advice = "move the whole unit, its opening included, into one function"
+        if "local" in item.what.lower().split("."):
+            shown = f"{item.what.rpartition('.')[2]} is another one in each thread"
+            advice = "take it in the coroutine, and hand it over"
         return Doubt(
             "thread-affinity",
             Level.MANUAL,
-            f"{_said(item.place)} belongs to the thread that made it ({item.what}, "
-            f"{_where(item)})",
-            "move the whole unit, its opening included, into one function",
+            f"{shown} ({item.what}, {_where(item)})",
+            advice,
         )
     item = _first(found.drivers)
     if item is not None:
@@ -110,9 +114,10 @@ def _made(context: Context) -> str | None:
 
 def no_event_loop(context: Context) -> Doubt | None:
     """thread-loop: nothing of asyncio is used, which is not thread-safe."""
-    item = _first(touched(context).loop)
+    found = touched(context)
+    item = _first(found.loop)
     if item is None:
-        return None
+        return _handed_to_unknown(context, found)
     return Doubt(
         "thread-loop",
         Level.MANUAL,
@@ -120,6 +125,37 @@ def no_event_loop(context: Context) -> Doubt | None:
         "thread-safe",
         "split it: the part that waits in a thread, the rest in the coroutine",
     )
+
+
+def _handed_to_unknown(context: Context, found: Summary) -> Doubt | None:
+    """Doubt an unknown method if an object of the loop's is used: perhaps its own.
+
+    Such as a request handler of tornado's, which is not thread-safe:
+    https://www.tornadoweb.org/en/stable/web.html#thread-safety-notes
+    """
+    methods = [each for each in found.unknown if each.what.count(".") == 1]
+    item = _first(methods)
+    own = _first(each for each in methods if each.what.startswith("self."))
+    effects, site = context.effects, context.site
+    nodes = [(node, item) for node in _handed(context)]
+    if context.moved is None and isinstance(context.call.func, ast.Attribute):
+        nodes.append((context.call.func.value, own))
+    for node, used in nodes:
+        if used is None or not isinstance(node, ast.Name):
+            continue
+        value = effects.values.of(site.path, site.use.scope, node.id)
+        if value is None or value.kind != OBJECT:
+            continue
+        for base in effects.values.classes.line(value.path, value.scope):
+            if base and base.kind == OUTSIDE and effects.word(base.name) == "loop":
+                return Doubt(
+                    "thread-loop",
+                    Level.MANUAL,
+                    f"{node.id} is a {base.name}, which is not thread-safe, and "
+                    f"{_who(context, used)} calls {used.what} ({_where(used)})",
+                    "hand over what it needs, and use it in the coroutine",
+                )
+    return None
 
 
 def no_context_set(context: Context) -> Doubt | None:

@@ -1,0 +1,226 @@
+"""What a coroutine puts somewhere for the code below, and another task may replace. (A3.)
+
+    self.examples = self.store.find(question)
+    track(event)                                # <- an await here
+    return await super().answer(question)       # which reads self.examples
+
+A second task puts its own examples there, and the first answers with them.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from functools import partial
+from typing import NamedTuple
+
+from asyncfix import facts as f
+from asyncfix.context import Context
+from asyncfix.guards.locks import is_mutex
+from asyncfix.guards.places import Places
+from asyncfix.tree import walk_function
+from asyncfix.value import CLASS
+
+_PAUSES = (ast.Await, ast.AsyncFor, ast.AsyncWith, ast.Yield, ast.YieldFrom)
+_LOOPS = (ast.While, ast.For)
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_Methods = dict[str, list[ast.FunctionDef | ast.AsyncFunctionDef]]
+
+
+class Put(NamedTuple):
+    """A place, where it is set, and where that is read on the other side of the site."""
+
+    place: str
+    line: int
+    read: int
+
+
+def put_through(context: Context) -> Put | None:
+    """Give a place that hands something on, past the site, to what comes after it.
+
+    Only what depends on the coroutine's own locals: all tasks set a flag to the same.
+    """
+    tree, function = context.tree, context.function
+    scopes = context.facts.scopes
+    around = scopes[scopes[context.site.function].parent]
+    if around.kind != f.CLASS or not function.args.args:
+        return None
+    me = function.args.args[0].arg
+    places = tree.once(("places", function), partial(Places, function))
+    if not places.has_writes or any(
+        isinstance(above, ast.AsyncWith)
+        and any(is_mutex(each.context_expr, places.locals) for each in above.items)
+        for above, _ in context.within()
+    ):
+        return None
+    local = places.locals - {me} - set(_defined(function))
+    found = dict(_before(context, local, me))
+    if not found:
+        return None
+    name, line = next(_after(context, me, set(found)), ("", 0))
+    return Put(f"{me}.{name}", found[name], line) if name else None
+
+
+# -- what is put there -------------------------------------------------------------
+
+
+def _defined(function: ast.AsyncFunctionDef) -> Iterator[str]:
+    """Give the names of what a function defines and imports: the same in all calls."""
+    for node in walk_function(function):
+        if isinstance(node, _DEFINITIONS):
+            yield node.name
+        elif isinstance(node, ast.alias):
+            yield node.asname or node.name.partition(".")[0]
+
+
+def _before(context: Context, local: set[str], me: str) -> Iterator[tuple[str, int]]:
+    """Give what is set before the site with no pause between: attributes, lines."""
+    for above, below in context.within():
+        if isinstance(above, (ast.AsyncWith, ast.AsyncFor)):
+            return
+        if isinstance(above, _LOOPS) and _first_pause(above):
+            return
+        if isinstance(below, ast.stmt):
+            block = context.tree.block(below)
+            for statement in reversed(block[: block.index(below)]):
+                if not _asks_itself(statement, me):
+                    for node in walk_function(statement, own=False):
+                        if isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value:
+                            if _is_of_this_call(node.value, local):
+                                for name in _attributes(node, me):
+                                    yield name, node.lineno
+                if _first_pause(statement):
+                    return
+
+
+def _attributes(node: ast.AST, me: str) -> Iterator[str]:
+    targets: list[ast.expr] = []
+    if isinstance(node, ast.Assign):
+        targets = node.targets
+    elif isinstance(node, ast.AnnAssign):
+        targets = [node.target]
+    for target in targets:
+        if isinstance(target, ast.Attribute) and _is_name(target.value, me):
+            yield target.attr
+
+
+def _is_of_this_call(value: ast.expr, local: set[str]) -> bool:
+    """Tell whether what is set differs from call to call."""
+    return any(
+        isinstance(node, ast.Name) and node.id in local for node in ast.walk(value)
+    )
+
+
+def _asks_itself(statement: ast.stmt, me: str) -> bool:
+    """Tell whether it is set where it was not: `if self.pool is None: self.pool = ...`."""
+    if not isinstance(statement, ast.If):
+        return False
+    asked = {
+        node.attr
+        for node in ast.walk(statement.test)
+        if isinstance(node, ast.Attribute) and _is_name(node.value, me)
+    }
+    inside = walk_function(statement, own=False)
+    return any(name in asked for node in inside for name in _attributes(node, me))
+
+
+def _first_pause(node: ast.AST) -> tuple[int, int] | None:
+    """Give where the first pause in some code is over."""
+    ends = [
+        (each.end_lineno or 0, each.end_col_offset or 0)
+        for each in walk_function(node, own=False)
+        if isinstance(each, _PAUSES)
+    ]
+    return min(ends, default=None)
+
+
+# -- what is read of it ------------------------------------------------------------
+
+
+def _after(context: Context, me: str, names: set[str]) -> Iterator[tuple[str, int]]:
+    """Give what is read of some attributes before the next pause, with its lines."""
+    site = context.node
+    start = site.end_lineno or 0, site.end_col_offset or 0
+    methods: _Methods | None = None
+    for statement in _following(context):
+        pause = _first_pause(statement)
+        for node in walk_function(statement, own=False):
+            if not isinstance(node, ast.Attribute) or not isinstance(
+                node.ctx, ast.Load
+            ):
+                continue
+            at = node.lineno, node.col_offset
+            if at < start or (pause is not None and at > pause):
+                continue
+            if _is_name(node.value, me) and node.attr in names:
+                yield node.attr, node.lineno
+            elif _is_own(node.value, me):
+                methods = _methods(context) if methods is None else methods
+                if name := _read_in(methods, node.attr, names):
+                    yield name, node.lineno
+        if pause is not None and pause > start:
+            return
+        for node in walk_function(statement, own=False):
+            names = names - set(_attributes(node, me))
+
+
+def _following(context: Context) -> Iterator[ast.stmt]:
+    """Give the statement of the site, and those that are run after it."""
+    yield context.tree.statement(context.node)
+    for above, below in context.within():
+        if isinstance(below, (ast.Return, ast.Raise)):
+            return
+        if isinstance(below, ast.stmt):
+            block = context.tree.block(below)
+            for statement in block[block.index(below) + 1 :]:
+                yield statement
+                if isinstance(statement, (ast.Return, ast.Raise)):
+                    return
+        if type(above).__name__ in ("Try", "TryStar"):
+            inside: list[ast.stmt] = getattr(above, "body", [])
+            if below in inside:
+                yield from getattr(above, "orelse", ())
+            yield from getattr(above, "finalbody", ())
+
+
+def _is_name(node: ast.AST, name: str) -> bool:
+    return isinstance(node, ast.Name) and node.id == name
+
+
+def _is_own(node: ast.AST, me: str) -> bool:
+    """Tell whether an expression is the object itself, or the same by `super()`."""
+    return _is_name(node, me) or (
+        isinstance(node, ast.Call) and _is_name(node.func, "super")
+    )
+
+
+def _methods(context: Context) -> _Methods:
+    """Give the other methods of the coroutine's class and of the bases that are known."""
+    model, path = context.model, context.site.path
+    here = context.facts.scopes[context.site.function]
+    found: _Methods = {}
+    for klass in model.values.classes.line(path, here.parent):
+        if klass is None or klass.kind != CLASS:
+            continue
+        for number, each in enumerate(model.project.files[klass.path].scopes):
+            if each.parent == klass.scope and each is not here:
+                read = model.reader.function(klass.path, number)
+                if read is not None:
+                    found.setdefault(read[1].name, []).append(read[1])
+    return found
+
+
+def _read_in(methods: _Methods, name: str, names: set[str]) -> str | None:
+    """Give an attribute that a method reads, or one that it asks of its own object."""
+    todo, seen = [name], {name}
+    while todo:
+        for function in methods.get(todo.pop(), ()):
+            me = function.args.args[0].arg if function.args.args else ""
+            for node in walk_function(function):
+                if isinstance(node, ast.Attribute) and _is_own(node.value, me):
+                    if node.attr in names and isinstance(node.ctx, ast.Load):
+                        return node.attr
+                    if node.attr in methods and node.attr not in seen:
+                        seen.add(node.attr)
+                        todo.append(node.attr)
+    return None
