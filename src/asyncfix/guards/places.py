@@ -173,9 +173,9 @@ class Places:
                     yield place, target.lineno
         waited_for: set[ast.AST] = set()
         for node in walk_function(statement, own=False):
-            if isinstance(node, ast.Await):
-                waited_for.update(_chain(node.value))
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            if node.__class__ is ast.Await:  # asked of every node: no call
+                waited_for.update(_chain(node.value))  # type: ignore[attr-defined]
+            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
                 if node.func.attr in MUTATORS and node not in waited_for:
                     owner = node.func.value
                     place = self.place(owner) or self._container(owner)
