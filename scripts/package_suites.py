@@ -1,9 +1,10 @@
 """Run the test suites of packages before and after `asyncfix --apply`, and compare.
 
 In: the packages of package_suites.tsv, downloaded from PyPI into a scratch folder; each
-gets a virtual environment of its own there. Out: one Markdown table on stdout, the tests
-that passed before and do not after on stderr, and exit code 1 if there are any.
-This runs the code and the tests of those packages.
+gets a virtual environment of its own there. Out: one Markdown table on stdout, without
+and with `--unsafe`; on stderr how long the suites took, and the tests that passed before
+and do not after; exit code 1 if there are any. This runs the code and the tests of those
+packages.
 
     python scripts/package_suites.py [--scratch DIR] [--only NAME ...]
 """
@@ -17,6 +18,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import time
 import venv
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,11 +28,13 @@ from pinned import Package, fetch
 
 SUITES = Path(__file__).resolve().with_suffix(".tsv")
 FLAGS = ("--apply", "--min-severity", "medium")
+MODES = {"after": (), "after-unsafe": ("--unsafe",)}  # folder: flags besides
 TIME_LIMIT = 3600  # seconds for one run of one suite
 TRIES = 2  # more for a test that passed before and not after: some are flaky
 HEAD = """\
-| package | version | files changed | tests | passed before | passed after | lost |
-| --- | --- | ---: | ---: | ---: | ---: | ---: |"""
+| package | version | tests | passed before | files changed | passed after | lost \
+| files changed, `--unsafe` | passed after | lost |
+| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"""
 
 
 @dataclass(frozen=True)
@@ -104,7 +108,10 @@ def passed(suite: Suite, python: Path, checkout: Path, only: set[str]) -> set[st
     if only:
         names = sorted({name.rpartition(" ")[2].partition("[")[0] for name in only})
         command += ["-k", " or ".join(names)]
+    begun = time.monotonic()
     run(command, checkout, PYTHONPATH=os.pathsep.join(paths))
+    took = time.monotonic() - begun
+    print(f"{suite.package.name}: {checkout.name}: {took:.0f} s", file=sys.stderr)
     if not report.exists():
         return set()
     return {
@@ -115,33 +122,49 @@ def passed(suite: Suite, python: Path, checkout: Path, only: set[str]) -> set[st
     }
 
 
+def changed(before: Path, after: Path) -> dict[Path, bytes]:
+    """Out: the Python files of a checkout that asyncfix has changed, as they are now."""
+    names = [path.relative_to(after) for path in after.rglob("*.py")]
+    both = [name for name in names if (before / name).exists()]
+    texts = {name: (after / name).read_bytes() for name in both}
+    for name in both:
+        if texts[name] == (before / name).read_bytes():
+            del texts[name]
+    return texts
+
+
 def compared(suite: Suite, scratch: Path) -> tuple[str, set[str]]:
     """Out: the line of the table, and the tests that a rewrite has broken."""
     package = suite.package
     place = scratch / "suites" / package.name
-    before, after = place / "before", place / "after"
+    before = place / "before"
     archive = fetch(package, scratch / "downloads")
-    for each in (before, after):
-        if not each.exists():
-            unpack(archive, each)
+    rewrites = []
+    for name, flags in MODES.items():
+        for each in (before, place / name):
+            if not each.exists():
+                unpack(archive, each)
+        asyncfix = [sys.executable, "-m", "asyncfix", *FLAGS, *flags, "."]
+        run(asyncfix, place / name, ASYNCFIX_CACHE_DIR="off")
+        rewrites.append((place / name, changed(before, place / name)))
     python = environment(suite, place, before)
-    asyncfix = [sys.executable, "-m", "asyncfix", *FLAGS, "."]
-    run(asyncfix, after, ASYNCFIX_CACHE_DIR="off")
-    changed = sum(
-        path.read_bytes() != (before / path.relative_to(after)).read_bytes()
-        for path in after.rglob("*.py")
-        if (before / path.relative_to(after)).exists()
-    )
     first = passed(suite, python, before, set())
-    second = passed(suite, python, after, set())
-    lost = first - second
-    for _ in range(TRIES):
-        if lost:
-            lost -= passed(suite, python, after, lost)
-    tests = len(first | second)
-    numbers = (changed, tests, len(first), len(second), len(lost))
-    cells = (package.name, package.version, *map(str, numbers))
-    return f"| {' | '.join(cells)} |", lost
+    tests, broken = set(first), set[str]()
+    cells: list[int] = []
+    second, lost = first, set[str]()
+    known: dict[Path, bytes] = {}
+    for after, files in rewrites:
+        if files != known:
+            second, known = passed(suite, python, after, set()), files
+            lost = first - second
+            for _ in range(TRIES):
+                if lost:
+                    lost -= passed(suite, python, after, lost)
+        tests |= second
+        broken |= {f"{after.name}: {name}" for name in lost}
+        cells += [len(files), len(second), len(lost)]
+    row = (package.name, package.version, len(tests), len(first), *cells)
+    return f"| {' | '.join(map(str, row))} |", broken
 
 
 def main() -> int:

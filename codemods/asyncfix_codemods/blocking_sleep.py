@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 _TAKE_AWAITABLES = frozenset(
     ("gather", "create_task", "ensure_future", "wait_for", "shield", "to_thread", "run")
 )
+# A comment beside a pause of a test that says why it is one of the thread.
+_SPEAKS_OF_BLOCKING = rb"(?i)block|synchronous|\b(?:time|asyncio)\.sleep\b"
 
 
 class BlockingSleep(Codemod):
@@ -155,12 +157,12 @@ def _on_purpose(context: Context) -> tuple[Doubt, ...]:
     if not context.in_tests():
         return ()
     lines, at = context.tree.lines, context.call.lineno
-    near = lines.line(at)
-    above = lines.line(at - 1).strip() if at > 1 else b""
-    comments = near.partition(b"#")[2] + (above if above.startswith(b"#") else b"")
+    comments = [lines.line(at).partition(b"#")[2]]
+    while at > 1 and (above := lines.line(at := at - 1).strip()).startswith(b"#"):
+        comments.append(above)
     start, end = context.tree.span(context.function)
     if (
-        re.search(rb"(?i)block", comments)
+        re.search(_SPEAKS_OF_BLOCKING, b"\n".join(comments))
         or "block" in _names_around(context)
         or b"slow_callback_duration" in lines.text[start:end]
     ):

@@ -411,7 +411,7 @@ class Calls(LibraryCalls):
             return gathered.summary(False, OWN), holding(
                 [origin.then("[*]")], CONTAINER
             )
-        if own and name in _TELLING:
+        if own and name in _TELLING and not _may_be_coder(function):
             self._mark(gathered, body, origin, ITERATED, node.lineno)
             if name in ("items", "keys", "values"):
                 return gathered.summary(False, OWN), holding(
@@ -437,3 +437,13 @@ class Calls(LibraryCalls):
     def _unknown(self, node: ast.Call, body: Body, what: str) -> tuple[Summary, Origin]:
         item = Item(what, body.path, node.lineno)
         return Summary(unknown=(item,)), SOMETHING
+
+
+def _may_be_coder(function: ast.Attribute) -> bool:
+    """Tell whether `x.y.decode` may be what decodes a stream, or a tokenizer's.
+
+    These have a state, and are kept as attributes; what is no text yet rarely is.
+    """
+    return function.attr in ("decode", "encode") and isinstance(
+        function.value, ast.Attribute
+    )

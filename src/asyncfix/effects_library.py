@@ -44,6 +44,9 @@ _GO_THROUGH = frozenset(
     for name in ("list", "tuple", "set", "frozenset", "dict", "sorted", "sum", "min",
                  "max", "any", "all", "enumerate", "zip", "map", "filter")
 )  # fmt: skip
+_CONTAINERS = frozenset(
+    f"builtins.{name}" for name in ("bytearray", "dict", "list", "set")
+)
 _EXCEPTIONS = ("Error", "Exception", "Warning", "Exit", "Interrupt")
 # What catalog entries of these kinds are called on has a state of its own.
 _DRIVERS = frozenset(("cache", "db", "mq"))
@@ -181,11 +184,33 @@ class LibraryCalls(ABC):
                 gathered.touch(Touch(kept, WRITTEN, body.path, line))
         if self.effects.awaits:
             self._rounds_share(gathered, body, node, name, receiver)
-        for origin in origins:
-            self._mark(gathered, body, origin, ITERATED, line)
+        rest = every[len(every) - len(origins) :]
+        for given, origin in zip(rest, origins, strict=True):
+            how = WRITTEN if self._is_changed(body, node, name, given) else ITERATED
+            self._mark(gathered, body, origin, how, line)
         if receiver is not None and word == "passes":
             self._mark(gathered, body, receiver, ITERATED, line)
         return gathered.summary(False, OWN), self._gives(word, name, origins, receiver)
+
+    def _is_changed(
+        self, body: Body, node: ast.Call, name: str, given: ast.expr
+    ) -> bool:
+        """Tell whether a function changes an argument, whatever it does besides.
+
+        A file, whose position moves; `out=` of numpy; the buffer of `readinto`,
+        `recv_into` and `pack_into`; the list of `list.append(a, b)`.
+        """
+        owner, _, last = name.rpartition(".")
+        if last.endswith("into") or (
+            owner in _CONTAINERS and last in MUTATORS and given in node.args[:1]
+        ):
+            return True
+        if any(each.arg == "out" and each.value is given for each in node.keywords):
+            return True
+        value = body.value(given)
+        return value is not None and (
+            value.kind == OUTSIDE_OBJECT and value.name.startswith("io.")
+        )
 
     def _rounds_share(
         self,
@@ -271,12 +296,14 @@ class LibraryCalls(ABC):
     def _receiver(self, body: Body, node: ast.Call) -> Origin | None:
         if not isinstance(node.func, ast.Attribute):
             return None
-        value = body.value(node.func.value)
-        if value is not None and value.kind == OUTSIDE_OBJECT:
-            return body.passed(node.func.value)
-        if value is not None and value.kind == OBJECT:
-            return body.passed(node.func.value)
-        return None
+        owner = node.func.value
+        while True:
+            value = body.value(owner)
+            if value is not None and value.kind in (OBJECT, OUTSIDE_OBJECT):
+                return body.passed(node.func.value)
+            if not isinstance(owner, ast.Attribute):
+                return None
+            owner = owner.value  # a part of an object: `client.headers.update(...)`
 
     def _done_with(self, item: Item, receiver: Origin | None) -> list[Item]:
         """Give something that is done, with the places its object may come from.

@@ -22,7 +22,7 @@ from asyncfix.touches import (
     Summary,
     Touch,
 )
-from asyncfix.value import OUTSIDE_OBJECT
+from asyncfix.value import OBJECT, OUTSIDE, OUTSIDE_OBJECT
 
 
 def touched(context: Context) -> Summary:
@@ -113,9 +113,10 @@ def _made(context: Context) -> str | None:
 
 def no_event_loop(context: Context) -> Doubt | None:
     """thread-loop: nothing of asyncio is used, which is not thread-safe."""
-    item = _first(touched(context).loop)
+    found = touched(context)
+    item = _first(found.loop)
     if item is None:
-        return None
+        return _handed_to_unknown(context, found)
     return Doubt(
         "thread-loop",
         Level.MANUAL,
@@ -123,6 +124,37 @@ def no_event_loop(context: Context) -> Doubt | None:
         "thread-safe",
         "split it: the part that waits in a thread, the rest in the coroutine",
     )
+
+
+def _handed_to_unknown(context: Context, found: Summary) -> Doubt | None:
+    """Doubt an unknown method if an object of the loop's is used: perhaps its own.
+
+    Such as a request handler of tornado's, which is not thread-safe:
+    https://www.tornadoweb.org/en/stable/web.html#thread-safety-notes
+    """
+    methods = [each for each in found.unknown if each.what.count(".") == 1]
+    item = _first(methods)
+    own = _first(each for each in methods if each.what.startswith("self."))
+    effects, site = context.effects, context.site
+    nodes = [(node, item) for node in _handed(context)]
+    if context.moved is None and isinstance(context.call.func, ast.Attribute):
+        nodes.append((context.call.func.value, own))
+    for node, used in nodes:
+        if used is None or not isinstance(node, ast.Name):
+            continue
+        value = effects.values.of(site.path, site.use.scope, node.id)
+        if value is None or value.kind != OBJECT:
+            continue
+        for base in effects.values.classes.line(value.path, value.scope):
+            if base and base.kind == OUTSIDE and effects.word(base.name) == "loop":
+                return Doubt(
+                    "thread-loop",
+                    Level.MANUAL,
+                    f"{node.id} is a {base.name}, which is not thread-safe, and "
+                    f"{_who(context, used)} calls {used.what} ({_where(used)})",
+                    "hand over what it needs, and use it in the coroutine",
+                )
+    return None
 
 
 def no_context_set(context: Context) -> Doubt | None:

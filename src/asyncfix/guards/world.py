@@ -27,6 +27,9 @@ _FOREIGN = {
     "gevent": "gevent",
     "eventlet": "eventlet",
     "twisted": "twisted",
+    "pytest_twisted": "twisted",
+    "treq": "twisted",
+    "klein": "twisted",
     "uasyncio": "uasyncio",
 }
 _PAUSES = {
@@ -88,6 +91,9 @@ def runs_on_asyncio(context: Context) -> Doubt | None:
                 f"at {other}:{line}, where no event loop runs it",
                 "leave it, or run it with asyncio.run",
             )
+    decorated = _decorated(context)
+    if decorated is not None:
+        return decorated
     context.framework = _framework(context, file.importers)
     if context.framework == "asyncio" and file.trio is not None:
         return file.trio
@@ -128,6 +134,26 @@ def _of_file(context: Context) -> _File:
     around = _run_around(context, above)
     on_trio = trio.may_run(context, above)
     return _File(importers, foreign, started, driven, around, on_trio)
+
+
+def _decorated(context: Context) -> Doubt | None:
+    """Doubt what is wrapped by a decorator from a file that has to do with another loop.
+
+    The decorator may run it there: `return Deferred.fromCoroutine(function())`.
+    """
+    project, path, scopes = context.project, context.site.path, context.facts.scopes
+    index = context.site.function
+    while index >= 0:
+        scope = scopes[index]
+        for name in scope.decorators:
+            for answer in project.answers(path, scope.parent, name):
+                module = answer.name.rpartition(".")[0]
+                for other in project.found(module, path) if module else ():
+                    doubt = _foreign(context, other)
+                    if doubt is not None:
+                        return doubt
+        index = scope.parent
+    return None
 
 
 def _run_around(context: Context, above: frozenset[str]) -> Doubt | None:
