@@ -89,7 +89,12 @@ def _edit(judgement: Judgement, context: Context, part: Part, names: Names) -> E
     if old.is_expression:
         if re.match(r"await\b", code) and _binds_tighter(context.tree, part.nodes[0]):
             code = f"({code})"
-    return Edit(*old.span, code.encode("utf-8"), not old.is_expression)
+    start, end = old.span
+    if not code and context.tree.lines.text[:start].rstrip(b" \t\r\n")[-1:] == b":":
+        # Nothing stays above the blank lines that set the statement off.
+        behind = context.tree.lines.text[end:]
+        end += len(behind) - len(re.sub(rb"\A(?:[ \t\f]*\r?\n)+", b"", behind))
+    return Edit(start, end, code.encode("utf-8"), not old.is_expression)
 
 
 def rewrite(
