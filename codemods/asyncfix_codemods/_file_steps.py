@@ -20,6 +20,8 @@ _WRITES = re.compile(
 )
 # `load_settings()` and `save_settings(...)` mean one file, which neither names.
 _OF_ONE = re.compile(r"^_*(?:load|read|save|write|store|dump)_(\w+)$")
+# What is called so of an object means one file, which nobody names.
+_LOADED, _READ = "the file of {}", "{}'s file"
 _LOADS_OR_SAVES = re.compile(r"^_*(?:load|save|store)$")
 _READS_OR_WRITES = re.compile(r"^_*(?:read|write)$")
 _ANY = frozenset(
@@ -92,9 +94,10 @@ def steps(nodes: Iterable[ast.AST]) -> Iterator[Step]:
     nodes = list(nodes)
     # One name for two open files says nothing of the files.
     opened = {
-        ast.unparse(node.optional_vars)
+        form.format(ast.unparse(node.optional_vars))
         for node in nodes
         if isinstance(node, ast.withitem) and node.optional_vars is not None
+        for form in ("{}", _LOADED, _READ)
     }
     for node in nodes:
         if isinstance(node, ast.Call):
@@ -134,9 +137,9 @@ def _of_call(call: ast.Call) -> Iterator[Step]:
             paths.add(_said(function.value))
     if owner and _LOADS_OR_SAVES.match(last):
         # `self.load()` and `self.save()` mean one file, which neither names.
-        paths.add(f"the file of {owner}")
+        paths.add(_LOADED.format(owner))
     elif owner and _READS_OR_WRITES.match(last):
-        paths.add(f"{owner}'s file")
+        paths.add(_READ.format(owner))
     if named := _OF_ONE.match(last):
         paths.add(f"{owner}.{named[1]}" if owner else named[1])
     if last == "open":
