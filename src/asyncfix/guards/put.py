@@ -53,7 +53,8 @@ def put_through(context: Context) -> Put | None:
         for above, _ in context.within()
     ):
         return None
-    local = places.locals - {me} - set(_defined(function))
+    defined = tree.once(("defined", function), lambda: frozenset(_defined(function)))
+    local = places.locals - {me} - defined
     found = dict(_before(context, local, me))
     if not found:
         return None
