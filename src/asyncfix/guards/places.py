@@ -174,7 +174,7 @@ class Places:
         waited_for: set[ast.AST] = set()
         for node in walk_function(statement, own=False):
             if node.__class__ is ast.Await:  # asked of every node: no call
-                waited_for.update(_chain(node.value))  # type: ignore[attr-defined]
+                waited_for.update(_chain(node.value))
             elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
                 if node.func.attr in MUTATORS and node not in waited_for:
                     owner = node.func.value
