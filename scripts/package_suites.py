@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -29,6 +30,7 @@ from pinned import Package, fetch
 SUITES = Path(__file__).resolve().with_suffix(".tsv")
 FLAGS = ("--apply", "--min-severity", "medium")
 MODES = {"after": (), "after-unsafe": ("--unsafe",)}  # folder: flags besides
+ADDRESS = re.compile(r"0x[0-9a-f]+")  # in names of tests, other ones in each run
 TIME_LIMIT = 3600  # seconds for one run of one suite
 TRIES = 2  # more for a test that passed before and not after: some are flaky
 HEAD = """\
@@ -106,7 +108,7 @@ def passed(suite: Suite, python: Path, checkout: Path, only: set[str]) -> set[st
     command = [str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     command += [f"--junitxml={report}", *suite.arguments]
     if only:
-        names = sorted({name.rpartition(" ")[2].partition("[")[0] for name in only})
+        names = sorted({name.partition(" ")[2].partition("[")[0] for name in only})
         command += ["-k", " or ".join(names)]
     begun = time.monotonic()
     run(command, checkout, PYTHONPATH=os.pathsep.join(paths))
@@ -115,7 +117,7 @@ def passed(suite: Suite, python: Path, checkout: Path, only: set[str]) -> set[st
     if not report.exists():
         return set()
     return {
-        f"{case.get('classname')} {case.get('name')}"
+        ADDRESS.sub("0x", f"{case.get('classname')} {case.get('name')}")
         for case in ElementTree.parse(report).iter("testcase")
         if not len(case.findall("failure") + case.findall("error"))
         and case.find("skipped") is None

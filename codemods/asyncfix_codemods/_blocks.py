@@ -181,7 +181,7 @@ def _writes(statement: ast.With) -> bool:
             method = isinstance(call.func, ast.Attribute) and call.func.attr == "open"
             words = [*call.args[0 if method else 1 : 2]]
             words += [each.value for each in call.keywords if each.arg == "mode"]
-            for word in words:
+            for word in (part for each in words for part in ast.walk(each)):
                 if isinstance(word, ast.Constant) and isinstance(word.value, str):
                     mode = re.split(r"[:|]", word.value)[0]  # `w:gz`
                     if set(mode) & set("wax+") and len(mode) <= 3:

@@ -46,7 +46,9 @@ def _crowded(tree: Tree, node: ast.Call) -> int:
             last = getattr(above.func, "attr", getattr(above.func, "id", ""))
             started = started or last in _STARTERS
         looped = looped or (isinstance(above, _LOOPS) and _is_round(above, below))
-        if isinstance(above, _FUNCTIONS) and below in above.body:
+        if isinstance(above, ast.Lambda) or (
+            isinstance(above, _FUNCTIONS) and below in above.body
+        ):
             break
     return node.lineno if started and looped else 0
 

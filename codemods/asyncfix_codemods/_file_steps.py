@@ -60,6 +60,8 @@ _STARTS = frozenset(
 # Nothing happens where it is so already: nobody is in the way of nobody.
 _EITHER_WAY = frozenset(("exist_ok", "ignore_errors", "missing_ok"))
 _WRAPPED = frozenset(("str", "Path", "fspath", "os.fspath", "pathlib.Path"))
+# Of `os.open`: what is not known may be any of them.
+_FLAGS = re.compile(r"O_(?:WRONLY|RDWR|CREAT|TRUNC|APPEND)|^(?!.*O_)")
 _PATHS = (
     ast.Attribute, ast.BinOp, ast.Call, ast.JoinedStr, ast.Name, ast.Subscript
 )  # fmt: skip
@@ -103,6 +105,13 @@ def steps(nodes: Iterable[ast.AST]) -> Iterator[Step]:
                 yield step._replace(paths=step.paths - opened)
 
 
+def may_be_a_step(last: str) -> bool:
+    """Tell by the last name of a call whether it may read or write a file."""
+    return last in _OF_PATHS or any(
+        each.match(last) for each in (_READS, _WRITES, _OF_OS, _COPIES)
+    )
+
+
 def _of_call(call: ast.Call) -> Iterator[Step]:
     function = call.func
     last = getattr(function, "attr", "") or getattr(function, "id", "")
@@ -123,8 +132,9 @@ def _of_call(call: ast.Call) -> Iterator[Step]:
         yield Step(call.lineno, call, target, writes=True, removes=True, moves=owner)
         return
     by_name = last == "open" and _is_of_a_module(owner, call)
-    if owner and last in _OF_PATHS | _CHECKS and not by_name:
-        paths.add(owner)
+    if isinstance(function, ast.Attribute) and last in _OF_PATHS | _CHECKS:
+        if not by_name:
+            paths.add(_said(function.value))
     if owner and _LOADS_OR_SAVES.match(last):
         # `self.load()` and `self.save()` mean one file, which neither names.
         paths.add(_LOADED.format(owner))
@@ -135,6 +145,11 @@ def _of_call(call: ast.Call) -> Iterator[Step]:
     if last == "open":
         if by_name and call.args and isinstance(call.args[0], ast.Constant):
             paths.add(ast.unparse(call.args[0]))
+        if owner == "os":
+            flags = " ".join(ast.unparse(each) for each in given[1:])
+            reads, writes = "O_WRONLY" not in flags, bool(_FLAGS.search(flags))
+            yield Step(call.lineno, call, frozenset(paths), reads, writes)
+            return
         words = call.args[1 if by_name else 0 :][:1]
         words += [word.value for word in call.keywords if word.arg == "mode"]
         mode = str(getattr(words[0], "value", "+") if words else "r")

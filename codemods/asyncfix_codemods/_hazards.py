@@ -45,6 +45,15 @@ def _meant_to_run_here(context: Context) -> Iterator[Doubt]:
     Small data at once and large data in a thread, or an address that needs no look-up
     before one that does: whoever wrote that has weighed it.
     """
+    for above, below in context.within():
+        if isinstance(above, ast.If) and _is_for_old_pythons(above, below):
+            yield Doubt(
+                "thread-deliberate",
+                Level.MANUAL,
+                f"line {above.lineno} leads here only where asyncio has no to_thread",
+                "leave it",
+            )
+            return
     call = context.node
     if not isinstance(call, ast.Call) or not call.args:
         return
@@ -68,6 +77,22 @@ def _meant_to_run_here(context: Context) -> Iterator[Doubt]:
                 "leave it, if it is known to be short",
             )
             return
+
+
+def _is_for_old_pythons(branch: ast.If, below: ast.AST) -> bool:
+    """Tell the branch in which `hasattr(asyncio, "to_thread")` is wrong.
+
+    Or `sys.version_info >= (3, 9)`, which came with it.
+    """
+    test, holds = branch.test, below in branch.body
+    if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+        test, holds = test.operand, not holds
+    if below is branch.test:
+        return False
+    said = ast.unparse(test)
+    if said in ("hasattr(asyncio, 'to_thread')", "sys.version_info >= (3, 9)"):
+        return not holds
+    return said == "sys.version_info < (3, 9)" and holds
 
 
 # -- what a cancel leaves behind -----------------------------------------------

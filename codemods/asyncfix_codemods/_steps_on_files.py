@@ -23,6 +23,7 @@ from asyncfix_codemods._file_steps import (
     steps,
 )
 from asyncfix_codemods._rounds import own
+from asyncfix_codemods._steps_of_helpers import steps_of_helpers
 
 _NAMED = (ast.Name, ast.Attribute, ast.Subscript)
 _LEAVES = (ast.Return, ast.Raise, ast.Continue)
@@ -90,10 +91,10 @@ def _doubt(words: str, advice: str = _BOTH) -> Doubt:
 
 def _in_coroutine(context: Context, moved: ast.expr | ast.stmt) -> Iterator[Doubt]:
     inside = set(ast.walk(moved))
-    function, path, model = context.function, context.site.path, context.model
-    key = "steps on files", function
-    taken, pauses, clashes = context.tree.once(
-        key, partial(_looked_through, model, path, function)
+    function, model = context.function, context.model
+    place = context.site.path, context.site.function
+    taken, helped, pauses, clashes = context.tree.once(
+        ("steps on files", function), partial(_looked_through, model, place, function)
     )
     start, end = moved.lineno, moved.end_lineno or moved.lineno
     for first, second, clash in clashes:
@@ -104,11 +105,12 @@ def _in_coroutine(context: Context, moved: ast.expr | ast.stmt) -> Iterator[Doub
             continue
         halted = any(first.line < at < second.line for at in pauses)
         open_now = first.checks or first.empties or second.moves or not within
-        if halted and (open_now or clash.kind == _USED):
+        if halted and (open_now or clash.kind == _USED or {first, second} & helped):
             continue  # there somebody may come between as it is
         yield _doubt(_IN_COROUTINE[clash.kind].format(first, second, clash))
         return
-    mine_only = [each for each in taken if each.node in inside]
+    path = context.site.path
+    mine_only = [each for each in taken if each.node in inside and each not in helped]
     for each in mine_only:
         if each.updates and each.paths:
             said = _shortest(each.paths)
@@ -118,19 +120,20 @@ def _in_coroutine(context: Context, moved: ast.expr | ast.stmt) -> Iterator[Doub
 
 
 def _looked_through(
-    model: Model, path: str, function: Function
-) -> tuple[list[Step], list[int], list[tuple[Step, Step, _Clash]]]:
-    """Give a coroutine's steps, the lines of its awaits, and where two steps clash."""
+    model: Model, place: _stops.Where, function: Function
+) -> tuple[list[Step], set[Step], list[int], list[tuple[Step, Step, _Clash]]]:
+    """Give a coroutine's steps, those of its helpers, its awaits, and what clashes."""
     nodes = list(own(function.body))
-    taken = in_order(nodes)
+    helped = set(steps_of_helpers(model, place, nodes))
+    taken = sorted((*in_order(nodes), *helped), key=lambda each: each.line)
     clashes = []
     for number, first in enumerate(taken):
         for second in taken[number + 1 :]:
-            clash = _clash(model, path, function, nodes, first, second)
+            clash = _clash(model, place[0], function, nodes, first, second)
             if clash is not None:
                 clashes.append((first, second, clash))
     pauses = [node.lineno for node in nodes if isinstance(node, ast.Await)]
-    return taken, pauses, clashes
+    return taken, helped, pauses, clashes
 
 
 def _in_helpers(context: Context) -> Iterator[Doubt]:
@@ -148,7 +151,9 @@ def _in_helpers(context: Context) -> Iterator[Doubt]:
             continue
         function = read[1]
         nodes = list(own(function.body))
-        taken = in_order(nodes)
+        helped = steps_of_helpers(model, (path, scope), nodes)
+        mine = in_order(nodes)
+        taken = sorted((*mine, *helped), key=lambda each: each.line)
         for number, first in enumerate(taken):
             for second in taken[number:]:
                 if _is_locked(nodes, first, second):
@@ -162,7 +167,7 @@ def _in_helpers(context: Context) -> Iterator[Doubt]:
                         "hold an asyncio.Lock around it, or a threading.Lock in it",
                     )
                     return
-        unlocked = [each for each in taken if not _is_locked(nodes, each, each)]
+        unlocked = [each for each in mine if not _is_locked(nodes, each, each)]
         for doubt in _beside(model, path, function, unlocked):
             yield doubt
             return

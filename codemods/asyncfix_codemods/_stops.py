@@ -38,7 +38,7 @@ _SLEEPS = ("asyncio.sleep", "anyio.sleep")
 _MOST_FUNCTIONS = 60
 
 
-def _calls(model: Model, place: Where) -> list[facts.Use]:
+def calls(model: Model, place: Where) -> list[facts.Use]:
     """Give the calls of a function, those in its comprehensions included."""
     known = model.project.files[place[0]]
     inside = {place[1]}
@@ -71,7 +71,7 @@ def _reached(model: Model, place: Where) -> Iterator[Where]:
 def _leads(model: Model, place: Where) -> tuple[Where, ...]:
     """Give the project's functions that a function calls, or hands on, itself."""
     found: dict[Where, None] = {}
-    for use in (*_calls(model, place), *_handed(model, place)):
+    for use in (*calls(model, place), *_handed(model, place)):
         value = model.values.of(place[0], use.scope, use.name)
         if value is not None and value.is_function:
             found[value.path, value.scope] = None
@@ -110,7 +110,7 @@ def changes_files(model: Model, place: Where) -> str:
 def _changes_files(model: Model, place: Where) -> str:
     for path, scope in reached(model, place):
         opens = False
-        for use in _calls(model, (path, scope)):
+        for use in calls(model, (path, scope)):
             last = _last(use.name)
             opens = opens or last == "open"
             if last in _FILES or last.startswith("create_subprocess"):
@@ -152,7 +152,7 @@ def _calls_a_change(model: Model, place: Where) -> bool:
     return any(
         (use.role == facts.AWAITED and says_change(use.name))
         or (use.role in _ENTERED and _last(use.name) in _REQUESTS)
-        for use in _calls(model, place)
+        for use in calls(model, place)
     )
 
 
@@ -176,7 +176,7 @@ def only_lets_others_run(model: Model, place: Where) -> bool:
 def _only_yields(model: Model, place: Where) -> bool:
     found = False
     for path, scope in reached(model, place):
-        for use in _calls(model, (path, scope)):
+        for use in calls(model, (path, scope)):
             if use.role not in _WAITED_FOR:
                 continue
             value = model.values.of(path, use.scope, use.name)
@@ -209,7 +209,7 @@ def _waits_for_unknown(model: Model, place: Where) -> bool:
 
 def _waits_itself(model: Model, place: Where) -> bool:
     values, catalog = model.values, model.catalog
-    for use in _calls(model, place):
+    for use in calls(model, place):
         if use.role not in _WAITED_FOR or _last(use.name) in _OF_THE_LOOP:
             continue
         value = values.of(place[0], use.scope, use.name)

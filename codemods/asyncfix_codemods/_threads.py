@@ -54,6 +54,11 @@ _KINDS = {
         "use logging.handlers.QueueHandler",
     ),
 }
+# https://docs.python.org/3/library/os.html#os.fork
+_FORKED = (
+    "a process that is forked from a thread may find locks that nobody lets go",
+    "start it before the event loop, or by the method spawn",
+)
 # Connections with a state of their own: databases, caches, brokers, mailboxes.
 _DRIVERS = frozenset(("db", "cache", "mq"))
 # Objects without a state that a second thread could see half-way.
@@ -74,9 +79,15 @@ _MATERIALISE = frozenset(("list", "tuple", "set", "sorted", "frozenset"))
 
 def kind(context: Context, entry: Entry) -> Doubt | None:
     """Doubt what a thread is no cure for, wherever it is called."""
-    if entry.kind in _KINDS:
+    if entry.kind in _KINDS and not (
+        entry.kind == "tls" and entry.strategy == "offload"
+    ):
         reason, advice = _KINDS[entry.kind]
-        return _no("thread-kind", f"{entry.name}: {reason}", entry.use or advice)
+        if entry.name.endswith(".Process.start"):
+            reason, advice = _FORKED
+        elif entry.use and not entry.use.startswith("asyncio.to_thread"):
+            advice = entry.use
+        return _no("thread-kind", f"{entry.name}: {reason}", advice)
     if holds_gil(entry):
         return _no(
             "thread-gil",
@@ -130,9 +141,11 @@ def strategy(context: Context) -> Iterator[Doubt]:
         )
     elif direct and not _is_stateless(context):
         owner = entry.name.rpartition(".")[0]
+        owner = "open file" if owner.startswith("io.") else owner
+        article = "an" if owner[0] in "aeiou" else "a"
         yield _no(
             "thread-affinity",
-            f"what a {owner} does in a thread, other tasks may see half-way",
+            f"what {article} {owner} does in a thread, other tasks may see half-way",
             (
                 f"use {entry.use}"
                 if entry.use and entry.strategy in ("native", "migrate")

@@ -152,6 +152,25 @@ def _names_around(context: Context) -> str:
     return " ".join(names).lower()
 
 
+def _knows_better(context: Context) -> bool:
+    """Tell whether the statement before or behind pauses as a coroutine should.
+
+    Whoever wrote both chose: `sleep(2)`, which no cancel ends, before
+    `await asyncio.sleep(0)` (sanic's test_response_timeout.py).
+    """
+    statement = context.tree.statement(context.node)
+    block = context.tree.block(statement)
+    at = block.index(statement)
+    return any(
+        isinstance(each, ast.Expr)
+        and isinstance(each.value, ast.Await)
+        and isinstance(each.value.value, ast.Call)
+        and context.qualified_name(each.value.value.func)
+        in ("asyncio.sleep", "anyio.sleep")
+        for each in block[max(at - 1, 0) : at + 2]
+    )
+
+
 def _on_purpose(context: Context) -> tuple[Doubt, ...]:
     """Find test code that blocks the loop because that is what it tests."""
     if not context.in_tests():
@@ -165,6 +184,7 @@ def _on_purpose(context: Context) -> tuple[Doubt, ...]:
         re.search(_SPEAKS_OF_BLOCKING, b"\n".join(comments))
         or "block" in _names_around(context)
         or b"slow_callback_duration" in lines.text[start:end]
+        or _knows_better(context)
     ):
         return (
             Doubt(

@@ -11,6 +11,7 @@ import ast
 from functools import partial
 
 from asyncfix import facts as f
+from asyncfix import waits
 from asyncfix.answers import Answers
 from asyncfix.before import before
 from asyncfix.cached import CACHES
@@ -18,16 +19,14 @@ from asyncfix.conditions import (
     Function,
     arguments,
     asked_before,
-    literal,
     paired,
-    taken,
 )
 from asyncfix.constants import Constants
 from asyncfix.first import First
 from asyncfix.held import VALUE, handed
 from asyncfix.keys import Here, KeySets
 from asyncfix.kinds import Kinds
-from asyncfix.nodes import MAY_WAIT, NOT_WAITING, descend
+from asyncfix.nodes import descend
 from asyncfix.objects import Objects, is_excluded
 from asyncfix.reach import Chain, Edge, Place, Reach, Step
 from asyncfix.reader import Reader
@@ -42,7 +41,6 @@ _MOST_WAYS = 5_000
 _MOST_FUNCTIONS = 20
 _MOST_TRIES = 5
 _NOWHERE = 1_000_000
-_NOT_WAITING = ("LOCK_NB", "LOCK_UN", "WNOHANG", "MSG_DONTWAIT", "O_NONBLOCK")
 _ELSEWHERE = ("__enter__", "__exit__", "__post_init__")
 
 Known = tuple[tuple[str, object], ...]
@@ -88,10 +86,23 @@ class Confirm:
             self._left = _MOST_WAYS
             self._lowest = _NOWHERE
             found = self._step(place, edge, ran, 0)
+            if found is not None and self._may_be_awaitable(found):
+                return None
             before = found and self.first.ran_before(place, found)
             if not before or len(ran) == _MOST_TRIES:
                 return found
             ran = (*ran, (before, True))
+
+    def _may_be_awaitable(self, way: Chain) -> bool:
+        """Tell a socket that a helper is handed, by a file that uses zmq.asyncio.
+
+        Sockets of zmq.asyncio, which wait for nothing, are a subclass of zmq's.
+        https://pyzmq.readthedocs.io/en/latest/api/zmq.asyncio.html
+        """
+        if len(way.steps) == 1 or not way.entry.name.startswith("zmq.Socket."):
+            return False
+        files = self.reach.project.files
+        return any(files[step.path].holds("zmq.asyncio") for step in way.steps)
 
     def _unread(self, path: str, edge: Edge) -> Chain | None:
         """Give a way for which who calls whom must be enough."""
@@ -118,7 +129,13 @@ class Confirm:
         if edge.entry is not None:
             if depth and edge.entry.kind == "loop":
                 return None  # it raises where a loop runs, and is there for callers without
-            if _says_not_to_wait(call, state) or asked_before(tree, function, call):
+            if waits.says_not_to_wait(call, state) or asked_before(
+                tree, function, call
+            ):
+                return None
+            if edge.entry.kind == "thread" and waits.is_done(tree, function, call):
+                return None
+            if edge.entry.kind == "socket" and waits.for_nobody(tree, function, call):
                 return None
             step = Step(path, use.line, use.col, edge.entry.name)
             return Chain((step,), edge.entry)
@@ -343,36 +360,3 @@ def _name(item: tuple[str, object]) -> str:
 def _reads_response(way: Chain) -> bool:
     owner, _, _ = way.entry.name.rpartition(".")
     return way.entry.kind == "http" and owner.endswith(".Response")
-
-
-def _says_not_to_wait(call: ast.Call, state: State) -> bool:
-    """Tell a call with a flag such as `fcntl.LOCK_NB`, or with `blocking=False`.
-
-    Or one that is given a text, and has no file to read.
-
-    The arguments may be names of such values, or parameters that are given them.
-    """
-    method = _last(call.func)
-    if method in MAY_WAIT:
-        said = [each.value for each in call.keywords if each.arg in NOT_WAITING]
-        if method == "acquire":
-            said += call.args[:1]
-        if any(literal(state.say(each), state.known) is False for each in said):
-            return True
-    if method == "load_verify_locations" and not call.args:
-        said = [each.value for each in call.keywords if each.arg != "cadata"]
-        return all(literal(state.say(each), state.known) is None for each in said)
-    todo = [*call.args, *(each.value for each in call.keywords)]
-    while todo:
-        node = taken(state.say(todo.pop()), state.known)
-        if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.BitOr, ast.Add)):
-            todo += [node.left, node.right]
-        elif _last(node) in _NOT_WAITING:
-            return True
-    return False
-
-
-def _last(node: ast.expr) -> str:
-    if isinstance(node, ast.Attribute):
-        return node.attr
-    return node.id if isinstance(node, ast.Name) else ""

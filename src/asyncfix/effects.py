@@ -18,6 +18,7 @@ from asyncfix.conditions import Function
 from asyncfix.effects_body import Body
 from asyncfix.effects_calls import Calls
 from asyncfix.effects_kinds import Kinds
+from asyncfix.effects_singles import Singles
 from asyncfix.link import Project
 from asyncfix.names import qualified
 from asyncfix.reader import Reader
@@ -61,6 +62,7 @@ class Effects:
         self.catalog = catalog
         self.reader = reader
         self.kinds = Kinds(project, values, reader)
+        self.singles = Singles(project, values, reader, self.function)
         self.calls = Calls(self)
         self._known: dict[Where, Summary] = {}
         self._open: dict[Where, int] = {}

@@ -266,7 +266,10 @@ class Body(Words):
             if self.effects.is_environment(self.value(node.value)):
                 self.note("threads", "os.environ", node)
         origin = self.origins.of(node.value)
-        places = frozenset(each.then((step,), field) for each in origin.places)
+        places = frozenset(
+            each.then((step,), each.field if step[0] == "[" else field)
+            for each in origin.places
+        )
         self._touched(Origin(places), WRITTEN, node)
 
     def _augmented(self, node: ast.AugAssign) -> None:

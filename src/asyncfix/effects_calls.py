@@ -18,6 +18,7 @@ from asyncfix.touches import (
     LIBRARY,
     OWN,
     PLAIN,
+    RESULT,
     SOMETHING,
     TEXT,
     UNKNOWN,
@@ -25,6 +26,7 @@ from asyncfix.touches import (
     Gathered,
     Item,
     Origin,
+    Place,
     Summary,
     either,
     holding,
@@ -251,6 +253,10 @@ class Calls(LibraryCalls):
                 above = each.name if each is not None else "a base that is not known"
                 summaries.append(self._unknown(node, body, f"{name} ({above})")[0])
                 break
+        if self.effects.singles.may_give_another(value):
+            name = body.scopes_of(value.path)[value.scope].name
+            kept = Place(RESULT, f"{name}(...)")
+            origin = origin._replace(places=origin.places | {kept})
         return merged(summaries), origin
 
     def _is_pure(self, name: str) -> bool:
@@ -431,6 +437,12 @@ class Calls(LibraryCalls):
                 and (each.kind == CLASS or self._is_harmless(each.name))
                 for each in line
             ):
+                if use.name.endswith((".__setattr__", ".__delattr__")):
+                    first = ast.Name(body.scopes_of(body.path)[body.scope].first)
+                    gathered, first.lineno = Gathered(), node.lineno
+                    origin = body.origins.names.get(first.id, SOMETHING)
+                    self._set(gathered, body, [first, *node.args], origin)
+                    return gathered.summary(False, OWN), OWN
                 return EMPTY, OWN
         return self._unknown(node, body, use.name)
 

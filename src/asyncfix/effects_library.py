@@ -31,7 +31,11 @@ from asyncfix.touches import (
     in_order,
 )
 from asyncfix.value import (
+    CLASS,
+    FUNCTION,
+    MODULE,
     OBJECT,
+    OUTSIDE,
     OUTSIDE_OBJECT,
 )
 
@@ -56,6 +60,11 @@ _STATEFUL = frozenset(
 )  # fmt: skip
 
 
+# Calls that set, or delete, an attribute of their first argument.
+_SETTERS = frozenset(
+    ("builtins.setattr", "builtins.delattr", "builtins.object.__setattr__",
+     "builtins.object.__delattr__", "builtins.type.__setattr__")
+)  # fmt: skip
 # Functions that read or write what is open: where the file stands, and its keyword.
 _ON_FILES: dict[str, tuple[tuple[int, str], ...]] = {
     "json.dump": ((1, "fp"),),
@@ -129,11 +138,8 @@ class LibraryCalls(ABC):
             return gathered.summary(False, OWN), (
                 origins[0].then("[*]") if origins else OWN
             )
-        if name in ("builtins.setattr", "builtins.delattr") and node.args:
-            attribute = node.args[1] if len(node.args) > 1 else None
-            step = f".{_text(attribute) or '*'}"
-            for place in in_order(origins[0].places):
-                gathered.touch(Touch(place.then((step,)), WRITTEN, body.path, line))
+        if name in _SETTERS and node.args:
+            self._set(gathered, body, node.args, origins[0])
             return gathered.summary(False, OWN), OWN
         if name == "builtins.getattr" and len(node.args) > 1:
             attribute = node.args[1]
@@ -191,6 +197,19 @@ class LibraryCalls(ABC):
         if receiver is not None and word == "passes":
             self._mark(gathered, body, receiver, ITERATED, line)
         return gathered.summary(False, OWN), self._gives(word, name, origins, receiver)
+
+    def _set(
+        self, gathered: Gathered, body: Body, args: list[ast.expr], origin: Origin
+    ) -> None:
+        """Note that an attribute is set by its name: `setattr(args[0], args[1], ...)`."""
+        step = f".{_text(args[1] if len(args) > 1 else None) or '*'}"
+        places, owner = in_order(origin.places), body.value(args[0])
+        if owner is not None and owner.kind in (MODULE, CLASS, FUNCTION, OUTSIDE):
+            name = owner.name or body.scopes_of(owner.path)[owner.scope].name
+            places = (Place(GLOBAL, f"{owner.path}:{name}"),)
+        for place in places:
+            touch = Touch(place.then((step,)), WRITTEN, body.path, args[0].lineno)
+            gathered.touch(touch)
 
     def _is_changed(
         self, body: Body, node: ast.Call, name: str, given: ast.expr

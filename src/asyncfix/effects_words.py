@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import ast
+import re
 from typing import TYPE_CHECKING
 
+from asyncfix import facts as f
 from asyncfix.effects_names import Code
 from asyncfix.effects_tree import Around
 from asyncfix.touches import (
+    ARGUMENT,
     GLOBAL,
     LOCAL,
     OUTER,
+    PLAIN,
     READ,
+    RESULT,
     SOMETHING,
     TEXT,
     WRITTEN,
@@ -19,15 +24,20 @@ from asyncfix.touches import (
     Item,
     Origin,
     Place,
+    Places,
     Step,
     Summary,
     Touch,
     handed,
     in_order,
 )
+from asyncfix.value import CLASS
 
 if TYPE_CHECKING:
     from asyncfix.effects import Where
+
+# `lru_cache`, `cachetools.cached`, `cached_property`, `diskcache.Cache.memoize`.
+_CACHES = re.compile(r"cache|memo|singleton|^once$")
 
 
 class Words(Code):
@@ -41,13 +51,26 @@ class Words(Code):
         receiver: ast.expr | None,
     ) -> Origin:
         """Say what a called function returns in the words of this one."""
+        scope = self.scopes_of(target[0])[target[1]]
         if receiver is not None and given is not None:
-            first = self.scopes_of(target[0])[target[1]].first
-            given = {first: self.origins.of(receiver), **given}
+            given = {scope.first: self.origins.of(receiver), **given}
         made = summary.returns
         places = {p for each in made.places for p in self.here(each, target, given)}
         inside = {p for each in made.inside for p in self.here(each, target, given)}
+        if made.plain != PLAIN:
+            places |= self._kept(scope, receiver)
         return Origin(frozenset(places), frozenset(inside), made.plain)
+
+    def _kept(self, scope: f.Scope, receiver: ast.expr | None) -> Places:
+        """Give where a decorator keeps what a function gave: the next caller gets it."""
+        for each in scope.decorators:
+            last = each.partition("(")[0].rpartition(".")[2].lower()
+            if not _CACHES.search(last):
+                continue
+            if "property" in last and receiver is not None:
+                return self.origins.of(receiver).then(f".{scope.name}").places
+            return frozenset((Place(RESULT, f"{scope.name}(...)"),))
+        return frozenset()
 
     def here(
         self, place: Place, target: Where, given: dict[str, Origin] | None
@@ -64,7 +87,28 @@ class Words(Code):
                     found.append(said._replace(root=LOCAL))
                 return found
             return [place]
-        return list(handed(place, given))
+        found = list(handed(place, given))
+        if place.root == ARGUMENT and len(place.steps) > 1:
+            if all(each.root == LOCAL for each in found):
+                found += self._of_class(place)
+        return found
+
+    def _of_class(self, place: Place) -> list[Place]:
+        """Say what is in an attribute of a new object that only its class has."""
+        field = place.field
+        if field is None or place.steps[0] != f".{field[2]}":
+            return []
+        path, scope, name = field
+        classes, known = self.values.classes, self.scopes_of(path)[scope]
+        line = classes.line(path, scope)
+        if (
+            name not in self.effects.project.names(path, scope)
+            or name in classes.set_on_self(path, scope)
+            or known.decorators  # of a dataclass, each object has its own
+            or any(each is None or each.kind != CLASS for each in line)
+        ):
+            return []
+        return [Place(GLOBAL, f"{path}:{known.name}", place.steps, field)]
 
     def _touched(self, origin: Origin, how: int, node: ast.AST) -> None:
         for place in in_order(origin.places):

@@ -37,19 +37,32 @@ def name_for(context: Context, module: str) -> Name | None:
     None where every name that we would give it is taken.
     """
     project, path, scope = context.project, context.site.path, context.site.use.scope
+    inside = _first_lines(context)
     for binding in project.files[path].bindings:
         if binding.kind != f.IMPORT or binding.target != module or binding.flags:
             continue
-        here = binding.scope == 0 or (
-            binding.scope == context.site.function
-            and binding.line < context.site.use.line
-        )
+        here = binding.scope == 0 or binding.line < inside.get(binding.scope, 0)
         if here and project.qualified_name(path, scope, binding.name) == module:
             return Name(binding.name, False)
     for candidate in (module, _SHORT.get(module, f"{module}_"), f"_{module}"):
         if _is_free(context, candidate, module):
             return Name(candidate, True)
     return None
+
+
+def _first_lines(context: Context) -> dict[int, int]:
+    """Give the functions round the site, each with the line before which it imports.
+
+    A function nested in one is made, and called, below what stands above it.
+    """
+    scopes, index = context.facts.scopes, context.site.function
+    found, line = {}, context.site.use.line
+    while index >= 0:
+        if scopes[index].kind == f.FUNCTION:
+            found[index] = line
+            line = scopes[index].line
+        index = scopes[index].parent
+    return found
 
 
 def _is_free(context: Context, name: str, module: str) -> bool:

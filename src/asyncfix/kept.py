@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from itertools import chain
 
 # What decides whether the code in it runs, and how often.
@@ -49,9 +49,16 @@ def lost(
     gone = Counter(chain(*before)) - Counter(chain(*after))
     if gone:
         return f"the fix would lose {_words(gone)}"
-    calls, may = Counter(_calls(chain(*old), spared)), set(_calls(free, set()))
+    may = set(_calls(free, set(), set()))
     may |= {ast.unparse(each) for each in free if isinstance(each, ast.expr)}
-    more = Counter(_calls(chain(*new), set())) - calls
+    mended = may | {
+        node.name
+        for top in chain(*new)
+        for node in ast.walk(top)
+        if isinstance(node, ast.FunctionDef)
+    }
+    calls = Counter(_calls(chain(*old), spared, mended))
+    more = Counter(_calls(chain(*new), set(), mended)) - calls
     if twice := {name: n for name, n in more.items() if name in calls.keys() - may}:
         return f"the fix would call {_words(twice)} once more"
     sooner = spared | {id(node) for top in early for node in ast.walk(top)}
@@ -140,11 +147,32 @@ def _named(node: ast.AST) -> Iterator[str]:
         yield f"`{type(node).__name__}`"
 
 
-def _calls(nodes: Iterable[ast.AST], spared: set[int]) -> Iterator[str]:
-    """Give the functions that are called."""
+def _calls(
+    nodes: Iterable[ast.AST], spared: set[int], mended: Set[str]
+) -> Iterator[str]:
+    """Give the functions that are called, but for what a mended one is handed to.
+
+    That is of the fix: `to_thread(read)`, which may be an argument of a call of the
+    same name.
+    """
+    own: set[int] = set()
     for node, _ in _walk(nodes, spared):
         if isinstance(node, ast.Call) and id(node.func) not in spared:
-            yield ast.unparse(node.func)
+            if _hands_on(node, mended):
+                own |= {id(each) for each in ast.walk(node.func)}
+            elif id(node) not in own:
+                yield ast.unparse(node.func)
+
+
+def _hands_on(call: ast.Call, mended: Set[str]) -> bool:
+    """Tell whether a call is given a mended function, as it is or in a `partial`."""
+    for each in call.args:
+        if isinstance(each, ast.Call) and ast.unparse(each.func).endswith("partial"):
+            if _hands_on(each, mended):
+                return True
+        elif ast.unparse(each) in mended:
+            return True
+    return False
 
 
 def _words(atoms: Mapping[str, int]) -> str:

@@ -89,7 +89,22 @@ def _edit(judgement: Judgement, context: Context, part: Part, names: Names) -> E
     if old.is_expression:
         if re.match(r"await\b", code) and _binds_tighter(context.tree, part.nodes[0]):
             code = f"({code})"
-    return Edit(*old.span, code.encode("utf-8"), not old.is_expression)
+    start, end = old.span
+    if not code and not old.is_expression:
+        end = _with_blank_line(context.tree.lines.text, start, end)
+    return Edit(start, end, code.encode("utf-8"), not old.is_expression)
+
+
+def _with_blank_line(text: bytes, start: int, end: int) -> int:
+    """Give the end of lines that go away: a blank one below them goes as well.
+
+    Not where it parts two statements.
+    """
+    blank = re.compile(rb"[ \t]*(?:\r\n|\r|\n)")
+    below = blank.match(text, end)
+    above = text[:start].splitlines()[-1:]
+    parts = not above or above[0].strip()[-1:] not in (b"", b":")
+    return end if below is None or parts else below.end()
 
 
 def rewrite(

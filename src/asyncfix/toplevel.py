@@ -90,9 +90,22 @@ def _last_of_head(tree: Tree) -> int:
             or (isinstance(statement, (ast.If, ast.Try)) and _imports(statement))
         ):
             last = statement.end_lineno or statement.lineno
-        elif not isinstance(statement, ast.Expr):
+        elif not (isinstance(statement, ast.Expr) or _is_dunder(statement)):
             break  # below `os.environ.setdefault(...)` there may be more
     return last
+
+
+def _is_dunder(statement: ast.stmt) -> bool:
+    """Tell `__all__ = [...]` and the like, which may stand above imports (PEP 8)."""
+    targets: list[ast.expr] = []
+    if isinstance(statement, ast.Assign):
+        targets = statement.targets
+    elif isinstance(statement, (ast.AnnAssign, ast.AugAssign)):
+        targets = [statement.target]
+    names = [target.id for target in targets if isinstance(target, ast.Name)]
+    return bool(names) and all(
+        name.startswith("__") and name.endswith("__") for name in names
+    )
 
 
 def _ends_in_definition(tree: Tree, line: int) -> bool:

@@ -57,7 +57,10 @@ class Place(NamedTuple):
         return self.root in (GLOBAL, OUTER)
 
     def shown(self) -> str:
-        """Give the place as code would write it."""
+        """Give the place as code would write it, or in words what has no name."""
+        steps = "".join(self.steps)
+        if steps[:1] == "." and " " in self.name:
+            return f"{steps[1:]} of {self.name}"
         return self.name.rpartition(":")[2] + "".join(self.steps)
 
     def then(self, steps: tuple[str, ...], field: Field | None = None) -> Place:
@@ -107,7 +110,8 @@ def in_order(places: Places) -> Iterable[Place]:
 
 
 def _order(place: Place) -> tuple[str, int, str, str]:
-    return place.shown(), place.root, place.name, repr(place.field)
+    said = place.name.rpartition(":")[2] + "".join(place.steps)
+    return said, place.root, place.name, repr(place.field)
 
 
 def _few(places: Iterable[Place]) -> Places:

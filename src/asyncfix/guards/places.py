@@ -67,6 +67,9 @@ class Places:
         }
         self.locals = (set(stores) | parameters | bound) - self.declared
         self.made: set[str] = set()
+        kept = function.args.kwarg
+        if kept is not None and not stores[kept.arg]:
+            self.made.add(kept.arg)  # a dictionary of this call's own
         self.aliases: dict[str, ast.expr] = {}
         for name, values in given.items():
             if (
@@ -168,15 +171,28 @@ class Places:
             elif place := self.place(target):
                 if not isinstance(target, ast.Name) or target.id in self.declared:
                     yield place, target.lineno
+        waited_for: set[ast.AST] = set()
         for node in walk_function(statement, own=False):
+            if isinstance(node, ast.Await):
+                waited_for.update(_chain(node.value))
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-                if node.func.attr in MUTATORS:
+                if node.func.attr in MUTATORS and node not in waited_for:
                     owner = node.func.value
                     place = self.place(owner) or self._container(owner)
                     if place is None and isinstance(owner, ast.Name):
                         place = self._root(owner, 0)
                     if place:
                         yield place, node.lineno
+
+
+def _chain(node: ast.AST) -> Iterator[ast.AST]:
+    """Give the calls that lead to what is awaited: `await Band.update(...).run()`.
+
+    No container has such a method, and others may run before it does anything.
+    """
+    while isinstance(node, (ast.Call, ast.Attribute)):
+        yield node
+        node = node.func if isinstance(node, ast.Call) else node.value
 
 
 def conflict(read: str, written: str) -> bool:

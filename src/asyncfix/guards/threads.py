@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 
 from asyncfix.context import Context
 from asyncfix.guards.let_out import arguments, is_let_out
+from asyncfix.guards.made_known import is_made_known
 from asyncfix.model import Doubt, Level
 from asyncfix.touches import (
     ARGUMENT,
@@ -249,7 +250,7 @@ def no_state_changed(context: Context) -> Doubt | None:
 def _written(context: Context, touch: Touch) -> Doubt | None:
     place, who = touch.place, _who(context, touch)
     if place.root == LOCAL:
-        if not is_let_out(context, place.name):
+        if not (is_let_out(context, place.name) or is_made_known(context, place.name)):
             return None  # nobody else has it while this coroutine waits
         level = Level.UNSAFE
     elif place.root == ARGUMENT and place.name == _self(context):

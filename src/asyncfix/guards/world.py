@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from asyncfix import facts as f
 from asyncfix.context import Context, Model, is_test
-from asyncfix.guards import trio
+from asyncfix.guards import trio, workflows
 from asyncfix.link import Project
 from asyncfix.model import Doubt, Level
 from asyncfix.nodes import decorator
@@ -73,6 +73,10 @@ def runs_on_asyncio(context: Context) -> Doubt | None:
     Asks the module, the modules that import it, and whoever above them starts
     another scheduler. Sets `context.framework`.
     """
+    return _runs_elsewhere(context) or workflows.runs_in_one(context)
+
+
+def _runs_elsewhere(context: Context) -> Doubt | None:
     path = context.site.path
     file = context.model.once(("E1", path), partial(_of_file, context))
     if file.foreign is not None:
@@ -103,9 +107,10 @@ def runs_on_asyncio(context: Context) -> Doubt | None:
 def runs_on_asyncio_alone(context: Context) -> Doubt | None:
     """E1-asyncio: E1 for code that is asyncio's own, also where anyio is used.
 
-    A pause of anyio's works on trio, an event loop of asyncio's does not.
+    A pause of anyio's works on trio, an event loop of asyncio's does not; a workflow's
+    loop is an event loop of asyncio's.
     """
-    doubt = runs_on_asyncio(context)
+    doubt = _runs_elsewhere(context)
     if doubt is None and context.framework == "anyio":
         path = context.site.path
         return context.model.once(("E1", path), partial(_of_file, context)).trio

@@ -1,0 +1,148 @@
+"""Does a class of the project give a new object at each call, or one that others have?
+
+Three ways are known to give what was made before: `__new__`, `__call__` of a
+metaclass, and a decorator that puts something else in the place of the class.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+
+from asyncfix.conditions import Function
+from asyncfix.link import Project
+from asyncfix.reader import Reader
+from asyncfix.tree import dotted, walk_function
+from asyncfix.value import CLASS, FUNCTION, OBJECT, Value
+from asyncfix.values import Values
+
+_CACHES = frozenset(("functools.lru_cache", "functools.cache"))
+
+
+class Singles:
+    """Answers for classes, each worked out once."""
+
+    def __init__(
+        self,
+        project: Project,
+        values: Values,
+        reader: Reader,
+        function: Callable[[tuple[str, int]], Function | None],
+    ) -> None:
+        self.project = project
+        self.values = values
+        self.reader = reader
+        self.function = function
+        self._known: dict[Value, bool] = {}
+
+    def may_give_another(self, klass: Value) -> bool:
+        """Tell whether a call of a class may give an object that was there before."""
+        if klass not in self._known:
+            self._known[klass] = (
+                self._is_wrapped(klass)
+                or self._keeps(self._method(klass, "__new__"))
+                or any(map(self._is_of_such_a_kind, self._line(klass)))
+            )
+        return self._known[klass]
+
+    def _line(self, klass: Value) -> list[Value]:
+        line = self.values.classes.line(klass.path, klass.scope)
+        return [each for each in line if each is not None and each.kind == CLASS]
+
+    def _method(self, klass: Value, name: str) -> Function | None:
+        found = self.values.attribute(klass._replace(kind=OBJECT), name)
+        if found is None or found.kind != FUNCTION:
+            return None
+        return self.function((found.path, found.scope))
+
+    def _keeps(self, maker: Function | None) -> bool:
+        """Tell whether a `__new__` or `__call__` gives anything but what it just made."""
+        if maker is None:
+            return False
+        made: dict[str, bool] = {}
+        for node in walk_function(maker):
+            if isinstance(node, ast.Assign):
+                for target in node.targets:
+                    if isinstance(target, ast.Name):
+                        made[target.id] = made.get(target.id, True) and _makes(
+                            node.value
+                        )
+        return any(
+            isinstance(node, ast.Return)
+            and node.value is not None
+            and not _makes(node.value)
+            and not (isinstance(node.value, ast.Name) and made.get(node.value.id))
+            for node in walk_function(maker)
+        )
+
+    def _is_wrapped(self, klass: Value) -> bool:
+        """Tell whether a decorator may put something else in the place of the class."""
+        scope = self.project.files[klass.path].scopes[klass.scope]
+        for each in scope.decorators:
+            value = self.values.of(klass.path, scope.parent, each)
+            if value is None:
+                continue
+            if value.kind == CLASS or value.name in _CACHES:
+                return True
+            if value.kind == FUNCTION:
+                wrapper = self.function((value.path, value.scope))
+                if wrapper is not None and not _gives_it_back(wrapper):
+                    return True
+        return False
+
+    def _is_of_such_a_kind(self, klass: Value) -> bool:
+        """Tell whether the metaclass of a class has a `__call__` that keeps objects."""
+        if b"metaclass" not in self.reader.lines(klass.path).text:
+            return False
+        scope = self.project.files[klass.path].scopes[klass.scope]
+        for node in ast.walk(self.reader.tree(klass.path).module):
+            if isinstance(node, ast.ClassDef) and node.name == scope.name:
+                words = [word for word in node.keywords if word.arg == "metaclass"]
+                name = dotted(words[0].value) if words else None
+                if node.lineno == scope.line and name is not None:
+                    kind = self.values.of(klass.path, scope.parent, name)
+                    return (
+                        kind is not None
+                        and kind.kind == CLASS
+                        and self._keeps(self._method(kind, "__call__"))
+                    )
+        return False
+
+
+def _makes(node: ast.expr) -> bool:
+    """Tell `super().__new__(cls)`, `object.__new__(cls)`, `super().__call__(...)`."""
+    return (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in ("__new__", "__call__")
+    )
+
+
+def _gives_it_back(decorator: Function) -> bool:
+    """Tell whether a decorator gives the class that it is given, or another class.
+
+    One that takes arguments gives a function that does.
+    """
+    inner = {
+        node.name: node
+        for node in walk_function(decorator)
+        if isinstance(node, ast.FunctionDef)
+    }
+    first = [each.arg for each in (*decorator.args.posonlyargs, *decorator.args.args)]
+    for node in walk_function(decorator):
+        if isinstance(node, ast.Return) and isinstance(node.value, ast.Name):
+            given = node.value.id
+            if given in inner and given not in first[:1]:
+                if not _gives_its_first(inner[given]):
+                    return False
+    return True
+
+
+def _gives_its_first(function: ast.FunctionDef) -> bool:
+    first = [*function.args.posonlyargs, *function.args.args][:1]
+    return any(
+        isinstance(node, ast.Return)
+        and isinstance(node.value, ast.Name)
+        and node.value.id in {each.arg for each in first}
+        for node in walk_function(function)
+    )

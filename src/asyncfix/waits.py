@@ -1,0 +1,126 @@
+"""Does a call that may wait do so? What its arguments, and what stands round it, say."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+from asyncfix.conditions import Function, literal, taken
+from asyncfix.nodes import MAY_WAIT, NOT_WAITING
+from asyncfix.stands import State
+from asyncfix.surely import surely_before
+from asyncfix.tree import Tree, text_of, walk_function
+
+_NOT_WAITING = (
+    "LOCK_NB", "LOCK_UN", "WNOHANG", "MSG_DONTWAIT", "O_NONBLOCK", "DONTWAIT", "NOBLOCK"
+)  # fmt: skip
+# Methods that wait as long as they are told: psutil's, which compare with the last call.
+_INTERVALS = ("cpu_percent", "cpu_times_percent")
+_ENDS = ("set_exception", "set_result")
+_ADDRESS = re.compile(r"^(?:[0-9.]+|[0-9a-fA-F:]*:[0-9a-fA-F:]*)$")
+
+
+def says_not_to_wait(call: ast.Call, state: State) -> bool:
+    """Tell a call with a flag such as `fcntl.LOCK_NB`, or with `blocking=False`.
+
+    Or one that is given a text, and has no file to read.
+
+    The arguments may be names of such values, or parameters that are given them.
+    """
+    method = _last(call.func)
+    if method in MAY_WAIT:
+        said = [each.value for each in call.keywords if each.arg in NOT_WAITING]
+        if method == "acquire":
+            said += call.args[:1]
+        if any(literal(state.say(each), state.known) is False for each in said):
+            return True
+    if method in _INTERVALS:
+        said = [
+            *call.args[:1],
+            *(e.value for e in call.keywords if e.arg == "interval"),
+        ]
+        return all(literal(state.say(each), state.known) in (None, 0) for each in said)
+    if method == "load_verify_locations" and not call.args:
+        said = [each.value for each in call.keywords if each.arg != "cadata"]
+        return all(literal(state.say(each), state.known) is None for each in said)
+    todo = [*call.args, *(each.value for each in call.keywords)]
+    while todo:
+        node = taken(state.say(todo.pop()), state.known)
+        if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.BitOr, ast.Add)):
+            todo += [node.left, node.right]
+        elif _last(node) in _NOT_WAITING:
+            return True
+    return False
+
+
+def is_done(tree: Tree, function: Function, call: ast.Call) -> bool:
+    """Tell what is asked of a future that was given its result just before."""
+    if _last(call.func) not in ("exception", "result"):
+        return False
+    given = (
+        each.func
+        for each in surely_before(tree, function, call)
+        if isinstance(each.func, ast.Attribute) and each.func.attr in _ENDS
+    )
+    asked = getattr(call.func, "value", call)
+    return any(text_of(each.value) == text_of(asked) for each in given)
+
+
+def for_nobody(tree: Tree, function: Function, call: ast.Call) -> bool:
+    """Tell a call of a socket that waits for nobody."""
+    return _is_told_to_come_again(tree, call) or _only_notes(function, call)
+
+
+def _is_told_to_come_again(tree: Tree, call: ast.Call) -> bool:
+    """Tell a call of a socket that does not block: BlockingIOError is caught.
+
+    https://docs.python.org/3/library/exceptions.html#BlockingIOError
+    """
+    for above, below in tree.ancestors(call):
+        if isinstance(above, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            return False
+        if isinstance(above, ast.Try) and below in above.body:
+            for handler in above.handlers:
+                kinds = getattr(handler.type, "elts", [handler.type])
+                if any(each and _last(each) == "BlockingIOError" for each in kinds):
+                    return True
+    return False
+
+
+def _only_notes(function: Function, call: ast.Call) -> bool:
+    """Tell `connect` of a UDP socket to an address: nothing is sent, or looked up.
+
+    https://man7.org/linux/man-pages/man2/connect.2.html
+    """
+    owner = call.func.value if isinstance(call.func, ast.Attribute) else None
+    given = call.args[0] if len(call.args) == 1 else None
+    if _last(call.func) not in ("connect", "connect_ex") or not (
+        isinstance(owner, ast.Name) and isinstance(given, ast.Tuple) and given.elts
+    ):
+        return False
+    host = given.elts[0]
+    if not isinstance(host, ast.Constant) or not isinstance(host.value, str):
+        return False
+    made = [
+        value
+        for node in walk_function(function)
+        for target, value in _given(node)
+        if isinstance(target, ast.Name) and target.id == owner.id
+    ]
+    return bool(_ADDRESS.match(host.value) and made) and all(
+        any(_last(part) == "SOCK_DGRAM" for part in ast.walk(value)) for value in made
+    )
+
+
+def _given(node: ast.AST) -> list[tuple[ast.expr, ast.expr]]:
+    if isinstance(node, ast.Assign):
+        return [(target, node.value) for target in node.targets]
+    if isinstance(node, ast.withitem) and node.optional_vars is not None:
+        return [(node.optional_vars, node.context_expr)]
+    return []
+
+
+def _last(node: ast.AST) -> str:
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    return node.id if isinstance(node, ast.Name) else ""
