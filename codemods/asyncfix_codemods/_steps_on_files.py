@@ -91,35 +91,25 @@ def _doubt(words: str, advice: str = _BOTH) -> Doubt:
 
 def _in_coroutine(context: Context, moved: ast.expr | ast.stmt) -> Iterator[Doubt]:
     inside = set(ast.walk(moved))
-    function = context.function
-    nodes = list(own(function.body))
-    pauses = [node.lineno for node in nodes if isinstance(node, ast.Await)]
-    path, model = context.site.path, context.model
-    helped = set(steps_of_helpers(model, (path, context.site.function), nodes))
-    taken = sorted((*in_order(nodes), *helped), key=lambda each: each.line)
+    function, model = context.function, context.model
+    place = context.site.path, context.site.function
+    taken, helped, pauses, clashes = context.tree.once(
+        ("steps on files", function), partial(_looked_through, model, place, function)
+    )
     start, end = moved.lineno, moved.end_lineno or moved.lineno
-    for number, first in enumerate(taken):
-        for second in taken[number + 1 :]:
-            within = (first.node in inside) + (second.node in inside)
-            if within == 2 or (
-                not within and not first.line < start <= end < second.line
-            ):
-                continue
-            clash = _clash(model, path, function, nodes, first, second)
-            if clash is None or (clash.kind == _BACK and first.line == second.line):
-                continue
-            halted = any(first.line < at < second.line for at in pauses)
-            if halted and (
-                first.checks
-                or first.empties
-                or second.moves
-                or not within
-                or {first, second} & helped
-            ):
-                continue  # there somebody may come between as it is
-            words = _IN_COROUTINE[clash.kind].format(first, second, clash)
-            yield _doubt(words)
-            return
+    for first, second, clash in clashes:
+        within = (first.node in inside) + (second.node in inside)
+        if within == 2 or (not within and not first.line < start <= end < second.line):
+            continue
+        if clash.kind == _BACK and first.line == second.line:
+            continue
+        halted = any(first.line < at < second.line for at in pauses)
+        open_now = first.checks or first.empties or second.moves or not within
+        if halted and (open_now or clash.kind == _USED or {first, second} & helped):
+            continue  # there somebody may come between as it is
+        yield _doubt(_IN_COROUTINE[clash.kind].format(first, second, clash))
+        return
+    path = context.site.path
     mine_only = [each for each in taken if each.node in inside and each not in helped]
     for each in mine_only:
         if each.updates and each.paths:
@@ -127,6 +117,23 @@ def _in_coroutine(context: Context, moved: ast.expr | ast.stmt) -> Iterator[Doub
             yield _doubt(f"line {each.line} reads {said} and writes it back: {_UNDONE}")
             return
     yield from _beside(model, path, function, mine_only)
+
+
+def _looked_through(
+    model: Model, place: _stops.Where, function: Function
+) -> tuple[list[Step], set[Step], list[int], list[tuple[Step, Step, _Clash]]]:
+    """Give a coroutine's steps, those of its helpers, its awaits, and what clashes."""
+    nodes = list(own(function.body))
+    helped = set(steps_of_helpers(model, place, nodes))
+    taken = sorted((*in_order(nodes), *helped), key=lambda each: each.line)
+    clashes = []
+    for number, first in enumerate(taken):
+        for second in taken[number + 1 :]:
+            clash = _clash(model, place[0], function, nodes, first, second)
+            if clash is not None:
+                clashes.append((first, second, clash))
+    pauses = [node.lineno for node in nodes if isinstance(node, ast.Await)]
+    return taken, helped, pauses, clashes
 
 
 def _in_helpers(context: Context) -> Iterator[Doubt]:

@@ -53,9 +53,8 @@ def put_through(context: Context) -> Put | None:
         for above, _ in context.within()
     ):
         return None
-    defined = tree.once(("defined", function), lambda: frozenset(_defined(function)))
-    local = places.locals - {me} - defined
-    found = dict(_before(context, local, me))
+    puts = tree.once(("puts", function), partial(_puts, function, places, me))
+    found = dict(_before(context, puts, me)) if puts else {}
     if not found:
         return None
     name, line = next(_after(context, me, set(found)), ("", 0))
@@ -74,7 +73,24 @@ def _defined(function: ast.AsyncFunctionDef) -> Iterator[str]:
             yield node.asname or node.name.partition(".")[0]
 
 
-def _before(context: Context, local: set[str], me: str) -> Iterator[tuple[str, int]]:
+def _puts(
+    function: ast.AsyncFunctionDef, places: Places, me: str
+) -> dict[ast.AST, tuple[str, ...]]:
+    """Give the statements that set attributes to something of this call's own."""
+    local = places.locals - {me} - set(_defined(function))
+    return {
+        node: tuple(_attributes(node, me))
+        for node in walk_function(function)
+        if isinstance(node, (ast.Assign, ast.AnnAssign))
+        and node.value is not None
+        and any(_attributes(node, me))
+        and _is_of_this_call(node.value, local)
+    }
+
+
+def _before(
+    context: Context, puts: dict[ast.AST, tuple[str, ...]], me: str
+) -> Iterator[tuple[str, int]]:
     """Give what is set before the site with no pause between: attributes, lines."""
     for above, below in context.within():
         if isinstance(above, (ast.AsyncWith, ast.AsyncFor)):
@@ -84,12 +100,10 @@ def _before(context: Context, local: set[str], me: str) -> Iterator[tuple[str, i
         if isinstance(below, ast.stmt):
             block = context.tree.block(below)
             for statement in reversed(block[: block.index(below)]):
-                if not _asks_itself(statement, me):
-                    for node in walk_function(statement, own=False):
-                        if isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value:
-                            if _is_of_this_call(node.value, local):
-                                for name in _attributes(node, me):
-                                    yield name, node.lineno
+                for node in walk_function(statement, own=False):
+                    if node in puts and not _asks_itself(statement, me):
+                        for name in puts[node]:
+                            yield name, getattr(node, "lineno", 0)
                 if _first_pause(statement):
                     return
 
