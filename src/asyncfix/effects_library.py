@@ -181,6 +181,13 @@ class LibraryCalls(ABC):
                 if not _is_upload(body, file):
                     made = Origin(frozenset(known))
                     self._mark(gathered, body, made, WRITTEN, line)
+        owner = getattr(node.func, "value", None)
+        if receiver is None and name.rpartition(".")[2] in MUTATORS:
+            of_python = name.startswith("sys.") or self.effects.awaits
+            if of_python and isinstance(owner, ast.Attribute):
+                # `sys.path.append(x)`: something that a library keeps for all.
+                kept = Place(GLOBAL, f":{name.rpartition('.')[0]}", ("[*]",))
+                gathered.touch(Touch(kept, WRITTEN, body.path, line))
         if self.effects.awaits:
             self._rounds_share(gathered, body, node, name, receiver)
         rest = every[len(every) - len(origins) :]
@@ -236,11 +243,6 @@ class LibraryCalls(ABC):
         last = name.rpartition(".")[2]
         if receiver is not None and last in MUTATORS:
             self._mark(gathered, body, receiver, WRITTEN, node.lineno)
-        owner = getattr(node.func, "value", None)
-        if receiver is None and last in MUTATORS and isinstance(owner, ast.Attribute):
-            # `sys.path.append(x)`: something that a library keeps for all.
-            place = Place(GLOBAL, f":{name.rpartition('.')[0]}", ("[*]",))
-            gathered.touch(Touch(place, WRITTEN, body.path, node.lineno))
         if name.startswith("itertools.") or name in _GO_THROUGH:
             for each in node.args:
                 body.consumed(gathered, each)
