@@ -182,17 +182,23 @@ def _only_yields(model: Model, place: Where) -> bool:
             value = model.values.of(path, use.scope, use.name)
             if value is not None and value.is_function:
                 continue  # it is one of those that are reached
-            call = model.reader.expression(path, use)
-            if value is None or value.name not in _SLEEPS or not _is_nothing(call):
+            if value is None or value.name not in _SLEEPS:
+                return False
+            if not _is_given_nothing(model, (path, scope), use):
                 return False
             found = True
     return found
 
 
-def _is_nothing(call: ast.expr | None) -> bool:
-    """Tell whether a call is given 0."""
-    given = call.args if isinstance(call, ast.Call) else []
-    return bool(given) and isinstance(given[0], ast.Constant) and given[0].value == 0
+def _is_given_nothing(model: Model, place: Where, use: facts.Use) -> bool:
+    """Tell whether a call in a function is given 0."""
+    read = model.reader.function(*place)  # alone: what else the file says may change
+    for node in ast.walk(read[1]) if read else ():
+        if isinstance(node, ast.Call) and node.args:
+            if (node.lineno, node.col_offset) == (use.line, use.col):
+                given = node.args[0]
+                return isinstance(given, ast.Constant) and given.value == 0
+    return False
 
 
 def waits_for_unknown(model: Model, place: Where) -> bool:
