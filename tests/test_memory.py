@@ -179,6 +179,55 @@ def test_what_was_judged_holds_where_nothing_asked_for_has_changed(
     assert recalled[-1]
 
 
+# What a search asks of another file is asked of one function there: a file that many
+# import may get one more without another look at all of them.
+SEARCHES = {
+    "lets others run": """
+import asyncio
+
+async def there(item):
+    await asyncio.sleep(0)
+    return item
+""",
+    "waits": """
+import asyncio
+
+async def there(item):
+    await asyncio.sleep(1)
+    return item
+""",
+    "blocks": """
+import time
+
+def helper():
+    time.sleep(1)
+
+async def there(item):
+    helper()
+""",
+}
+
+
+@pytest.mark.parametrize("name", SEARCHES)
+def test_a_search_asks_for_functions(
+    project: Project, remembered: list[int], name: str
+) -> None:
+    loop = (
+        "import asyncio\nfrom .core import there\n\n"
+        "async def every(items):\n    found = []\n    for item in items:\n"
+        "        found.append(await there(item))\n"
+        "    await there(1)\n    await there(2)\n"
+        "    asyncio.create_task(there(3))\n    there(4)\n    return found\n"
+    )
+    files = {"app/core.py": SEARCHES[name], "app/a.py": loop, "app/b.py": loop}
+    project.write(files)
+    both(project)
+    project.write({**files, "app/core.py": SEARCHES[name] + "\ndef added(): ...\n"})
+    remembered.clear()
+    both(project)
+    assert remembered[-2] == 2
+
+
 @pytest.mark.parametrize(
     ("name", "again"),
     [
