@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from asyncfix import detect, engine, link, passes
+from asyncfix import detect, engine, link, passes, workers
 from asyncfix.codemod import Codemod
 from asyncfix.context import Model
 from asyncfix.memory import Memory
@@ -450,6 +450,29 @@ def test_each_folder_has_a_cache_of_its_own(
     ]
     monkeypatch.chdir(project.root)
     assert both(project) == first
+
+
+def test_a_file_that_was_only_touched_is_not_scanned_again(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = said(project.run())
+    scanned: list[str] = []
+    real = workers.scan_files
+
+    def scan_files(paths: Sequence[str], *more: Any, **options: Any) -> Any:
+        scanned.extend(paths)
+        return real(paths, *more, **options)
+
+    monkeypatch.setattr(workers, "scan_files", scan_files)
+    touched = sorted((project.root / "app").glob("*.py"))
+    for path in touched:
+        os.utime(path, (1_500_000_000, 1_500_000_000))
+    assert said(project.run()) == before
+    assert scanned == []
+    first = touched[0]
+    first.write_text(first.read_text() + "\n# more\n")
+    project.run()
+    assert [Path(path).name for path in scanned] == [first.name]
 
 
 def test_files_that_were_just_written_are_read_again(

@@ -16,6 +16,7 @@ from typing import Any
 
 from asyncfix import __version__, workers
 from asyncfix.asked import Asked, asked, holds
+from asyncfix.digest import digest as digest_of
 from asyncfix.documents import Documents
 from asyncfix.facts import FUNCTION, Facts
 from asyncfix.library import Library
@@ -127,12 +128,15 @@ class Memory:
                 self._digests[path] = digest
                 waiting.append(path)
         tick(len(waiting))
+        touched = [path for path in todo if self._is_as_kept_now(path, statuses[path])]
+        waiting += touched
+        todo = [path for path in todo if path not in self._digests]
         if len(todo) <= _MOST_FORMER:
             for path in todo:
                 self._note_former(path)
         scanned: list[Facts | Problem]
         scanned = [self._scanned[path] for path in todo if path in self._scanned]
-        tick(len(scanned))
+        tick(len(touched) + len(scanned))
         todo = [path for path in todo if path not in self._scanned]
         scanned += workers.scan_files(todo, jobs, tick, self._limits)
         facts = [each for each in scanned if isinstance(each, Facts)]
@@ -142,6 +146,16 @@ class Memory:
         problems = [each for each in scanned if isinstance(each, Problem)]
         self._failed.update(each.path for each in problems)
         return Library(facts, (*waiting, *around), self._load), problems
+
+    def _is_as_kept_now(self, path: str, status: Status) -> bool:
+        """Tell whether a file that was touched, or was young, says what it said."""
+        old = self._store.digest(path)
+        data = workers.read(path, self._limits) if old else b""
+        if not old or isinstance(data, Problem) or digest_of(data) != old:
+            return False
+        self._digests[path] = old
+        self._store.touch(path, status, old)
+        return True
 
     def _load(self, path: str) -> Facts:
         status = self._statuses[path]
