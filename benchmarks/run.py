@@ -26,6 +26,8 @@ import trees
 from measure import Contest, compete, take
 from trees import CANARY
 
+# Seconds after which a file that was written is sure to be what its times tell.
+YOUNG = 2.5
 PARTS = ("cold", "warm", "edit", "growth", "sample", "startup")
 ASYNCFIX = (sys.executable, "-m", "asyncfix")
 RUFF = ("check", "--isolated", "--select", "ASYNC,RUF006")
@@ -125,7 +127,10 @@ def warm(bench: Bench) -> list[Contest]:
 
 
 def edit(bench: Bench) -> list[Contest]:
-    """Out: the same command, right after a comment or a function came to one file."""
+    """Out: the same command, right after a comment or a function came to one file.
+
+    What was edited for another contest is no longer young, and known to both tools.
+    """
     leaf, core = in_child(trees.to_edit, bench.copy)
     contests: list[tuple[Path, bytes, list[Contest]]] = []
     for kind, (path, importers) in (("leaf", leaf), ("core", core)):
@@ -136,6 +141,10 @@ def edit(bench: Bench) -> list[Contest]:
     before = {path: path.read_bytes() for path, *_ in contests}
     for number in range(bench.rounds):
         for path, added, taking_part in contests:
+            time.sleep(YOUNG)
+            for each in taking_part:
+                take(each, "to know what was edited before", bench.state)
+                each.runs.pop()
             with path.open("ab") as file:
                 file.write(added % number)
             compete(taking_part, 1, bench.state)
