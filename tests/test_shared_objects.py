@@ -89,6 +89,8 @@ import struct | self.buffer = bytearray(9) | struct.pack_into("i", self.buffer, 
 | self.buffer = bytearray(9) | open(x, "rb").readinto(self.buffer)
 import operator | self.items = [] | operator.iadd(self.items, x)
 import operator | self.items = {} | operator.setitem(self.items, x, 1)
+import settings | pass | vars(settings)["x"] = x
+| self.items = {} | vars(self)["items"] = x
 | self.items = {} | dict.update(self.items, x)
 | self.items = [] | list.append(self.items, x)
 | self.items = [] | list(map(self.items.append, x))
@@ -109,6 +111,7 @@ import openpyxl | pass | book = openpyxl.Workbook(); book.active.append([1]); re
 import bz2 | pass | packer = bz2.BZ2Compressor(); return packer.compress(b"a")
 import numpy as np | pass | array = np.zeros(3); array.sort(); return np.add(array, 1, out=array)
 import json | pass | json.dump(1, open("x", "w"))
+import argparse | pass | return dict(vars(argparse.Namespace(a=1)))
 from http.cookies import SimpleCookie | pass | jar = SimpleCookie(); jar.load("a=1"); return jar
 | pass | items = []; list.append(items, 1); return items
 import struct | pass | buffer = bytearray(9); struct.pack_into("i", buffer, 0, 1); return buffer
@@ -117,7 +120,8 @@ import struct | pass | buffer = bytearray(9); struct.pack_into("i", buffer, 0, 1
 
 def _levels(run: Run, made: Made, cases: list[Case]) -> list[str]:
     programs = [PROGRAM.format(**case._asdict()) for case in cases]
-    made({f"m{at:02}.py": text for at, text in enumerate(programs)})
+    files = {f"m{at:02}.py": text for at, text in enumerate(programs)}
+    made({**files, "settings.py": "x = 1\n"})
     found = json.loads(run("--format", "json").text)["findings"]
     levels = {
         each["path"]: each["level"]

@@ -145,6 +145,9 @@ class LibraryCalls(ABC):
             attribute = node.args[1]
             if text := _text(attribute):
                 return EMPTY, either([origins[0].then(f".{text}"), *origins[2:]])
+        if name == "builtins.vars" and node.args:
+            places = self._places(body, node.args[0], origins[0])
+            return gathered.summary(False, OWN), Origin(frozenset(places))
         if word == "loop":
             note("loop")
         elif word == "context":
@@ -173,14 +176,6 @@ class LibraryCalls(ABC):
                 gathered.add(
                     "unknown", Item(name.removeprefix("builtins."), body.path, line)
                 )
-        for number, keyword in _ON_FILES.get(name, ()):
-            named = [given.value for given in node.keywords if given.arg == keyword]
-            for file in (*node.args[number : number + 1], *named):
-                # What gave it, if that is not known, is told of itself.
-                known = [p for p in body.passed(file).places if p.root != RESULT]
-                if not _is_upload(body, file):
-                    made = Origin(frozenset(known))
-                    self._mark(gathered, body, made, WRITTEN, line)
         owner = getattr(node.func, "value", None)
         if receiver is None and name.rpartition(".")[2] in MUTATORS:
             of_python = name.startswith("sys.") or self.effects.awaits
@@ -192,8 +187,11 @@ class LibraryCalls(ABC):
             self._rounds_share(gathered, body, node, name, receiver)
         rest = every[len(every) - len(origins) :]
         for given, origin in zip(rest, origins, strict=True):
-            how = WRITTEN if self._is_changed(body, node, name, given) else ITERATED
-            self._mark(gathered, body, origin, how, line)
+            self._mark(gathered, body, origin, ITERATED, line)
+            if self._is_changed(body, node, name, given):
+                # What gave it, if that is not known, is told of itself.
+                known = frozenset(p for p in origin.places if p.root != RESULT)
+                self._mark(gathered, body, Origin(known), WRITTEN, line)
         if receiver is not None and word == "passes":
             self._mark(gathered, body, receiver, ITERATED, line)
         return gathered.summary(False, OWN), self._gives(word, name, origins, receiver)
@@ -203,13 +201,17 @@ class LibraryCalls(ABC):
     ) -> None:
         """Note that an attribute is set by its name: `setattr(args[0], args[1], ...)`."""
         step = f".{_text(args[1] if len(args) > 1 else None) or '*'}"
-        places, owner = in_order(origin.places), body.value(args[0])
-        if owner is not None and owner.kind in (MODULE, CLASS, FUNCTION, OUTSIDE):
-            name = owner.name or body.scopes_of(owner.path)[owner.scope].name
-            places = (Place(GLOBAL, f"{owner.path}:{name}"),)
-        for place in places:
+        for place in self._places(body, args[0], origin):
             touch = Touch(place.then((step,)), WRITTEN, body.path, args[0].lineno)
             gathered.touch(touch)
+
+    def _places(self, body: Body, node: ast.expr, origin: Origin) -> tuple[Place, ...]:
+        """Give where an object may be from: a module or a class is the project's."""
+        owner = body.value(node)
+        if owner is not None and owner.kind in (MODULE, CLASS, FUNCTION, OUTSIDE):
+            name = owner.name or body.scopes_of(owner.path)[owner.scope].name
+            return (Place(GLOBAL, f"{owner.path}:{name}"),)
+        return tuple(in_order(origin.places))
 
     def _is_changed(
         self, body: Body, node: ast.Call, name: str, given: ast.expr
@@ -220,6 +222,10 @@ class LibraryCalls(ABC):
         `recv_into` and `pack_into`; the list of `list.append(a, b)`.
         """
         owner, _, last = name.rpartition(".")
+        for number, keyword in _ON_FILES.get(name, ()):
+            named = [each.value for each in node.keywords if each.arg == keyword]
+            if given in (*node.args[number : number + 1], *named):
+                return not _is_upload(body, given)
         if last.endswith("into") or (
             owner in _CONTAINERS and last in MUTATORS and given in node.args[:1]
         ):

@@ -130,7 +130,7 @@ class Memory:
         tick(len(waiting))
         touched = [path for path in todo if self._is_as_kept_now(path, statuses[path])]
         waiting += touched
-        todo = [path for path in todo if path not in self._digests]
+        todo = sorted(set(todo).difference(touched)) if touched else todo
         if len(todo) <= _MOST_FORMER:
             for path in todo:
                 self._note_former(path)

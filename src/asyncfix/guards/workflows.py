@@ -15,7 +15,6 @@ from asyncfix.context import Context, Model
 from asyncfix.model import Doubt, Level
 
 _DEFINE = "temporalio.workflow.defn"
-_MOST = 500
 Where = tuple[str, int]
 
 
@@ -43,8 +42,6 @@ def _run_by(model: Model) -> dict[Where, tuple[str, int]]:
     for place, line in _methods(model):
         found[place] = place[0], line
     for place, where in (todo := list(found.items())):  # grows
-        if len(found) > _MOST:
-            break
         for use in model.project.files[place[0]].calls_in((place[1],)):
             value = model.values.of(place[0], use.scope, use.name)
             if value is None or not value.is_function:
