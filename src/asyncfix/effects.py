@@ -183,6 +183,14 @@ class Effects:
         """Give where what a name of a function stands for may come from."""
         return self._body(place).origins.names.get(name, SOMETHING)
 
+    def stands_for(self, place: Where, expression: ast.expr) -> Origin:
+        """Give where the value of an expression in a function may come from.
+
+        Raises LookupError where nothing of the kind stands at its position.
+        """
+        body = self._body(place)
+        return body.origins.of(body.same(expression))
+
     def _body(self, place: Where) -> Body:
         body = self._bodies.get(place)
         if body is None:

@@ -11,6 +11,7 @@ from asyncfix.effects_tree import Around, Span, annotation, children, ends, span
 from asyncfix.effects_words import Words
 from asyncfix.origins import is_text, key, nodes
 from asyncfix.touches import (
+    CONTAINER,
     EMPTY,
     GLOBAL,
     ITERATED,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 _CODE = (CLASS, FUNCTION, MODULE, OUTSIDE)
 _ENTERED = ("__enter__", "__exit__")
 _ENTERED_ASYNC = (*_ENTERED, "__aenter__", "__aexit__")
+_DISPLAYS = (ast.List, ast.Set, ast.Dict, ast.ListComp, ast.SetComp, ast.DictComp)
 _ALWAYS_TEXT = (ast.Constant, ast.JoinedStr, ast.BinOp)
 
 
@@ -87,11 +89,19 @@ class Body(Words):
 
         An expression will do, too. Raises LookupError where none stands at its place.
         """
+        node = self.same(wanted)
+        self.gathered = Gathered()
+        self._look([node], without)
+        return self.gathered.summary(False, TEXT)
+
+    def same(self, wanted: ast.stmt | ast.expr) -> ast.AST:
+        """Give the function's own node for one that was read elsewhere.
+
+        Raises LookupError where none stands at its place.
+        """
         for node in nodes(self.function):
             if type(node) is type(wanted) and ends(node) == ends(wanted):
-                self.gathered = Gathered()
-                self._look([node], without)
-                return self.gathered.summary(False, TEXT)
+                return node
         raise LookupError(f"nothing of the kind at line {wanted.lineno}")
 
     def _look(
@@ -283,12 +293,24 @@ class Body(Words):
             value.plain == 2 and not value.places
         ):
             return
-        if first is None or is_text(annotation(self.function, target.id)):
+        if first is None:
+            # A local that is another name of it, if it surely is a container.
+            if (
+                not isinstance(node.value, _DISPLAYS)
+                and self.plain(target) != CONTAINER
+            ):
+                return
+        elif is_text(annotation(self.function, target.id)):
             return
         self._touched(self.origins.names[target.id], WRITTEN, node)
 
     def _iterated(self, node: ast.expr, around: Around) -> None:
-        self.changed(self.origins.of(node), node, ITERATED)
+        origin = self.origins.of(node)
+        self.changed(origin, node, ITERATED)
+        for each in origin.places:
+            if each.field and each.steps[-1:] == (f".{each.field[2]}",):
+                if self.effects.kinds.is_stepped(each.field):
+                    self.changed(Origin(frozenset((each,))), node)
         self.consumed(self.gathered, node)
         self.take(self.effects.calls.special(self, node, "__iter__"), around)
 

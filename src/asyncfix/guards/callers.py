@@ -9,7 +9,8 @@ from asyncfix.codemod import Site
 from asyncfix.context import Context
 from asyncfix.facts import CLASS, STATEMENT, Use
 from asyncfix.guards import atomicity
-from asyncfix.guards.flow import torn_updates
+from asyncfix.guards.asked import Asked
+from asyncfix.guards.flow import Conflict, torn_updates
 from asyncfix.guards.half import half_set
 from asyncfix.guards.suspends import surely_suspends
 from asyncfix.model import Doubt, Level
@@ -108,14 +109,21 @@ def _is_torn_already(caller: Context) -> bool:
     tree, function = caller.tree, caller.function
     if half_set(tree, function, caller.node) is not None:
         return False
-    mine = torn_updates(tree, function, caller.node, caller.ahead)
+    mine = _torn_by(caller)
     waits = [each for each in walk_function(function) if isinstance(each, ast.Await)]
     if not mine or len(waits) > _MOST_WAITS:
         return False
-    torn = {each: set(torn_updates(tree, function, each)) for each in waits}
+    torn = {each: set(_torn_by(caller.at(each))) for each in waits}
     return all(
         surely_suspends(caller, only={each for each in waits if update in torn[each]})
         for update in mine
+    )
+
+
+def _torn_by(context: Context) -> list[Conflict]:
+    places = Asked(context)
+    return torn_updates(
+        context.tree, context.function, context.node, context.ahead, places
     )
 
 

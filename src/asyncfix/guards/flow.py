@@ -3,7 +3,7 @@
 The function's statements are gone through in order, loops twice, with what
 each local was read from and which reads decide that a statement runs. At the
 site everything read so far turns stale; a write that a stale read of the same
-place decides is a conflict. A read made under an `async with` lock that is
+place decides is a conflict, and so is one that empties what was only read before, or moves it on. A read made under an `async with` lock that is
 still held at the site stays fresh: nobody else gets in.
 """
 
@@ -36,34 +36,41 @@ class Conflict(NamedTuple):
     place: str
     read: int
     written: int
+    how: str = "written"
+    """Or "emptied": what others have put there since is dropped; or "moved on"."""
 
 
 _Reads = frozenset[Read]
 _Locals = dict[str, _Reads]
 _NONE: _Reads = frozenset()
-
-
-def torn_update(
-    tree: Tree, function: ast.AsyncFunctionDef, site: ast.AST, ahead: bool = False
-) -> Conflict | None:
-    """Give the first conflict that a suspension at `site` would make.
-
-    With `ahead`, the suspension comes before the statement that holds `site`.
-    """
-    return next(iter(torn_updates(tree, function, site, ahead)), None)
+# Where all that was read is kept, beside the locals.
+_SEEN = "(seen)"
+# And what the site itself was given.
+_SENT = "(sent)"
 
 
 def torn_updates(
-    tree: Tree, function: ast.AsyncFunctionDef, site: ast.AST, ahead: bool = False
+    tree: Tree,
+    function: ast.AsyncFunctionDef,
+    site: ast.AST,
+    ahead: bool = False,
+    places: Places | None = None,
 ) -> list[Conflict]:
-    """Give all conflicts that a suspension at `site` would make, in their order."""
-    places = tree.once(("places", function), partial(Places, function))
+    """Give all conflicts that a suspension at `site` would make, in their order.
+
+    With `ahead`, the suspension comes before the statement that holds `site`. What
+    the functions do that are called counts if `places` know it.
+    """
+    if places is None:
+        places = tree.once(("places", function), partial(Places, function))
     if not places.has_writes:
         return []
     around = {above for above, _ in tree.ancestors(site)} | {site}
     flow = _Flow(places, site, around, ahead)
     flow.block(function.body, {}, _NONE)
-    return sorted(flow.conflicts, key=lambda c: (c.written, c.read, c.place))
+    return sorted(
+        flow.conflicts, key=lambda c: (c.how != "written", c.written, c.read, c.place)
+    )
 
 
 class _Flow:
@@ -152,6 +159,7 @@ class _Flow:
 
     def simple(self, node: ast.stmt, known: _Locals, control: _Reads) -> _Reads:
         control = self.pass_site(node, known, control)
+        self.drops(node, known)
         deciding = control | self.through_locals(node, known)
         if self.holds_site(node) and not self.ahead:
             # What the statement itself reads may be read before the site.
@@ -171,6 +179,31 @@ class _Flow:
             known[node.target.id] = known.get(node.target.id, _NONE) | taken
         self.walruses(node, known)
         return control
+
+    def drops(self, node: ast.stmt, known: _Locals) -> None:
+        """Note what is emptied that was read before the site, and not since.
+
+        And what is moved on by a step, such as a page that was asked for at the site.
+        """
+        seen, sent = known.get(_SEEN, _NONE), known.get(_SENT, _NONE)
+        drops = [(each, seen, "emptied") for each in self.places.empties(node)]
+        if isinstance(node, ast.AugAssign):
+            drops += [(each, sent, "moved on") for each in self.places.writes(node)]
+        for (place, line), reads, how in drops:
+            for read in reads:
+                if read.stale and conflict(read.place, place):
+                    self.conflicts.append(Conflict(place, read.line, line, how))
+        said = self.places.said(node)
+        told = {*said.writes, *self.places.told(node)}
+        fresh = frozenset(
+            each for each in self.reads(node, {}) if (each.place, each.line) not in told
+        )
+        over = {each.place for each in fresh} | {place for place, _ in said.writes}
+        if self.holds_site(node):
+            fresh = self.age(fresh)
+            sent = self.age(self.reads(self.site, known))
+        known[_SEEN] = fresh.union(each for each in seen if each.place not in over)
+        known[_SENT] = sent
 
     def give(self, target: ast.AST, reads: _Reads, known: _Locals) -> None:
         for node in ast.walk(target):

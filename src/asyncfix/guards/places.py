@@ -26,6 +26,15 @@ _MAKERS = frozenset(
 )
 
 
+# Calls that read, and that set, the attribute of their first argument that they name.
+_ASKING = frozenset(("getattr", "hasattr"))
+_SETTING = frozenset(("delattr", "setattr"))
+_BY_NAME = _ASKING | _SETTING
+_LOGS = frozenset(
+    ("critical", "debug", "error", "exception", "info", "log", "print", "warning")
+)
+
+
 class Said(NamedTuple):
     """What one statement or expression reads, writes, names and assigns."""
 
@@ -100,6 +109,36 @@ class Places:
             )
         return found
 
+    def empties(self, statement: ast.AST) -> Iterator[tuple[str, int]]:
+        """Give the places that a statement makes empty, with their lines."""
+        if isinstance(statement, ast.Assign) and _is_empty(statement.value):
+            for target in statement.targets:
+                if isinstance(getattr(target, "slice", None), ast.Slice):
+                    continue
+                if place := self.place(target):
+                    yield place, target.lineno
+        elif isinstance(statement, ast.Delete):
+            for target in statement.targets:
+                if isinstance(target, ast.Subscript) and isinstance(
+                    target.slice, ast.Slice
+                ):
+                    if place := self.place(target.value):
+                        yield place, target.lineno
+        elif isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
+            function = statement.value.func
+            if isinstance(function, ast.Attribute) and function.attr == "clear":
+                owner = function.value
+                if place := self.place(owner) or self._container(owner):
+                    yield place, owner.lineno
+
+    def told(self, statement: ast.AST) -> Iterator[tuple[str, int]]:
+        """Give the reads of a statement that only go into a log."""
+        for node in walk_function(statement, own=False):
+            if isinstance(node, ast.Call):
+                name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+                if name in _LOGS:
+                    yield from self.reads(node)
+
     def place(self, node: ast.AST, depth: int = 0) -> str | None:
         """Give the shared place an expression stands for, or None."""
         if isinstance(node, ast.Attribute):
@@ -110,6 +149,12 @@ class Places:
             key = node.slice
             shown = repr(key.value) if isinstance(key, ast.Constant) else "*"
             return f"{base}[{shown}]" if base else None
+        if isinstance(node, ast.Call) and dotted(node.func) in _BY_NAME:
+            named = node.args[1] if len(node.args) > 1 else None
+            if isinstance(named, ast.Constant) and isinstance(named.value, str):
+                base = self._root(node.args[0], depth)
+                return f"{base}.{named.value}" if base else None
+            return None
         if isinstance(node, ast.Name) and node.id in self.declared:
             return node.id
         if isinstance(node, ast.Name) and node.id in self.aliases and depth < 8:
@@ -131,6 +176,8 @@ class Places:
         for node in walk_function(expression, own=False):
             if isinstance(node, ast.Call):
                 callees.add(node.func)
+                if dotted(node.func) in _ASKING and (place := self.place(node)):
+                    yield place, node.lineno
             context = getattr(node, "ctx", None)
             if not isinstance(context, ast.Load):
                 continue
@@ -175,6 +222,9 @@ class Places:
         for node in walk_function(statement, own=False):
             if node.__class__ is ast.Await:  # asked of every node: no call
                 waited_for.update(_chain(node.value))
+            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                if node.func.id in _SETTING and (place := self.place(node)):
+                    yield place, node.lineno
             elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
                 if node.func.attr in MUTATORS and node not in waited_for:
                     owner = node.func.value
@@ -251,6 +301,19 @@ def _bound_otherwise(node: ast.AST) -> str | None:
     if isinstance(node, kinds):
         return node.name
     return node.rest if isinstance(node, ast.MatchMapping) else None
+
+
+def _is_empty(value: ast.expr) -> bool:
+    """Tell `[]`, `{}`, `""`, `0`, `set()`: nothing of what was there is kept."""
+    if isinstance(value, ast.Constant):
+        return not isinstance(value.value, bool) and value.value in ("", b"", 0)
+    if isinstance(value, (ast.List, ast.Tuple)):
+        return not value.elts
+    if isinstance(value, ast.Dict):
+        return not value.keys
+    if isinstance(value, ast.Call) and not value.args and not value.keywords:
+        return (dotted(value.func) or "").rpartition(".")[2] in _MAKERS
+    return False
 
 
 def _is_fresh(value: ast.expr) -> bool:

@@ -38,14 +38,14 @@ class Put(NamedTuple):
 def put_through(context: Context) -> Put | None:
     """Give a place that hands something on, past the site, to what comes after it.
 
-    Only what depends on the coroutine's own locals: all tasks set a flag to the same.
+    Only what depends on the coroutine's own locals, or is counted: all tasks set a flag
+    to the same. What only goes into a log does not count.
     """
     tree, function = context.tree, context.function
     scopes = context.facts.scopes
     around = scopes[scopes[context.site.function].parent]
-    if around.kind != f.CLASS or not function.args.args:
-        return None
-    me = function.args.args[0].arg
+    in_class = around.kind == f.CLASS and function.args.args
+    me = function.args.args[0].arg if in_class else ""
     places = tree.once(("places", function), partial(Places, function))
     if not places.has_writes or any(
         isinstance(above, ast.AsyncWith)
@@ -54,11 +54,11 @@ def put_through(context: Context) -> Put | None:
     ):
         return None
     puts = tree.once(("puts", function), partial(_puts, function, places, me))
-    found = dict(_before(context, puts, me)) if puts else {}
+    found = dict(_before(context, puts, places, me)) if puts else {}
     if not found:
         return None
-    name, line = next(_after(context, me, set(found)), ("", 0))
-    return Put(f"{me}.{name}", found[name], line) if name else None
+    name, line = next(_after(context, places, me, set(found)), ("", 0))
+    return Put(name, found[name], line) if name else None
 
 
 # -- what is put there -------------------------------------------------------------
@@ -76,22 +76,22 @@ def _defined(function: ast.AsyncFunctionDef) -> Iterator[str]:
 def _puts(
     function: ast.AsyncFunctionDef, places: Places, me: str
 ) -> dict[ast.AST, tuple[str, ...]]:
-    """Give the statements that set attributes to something of this call's own."""
+    """Give the statements that set shared places to something of this call's own."""
     local = places.locals - {me} - set(_defined(function))
     return {
-        node: tuple(_attributes(node, me))
+        node: tuple(_set(node, places, me))
         for node in walk_function(function)
-        if isinstance(node, (ast.Assign, ast.AnnAssign))
+        if isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign))
         and node.value is not None
-        and any(_attributes(node, me))
-        and _is_of_this_call(node.value, local)
+        and any(_set(node, places, me))
+        and (isinstance(node, ast.AugAssign) or _is_of_this_call(node.value, local))
     }
 
 
 def _before(
-    context: Context, puts: dict[ast.AST, tuple[str, ...]], me: str
+    context: Context, puts: dict[ast.AST, tuple[str, ...]], places: Places, me: str
 ) -> Iterator[tuple[str, int]]:
-    """Give what is set before the site with no pause between: attributes, lines."""
+    """Give what is set before the site with no pause between: places, lines."""
     for above, below in context.within():
         if isinstance(above, (ast.AsyncWith, ast.AsyncFor)):
             return
@@ -101,22 +101,26 @@ def _before(
             block = context.tree.block(below)
             for statement in reversed(block[: block.index(below)]):
                 for node in walk_function(statement, own=False):
-                    if node in puts and not _asks_itself(statement, me):
+                    if node in puts and not _asks_itself(statement, places, me):
                         for name in puts[node]:
                             yield name, getattr(node, "lineno", 0)
                 if _first_pause(statement):
                     return
 
 
-def _attributes(node: ast.AST, me: str) -> Iterator[str]:
+def _set(node: ast.AST, places: Places, me: str) -> Iterator[str]:
+    """Give what a statement sets of the object, of the module, of a function around."""
     targets: list[ast.expr] = []
     if isinstance(node, ast.Assign):
         targets = node.targets
-    elif isinstance(node, ast.AnnAssign):
+    elif isinstance(node, (ast.AnnAssign, ast.AugAssign)):
         targets = [node.target]
     for target in targets:
-        if isinstance(target, ast.Attribute) and _is_name(target.value, me):
-            yield target.attr
+        place = places.place(target)
+        if place is not None and "*" not in place:
+            root = place.partition(".")[0].partition("[")[0]
+            if root == me or root not in places.locals:
+                yield place
 
 
 def _is_of_this_call(value: ast.expr, local: set[str]) -> bool:
@@ -126,17 +130,13 @@ def _is_of_this_call(value: ast.expr, local: set[str]) -> bool:
     )
 
 
-def _asks_itself(statement: ast.stmt, me: str) -> bool:
+def _asks_itself(statement: ast.stmt, places: Places, me: str) -> bool:
     """Tell whether it is set where it was not: `if self.pool is None: self.pool = ...`."""
     if not isinstance(statement, ast.If):
         return False
-    asked = {
-        node.attr
-        for node in ast.walk(statement.test)
-        if isinstance(node, ast.Attribute) and _is_name(node.value, me)
-    }
+    asked = {place for place, _ in places.reads(statement.test)}
     inside = walk_function(statement, own=False)
-    return any(name in asked for node in inside for name in _attributes(node, me))
+    return any(place in asked for node in inside for place in _set(node, places, me))
 
 
 def _first_pause(node: ast.AST) -> tuple[int, int] | None:
@@ -152,31 +152,38 @@ def _first_pause(node: ast.AST) -> tuple[int, int] | None:
 # -- what is read of it ------------------------------------------------------------
 
 
-def _after(context: Context, me: str, names: set[str]) -> Iterator[tuple[str, int]]:
-    """Give what is read of some attributes before the next pause, with its lines."""
+def _after(
+    context: Context, places: Places, me: str, names: set[str]
+) -> Iterator[tuple[str, int]]:
+    """Give what is read of some places before the next pause, with its lines."""
     site = context.node
     start = site.end_lineno or 0, site.end_col_offset or 0
     methods: _Methods | None = None
     for statement in _following(context):
         pause = _first_pause(statement)
+        told = {*places.told(statement)}
         for node in walk_function(statement, own=False):
-            if not isinstance(node, ast.Attribute) or not isinstance(
-                node.ctx, ast.Load
-            ):
+            if not isinstance(getattr(node, "ctx", None), ast.Load):
                 continue
-            at = node.lineno, node.col_offset
+            at = getattr(node, "lineno", 0), getattr(node, "col_offset", 0)
             if at < start or (pause is not None and at > pause):
                 continue
-            if _is_name(node.value, me) and node.attr in names:
-                yield node.attr, node.lineno
-            elif _is_own(node.value, me):
+            place = places.place(node)
+            if place in names and (place, at[0]) not in told:
+                yield place, at[0]
+            elif isinstance(node, ast.Attribute) and me and _is_own(node.value, me):
                 methods = _methods(context) if methods is None else methods
-                if name := _read_in(methods, node.attr, names):
-                    yield name, node.lineno
+                own = {
+                    each.partition(".")[2]
+                    for each in names
+                    if each[: len(me) + 1] == f"{me}."
+                }
+                if name := _read_in(methods, node.attr, own):
+                    yield f"{me}.{name}", at[0]
         if pause is not None and pause > start:
             return
         for node in walk_function(statement, own=False):
-            names = names - set(_attributes(node, me))
+            names = names - set(_set(node, places, me))
 
 
 def _following(context: Context) -> Iterator[ast.stmt]:

@@ -10,12 +10,12 @@ import ast
 from collections.abc import Iterable, Iterator
 
 from asyncfix.context import Context
+from asyncfix.guards.gone_through import changes
 from asyncfix.guards.let_out import arguments, is_let_out
 from asyncfix.guards.made_known import is_made_known
 from asyncfix.model import Doubt, Level
 from asyncfix.touches import (
     ARGUMENT,
-    GLOBAL,
     ITERATED,
     LOCAL,
     Item,
@@ -275,7 +275,7 @@ def _self(context: Context) -> str:
 
 def _gone_through(context: Context, touch: Touch) -> Doubt | None:
     """Find who changes in place what the call goes through."""
-    changed = _changes(context, touch.place, inside=True)
+    changed = changes(context, touch.place, inside=True)
     if changed is None:
         return None
     return Doubt(
@@ -287,29 +287,13 @@ def _gone_through(context: Context, touch: Touch) -> Doubt | None:
     )
 
 
-def _changes(context: Context, place: Place, inside: bool) -> str | None:
-    """Give where somebody changes what a place holds, once it is made."""
-    if place.root == LOCAL:
-        return None
-    kinds = context.effects.kinds
-    found = []
-    if place.field is not None:
-        found = kinds.changed(place.field)
-    elif place.root == GLOBAL and not any(step[0] == "." for step in place.steps):
-        found = kinds.changed_global(place.name)
-    for change in found:
-        if change.inside or not inside:
-            return f"{change.path}:{change.line}"
-    return None
-
-
 def no_argument_shared(context: Context) -> Doubt | None:
     """thread-arguments: what is read stays as it is while the thread runs."""
     for touch in touched(context).reads:
         # An argument is taken on the loop: only what is in it can change later.
         taken = not touch.via and context.moved is None
         inside = taken and touch.place.steps[-1:] == ("[*]",)
-        changed = _changes(context, touch.place, inside=inside)
+        changed = changes(context, touch.place, inside=inside)
         if changed is not None:
             return Doubt(
                 "thread-arguments",

@@ -1,0 +1,160 @@
+"""What a coroutine goes through round a new `await`, while others change it. (A3.)
+
+    for client in self.clients:
+        client.send(text)
+        time.sleep(0.1)           # <- an await here
+
+Another task adds a client: "Set changed size during iteration".
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from asyncfix.context import Context
+from asyncfix.guards.locks import is_mutex
+from asyncfix.touches import GLOBAL, LOCAL, Place, in_order
+from asyncfix.tree import dotted, walk_function
+
+_PAUSES = (ast.Await, ast.AsyncFor, ast.AsyncWith, ast.Yield, ast.YieldFrom)
+_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+_ENDS = (ast.Break, ast.Return, ast.Raise)
+# What takes one element after the other from its arguments.
+_STEPS = frozenset(("enumerate", "filter", "iter", "map", "reversed", "zip"))
+_VIEWS = frozenset(("items", "keys", "values"))
+
+
+class Gone(NamedTuple):
+    """What is gone through, at which line, and where it is changed."""
+
+    place: str
+    line: int
+    changed: str
+
+
+def gone_through(context: Context) -> Gone | None:
+    """Give what a loop round the site goes through and others change in place."""
+    for loop, through in _loops(context):
+        if _pauses(context, loop):
+            continue  # others run in there already
+        for node in _sources(through, context.function):
+            changed = _changed(context, node)
+            if changed is not None:
+                return Gone(context.tree.text(node), node.lineno, changed)
+    return None
+
+
+def changes(context: Context, place: Place, inside: bool) -> str | None:
+    """Give where somebody changes what a place holds, once it is made."""
+    if place.root == LOCAL:
+        return None
+    kinds = context.effects.kinds
+    found = []
+    if place.field is not None:
+        found = kinds.changed(place.field)
+    elif place.root == GLOBAL and not any(step[0] == "." for step in place.steps):
+        found = kinds.changed_global(place.name)
+    for change in found:
+        if change.inside or not inside:
+            return f"{change.path}:{change.line}"
+    return None
+
+
+def _loops(context: Context) -> Iterator[tuple[ast.AST, ast.expr]]:
+    """Give the loops that go on after the site, and what they go through."""
+    for above, below in context.within():
+        if isinstance(above, ast.AsyncWith) and any(
+            is_mutex(each.context_expr, set()) for each in above.items
+        ):
+            return
+        if isinstance(above, ast.For) and below in above.body:
+            if not _is_left(above.body, context):
+                yield above, above.iter
+        elif isinstance(above, _COMPREHENSIONS):
+            for number, each in enumerate(above.generators):
+                if below is each and number:
+                    break
+                if below is not each or not _holds(context, each.iter):
+                    yield above, each.iter
+                if below is each:
+                    break
+
+
+def _holds(context: Context, part: ast.AST) -> bool:
+    return any(below is part for _, below in context.within())
+
+
+def _is_left(body: Sequence[ast.stmt], context: Context) -> bool:
+    """Tell whether the loop is over once the site was passed."""
+    around = {below for _, below in context.within()}
+    while True:
+        here = next((each for each in body if each in around), None)
+        if here is None:
+            return False
+        if isinstance(body[-1], _ENDS) and not any(
+            isinstance(each, ast.Continue)
+            for statement in body
+            for each in walk_function(statement, own=False)
+        ):
+            return True
+        if not isinstance(here, (ast.If, ast.With, ast.AsyncWith)):
+            return False
+        orelse: list[ast.stmt] = getattr(here, "orelse", [])
+        body = here.body if any(each in around for each in here.body) else orelse
+
+
+def _pauses(context: Context, loop: ast.AST) -> bool:
+    """Tell whether other tasks run in a loop already, whatever becomes of the site."""
+    around = {above for above, _ in context.within()}
+    return any(
+        isinstance(each, _PAUSES) and each not in around
+        for part in ast.iter_child_nodes(loop)
+        for each in walk_function(part, own=False)
+        if part is not getattr(loop, "iter", None)
+    )
+
+
+def _sources(node: ast.expr, function: ast.AST) -> Iterator[ast.expr]:
+    """Give what is gone through step by step, and not copied first."""
+    if isinstance(node, ast.Call):
+        name, called = dotted(node.func), node.func
+        if name in _STEPS:
+            for each in node.args:
+                yield from _sources(each, function)
+            return
+        if isinstance(called, ast.Attribute) and called.attr in _VIEWS:
+            if not node.args:
+                yield from _sources(called.value, function)
+                return
+    elif isinstance(node, ast.GeneratorExp):
+        for comprehension in node.generators:
+            yield from _sources(comprehension.iter, function)
+        return
+    elif isinstance(node, (ast.List, ast.Tuple, ast.Set, ast.Dict)):
+        return
+    elif isinstance(node, ast.Name):
+        for given in walk_function(function):
+            if isinstance(given, ast.Assign) and any(
+                isinstance(target, ast.Name) and target.id == node.id
+                for target in given.targets
+            ):
+                value = given.value
+                name = dotted(value.func) if isinstance(value, ast.Call) else ""
+                if isinstance(value, ast.GeneratorExp) or name in _STEPS:
+                    yield from _sources(value, function)
+    yield node
+
+
+def _changed(context: Context, node: ast.expr) -> str | None:
+    where = context.site.path, context.site.function
+    try:
+        origin = context.effects.stands_for(where, node)
+    except LookupError:
+        return None
+    for place in in_order(origin.places):
+        found = changes(context, place, inside=True)
+        if found is not None:
+            return found
+    return None
