@@ -10,12 +10,35 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 
+from asyncfix import facts as f
 from asyncfix.context import Context
 from asyncfix.guards.places import Places, Said
 from asyncfix.guards.position import earlier
 from asyncfix.touches import ARGUMENT, GLOBAL, OUTER, Touch
+from asyncfix.value import FUNCTION
 
+_LATER = (f.FUNCTION, f.LAMBDA, f.CLASS)
 _Found = Iterator[tuple[str, int]]
+
+
+def asks(context: Context) -> bool:
+    """Tell whether a coroutine calls functions of the project that may touch something."""
+    path, here, facts = context.site.path, context.site.function, context.facts
+    scopes, values = facts.scopes, context.model.values
+    inside = [here]
+    for number in range(here + 1, len(scopes)):
+        if scopes[number].parent in inside and scopes[number].kind not in _LATER:
+            inside.append(number)
+    for use in facts.calls_in(inside):
+        meant = values.of(path, use.scope, use.name)
+        if meant is not None and meant.kind == FUNCTION:
+            if not context.project.files[meant.path].scopes[meant.scope].is_async:
+                return True
+    return any(
+        each.parent == scopes[here].parent and "property" in each.decorators
+        for each in scopes
+        if scopes[each.parent].kind == f.CLASS
+    )
 
 
 class Asked(Places):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from asyncfix.context import Context
-from asyncfix.guards.asked import Asked
+from asyncfix.guards.asked import Asked, asks
 from asyncfix.guards.flow import Conflict, torn_updates
 from asyncfix.guards.gone_through import gone_through
 from asyncfix.guards.half import half_set
@@ -240,8 +240,8 @@ def no_update_torn_apart(context: Context) -> Doubt | None:
             f"meanwhile at {gone.changed}",
             f"go through a copy: list({gone.place})",
         )
-    places = Asked(context)
-    found = found or torn_updates(tree, function, node, context.ahead, places)
+    if not found and asks(context):
+        found = torn_updates(tree, function, node, context.ahead, Asked(context))
     return _torn(found[0], Level.UNSAFE) if found else None
 
 
