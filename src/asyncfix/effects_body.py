@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from asyncfix.effects_special import run_by
@@ -27,6 +27,7 @@ from asyncfix.touches import (
     Summary,
     either,
     in_order,
+    merged,
 )
 from asyncfix.tree import dotted
 from asyncfix.value import (
@@ -145,6 +146,26 @@ class Body(Words):
                 self._look([node], left_out=left_out)
         return self.gathered.summary(False, TEXT)
 
+    def calls_in_turn(self) -> dict[Span, Summary]:
+        """Give what each call touches, and each attribute that runs code, by its span."""
+        found: dict[Span, Summary] = {}
+        for node in nodes(self.function):
+            if isinstance(node, ast.Call):
+                found[span(node)] = self.call(node)[0]
+            elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
+                made = list(self._run_by(node))
+                if made:
+                    found[span(node)] = merged(made)
+        return found
+
+    def _run_by(self, node: ast.Attribute) -> Iterator[Summary]:
+        """Give what reading an attribute touches, if it is a property."""
+        owner = self.value(node.value)
+        if owner is not None and owner.kind == OBJECT:
+            for each in self.effects.property(owner, node.attr):
+                summary = self.effects.of(each)
+                yield self.placed(summary, node, each, {}, node.value)
+
     def _node(self, node: ast.AST, around: Around) -> None:
         self._special(node, around)
         if isinstance(node, ast.Call):
@@ -224,14 +245,9 @@ class Body(Words):
             if name := self.effects.of_thread(self.value(node)):
                 self.used("threads", name, self.origins.of(node), node)
         if isinstance(node, ast.Attribute):
-            owner = self.value(node.value)
-            if owner is not None and owner.kind == OBJECT:
-                for each in self.effects.property(owner, node.attr):
-                    summary = self.effects.of(each)
-                    self.take(
-                        self.placed(summary, node, each, {}, node.value), Around()
-                    )
-            if name := self.effects.of_thread(owner):
+            for summary in self._run_by(node):
+                self.take(summary, Around())
+            if name := self.effects.of_thread(self.value(node.value)):
                 what = f"{name}.{node.attr}"
                 self.used("threads", what, self.origins.of(node.value), node)
         if isinstance(node, ast.Subscript) and self.origins.of(node.value).plain == 0:

@@ -207,6 +207,16 @@ def _entered(node: ast.With) -> Iterator[ast.expr]:
 
 def no_update_torn_apart(context: Context) -> Doubt | None:
     """A3: no value read before the site decides a write to its place after it."""
+    doubt = torn_by_itself(context)
+    if doubt is None and asks(context):
+        tree, function, node = context.tree, context.function, context.node
+        found = torn_updates(tree, function, node, context.ahead, Asked(context))
+        return _torn(found[0], Level.UNSAFE) if found else None
+    return doubt
+
+
+def torn_by_itself(context: Context) -> Doubt | None:
+    """A3 without what is read and written by functions that the coroutine calls."""
     tree, function, node = context.tree, context.function, context.node
     found = torn_updates(tree, function, node, context.ahead)
     torn = next((each for each in found if each.how == "written"), None)
@@ -240,8 +250,6 @@ def no_update_torn_apart(context: Context) -> Doubt | None:
             f"meanwhile at {gone.changed}",
             f"go through a copy: list({gone.place})",
         )
-    if not found and asks(context):
-        found = torn_updates(tree, function, node, context.ahead, Asked(context))
     return _torn(found[0], Level.UNSAFE) if found else None
 
 

@@ -9,8 +9,7 @@ from asyncfix.codemod import Site
 from asyncfix.context import Context
 from asyncfix.facts import CLASS, STATEMENT, Use
 from asyncfix.guards import atomicity
-from asyncfix.guards.asked import Asked
-from asyncfix.guards.flow import Conflict, torn_updates
+from asyncfix.guards.flow import torn_updates
 from asyncfix.guards.half import half_set
 from asyncfix.guards.suspends import surely_suspends
 from asyncfix.model import Doubt, Level
@@ -23,7 +22,7 @@ from asyncfix.values import Values
 _AT_A_CALLER = (
     atomicity.no_lock_held,
     atomicity.no_block_others_would_see,
-    atomicity.no_update_torn_apart,
+    atomicity.torn_by_itself,
     atomicity.nothing_read_before,
 )
 _BLOCK = "A2", Level.UNSAFE  # a `with` statement
@@ -109,21 +108,14 @@ def _is_torn_already(caller: Context) -> bool:
     tree, function = caller.tree, caller.function
     if half_set(tree, function, caller.node) is not None:
         return False
-    mine = _torn_by(caller)
+    mine = torn_updates(tree, function, caller.node, caller.ahead)
     waits = [each for each in walk_function(function) if isinstance(each, ast.Await)]
     if not mine or len(waits) > _MOST_WAITS:
         return False
-    torn = {each: set(_torn_by(caller.at(each))) for each in waits}
+    torn = {each: set(torn_updates(tree, function, each)) for each in waits}
     return all(
         surely_suspends(caller, only={each for each in waits if update in torn[each]})
         for update in mine
-    )
-
-
-def _torn_by(context: Context) -> list[Conflict]:
-    places = Asked(context)
-    return torn_updates(
-        context.tree, context.function, context.node, context.ahead, places
     )
 
 
