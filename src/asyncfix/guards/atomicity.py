@@ -10,7 +10,7 @@ from functools import partial
 from asyncfix.context import Context
 from asyncfix.guards.asked import Asked, asks
 from asyncfix.guards.flow import Conflict, torn_updates
-from asyncfix.guards.gone_through import gone_through
+from asyncfix.guards.gone_through import gone_through, only_grows
 from asyncfix.guards.half import half_set
 from asyncfix.guards.locks import is_lock
 from asyncfix.guards.places import Places
@@ -210,7 +210,8 @@ def no_update_torn_apart(context: Context) -> Doubt | None:
     doubt = torn_by_itself(context)
     if doubt is None and asks(context):
         tree, function, node = context.tree, context.function, context.node
-        found = torn_updates(tree, function, node, context.ahead, Asked(context))
+        ahead = context.ahead or only_grows(context)
+        found = torn_updates(tree, function, node, ahead, Asked(context))
         return _torn(found[0], Level.UNSAFE) if found else None
     return doubt
 
@@ -218,7 +219,8 @@ def no_update_torn_apart(context: Context) -> Doubt | None:
 def torn_by_itself(context: Context) -> Doubt | None:
     """A3 without what is read and written by functions that the coroutine calls."""
     tree, function, node = context.tree, context.function, context.node
-    found = torn_updates(tree, function, node, context.ahead)
+    ahead = context.ahead or only_grows(context)
+    found = torn_updates(tree, function, node, ahead)
     torn = next((each for each in found if each.how == "written"), None)
     if torn is not None:
         return _torn(torn, Level.MANUAL)

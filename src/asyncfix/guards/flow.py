@@ -58,8 +58,9 @@ def torn_updates(
 ) -> list[Conflict]:
     """Give all conflicts that a suspension at `site` would make, in their order.
 
-    With `ahead`, the suspension comes before the statement that holds `site`. What
-    the functions do that are called counts if `places` know it.
+    With `ahead`, the suspension comes before the statement that holds `site`, or
+    before all that matters of it. What functions do that are called counts if `places`
+    know it.
     """
     if places is None:
         places = tree.once(("places", function), partial(Places, function))

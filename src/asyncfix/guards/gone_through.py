@@ -23,6 +23,7 @@ _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 _ENDS = (ast.Break, ast.Return, ast.Raise)
 # What takes one element after the other from its arguments.
 _STEPS = frozenset(("enumerate", "filter", "iter", "map", "reversed", "zip"))
+_GROWS = frozenset(("add", "append", "appendleft", "extend", "update"))
 _VIEWS = frozenset(("items", "keys", "values"))
 
 
@@ -158,3 +159,39 @@ def _changed(context: Context, node: ast.expr) -> str | None:
         if found is not None:
             return found
     return None
+
+
+def only_grows(context: Context) -> bool:
+    """Tell whether the site's result is appended to what stays the same list or set.
+
+    `self.rows.append(load())` looks the list up before, and changes it after the pause.
+    """
+    call = context.tree.parent(context.node)
+    if not isinstance(call, ast.Call) or call.args != [context.node]:
+        return False
+    if not isinstance(context.tree.parent(call), ast.Expr):
+        return False
+    function = call.func
+    if not isinstance(function, ast.Attribute) or function.attr not in _GROWS:
+        return False
+    where = context.site.path, context.site.function
+    try:
+        origin = context.effects.stands_for(where, function.value)
+    except LookupError:
+        return False
+    return bool(origin.places) and all(
+        (place.field is not None or place.root == GLOBAL) and _stays(context, place)
+        for place in origin.places
+    )
+
+
+def _stays(context: Context, place: Place) -> bool:
+    """Tell whether nobody gives a place something else, once it is made."""
+    kinds = context.effects.kinds
+    if place.field is not None:
+        found = kinds.changed(place.field)
+        return place.steps[-1:] == (f".{place.field[2]}",) and all(
+            each.inside for each in found
+        )
+    found = kinds.changed_global(place.name)
+    return not place.steps and all(each.inside for each in found)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from asyncfix.tree import dotted, walk_function
@@ -30,6 +30,10 @@ _MAKERS = frozenset(
 _ASKING = frozenset(("getattr", "hasattr"))
 _SETTING = frozenset(("delattr", "setattr"))
 _BY_NAME = _ASKING | _SETTING
+# What asks whether a future is done, and what may only be called while it is not:
+# https://docs.python.org/3/library/asyncio-future.html#asyncio.Future.set_result
+_DONE = frozenset(("cancelled", "done"))
+_SETS = frozenset(("set_exception", "set_result"))
 _LOGS = frozenset(
     ("critical", "debug", "error", "exception", "info", "log", "print", "warning")
 )
@@ -146,9 +150,7 @@ class Places:
             return f"{base}.{node.attr}" if base else None
         if isinstance(node, ast.Subscript):
             base = self._root(node.value, depth)
-            key = node.slice
-            shown = repr(key.value) if isinstance(key, ast.Constant) else "*"
-            return f"{base}[{shown}]" if base else None
+            return f"{base}[{_key(node.slice)}]" if base else None
         if isinstance(node, ast.Call) and dotted(node.func) in _BY_NAME:
             named = node.args[1] if len(node.args) > 1 else None
             if isinstance(named, ast.Constant) and isinstance(named.value, str):
@@ -168,6 +170,9 @@ class Places:
             if node.id in self.aliases and depth < 8:
                 return self._root(self.aliases[node.id], depth + 1)
             return node.id
+        if isinstance(node, ast.Call) and dotted(node.func) == "type":
+            base = self._root(node.args[0], depth) if len(node.args) == 1 else None
+            return f"{base}.__class__" if base else None
         return self.place(node, depth)
 
     def reads(self, expression: ast.AST) -> Iterator[tuple[str, int]]:
@@ -178,6 +183,8 @@ class Places:
                 callees.add(node.func)
                 if dotted(node.func) in _ASKING and (place := self.place(node)):
                     yield place, node.lineno
+                elif future := self._future(node, _DONE):
+                    yield future, node.lineno
             context = getattr(node, "ctx", None)
             if not isinstance(context, ast.Load):
                 continue
@@ -192,6 +199,14 @@ class Places:
                 place = self.place(node) or self._container(node)
                 if place:
                     yield place, node.lineno
+
+    def _future(self, node: ast.Call, methods: Collection[str]) -> str | None:
+        """Give whether a future is done, where a method of these names is called."""
+        function = node.func
+        if not isinstance(function, ast.Attribute) or function.attr not in methods:
+            return None
+        base = self._root(function.value, 0)
+        return f"{base}.done()" if base else None
 
     def _is_container(self, node: ast.AST) -> bool:
         return isinstance(node, ast.Name) and node.id not in self.made
@@ -226,6 +241,8 @@ class Places:
                 if node.func.id in _SETTING and (place := self.place(node)):
                     yield place, node.lineno
             elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                if future := self._future(node, _SETS):
+                    yield future, node.lineno
                 if node.func.attr in MUTATORS and node not in waited_for:
                     owner = node.func.value
                     place = self.place(owner) or self._container(owner)
@@ -261,6 +278,13 @@ def _split(place: str) -> tuple[str, str]:
         base, _, key = place.rpartition("[")
         return base, key[:-1]
     return place, "*"
+
+
+def _key(node: ast.expr) -> str:
+    """Give a key as the code writes it, if it is always the same."""
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        return f"-{_key(node.operand)}".replace("-*", "*")
+    return repr(node.value) if isinstance(node, ast.Constant) else "*"
 
 
 def _leaving(nodes: list[ast.AST]) -> Iterator[ast.AST]:

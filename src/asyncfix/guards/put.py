@@ -18,7 +18,7 @@ from asyncfix import facts as f
 from asyncfix.context import Context
 from asyncfix.guards.locks import is_mutex
 from asyncfix.guards.places import Places
-from asyncfix.tree import walk_function
+from asyncfix.tree import Tree, dotted, walk_function
 from asyncfix.value import CLASS
 
 _PAUSES = (ast.Await, ast.AsyncFor, ast.AsyncWith, ast.Yield, ast.YieldFrom)
@@ -81,10 +81,9 @@ def _puts(
     return {
         node: tuple(_set(node, places, me))
         for node in walk_function(function)
-        if isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign))
-        and node.value is not None
+        if isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Call))
         and any(_set(node, places, me))
-        and (isinstance(node, ast.AugAssign) or _is_of_this_call(node.value, local))
+        and _is_of_this_call(node, local)
     }
 
 
@@ -115,18 +114,31 @@ def _set(node: ast.AST, places: Places, me: str) -> Iterator[str]:
         targets = node.targets
     elif isinstance(node, (ast.AnnAssign, ast.AugAssign)):
         targets = [node.target]
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        if node.func.attr == "append":
+            for place in _set_to(node.func.value, places, me):
+                yield f"{place}[-1]"  # until another task appends something
     for target in targets:
-        place = places.place(target)
-        if place is not None and "*" not in place:
-            root = place.partition(".")[0].partition("[")[0]
-            if root == me or root not in places.locals:
-                yield place
+        yield from _set_to(target, places, me)
 
 
-def _is_of_this_call(value: ast.expr, local: set[str]) -> bool:
+def _set_to(target: ast.expr, places: Places, me: str) -> Iterator[str]:
+    """Give the shared place that is one of the object, or of what is not local."""
+    name = target.id if isinstance(target, ast.Name) else ""
+    place = places.place(target) or (name if name not in places.locals else None)
+    if place and "*" not in place:
+        root = place.partition(".")[0].partition("[")[0]
+        if root == me or root not in places.locals:
+            yield place
+
+
+def _is_of_this_call(node: ast.AST, local: set[str]) -> bool:
     """Tell whether what is set differs from call to call."""
+    value = getattr(node, "value", None)
+    if value is None or isinstance(node, ast.AugAssign):
+        return isinstance(node, (ast.AugAssign, ast.Call))
     return any(
-        isinstance(node, ast.Name) and node.id in local for node in ast.walk(value)
+        isinstance(each, ast.Name) and each.id in local for each in ast.walk(value)
     )
 
 
@@ -161,16 +173,17 @@ def _after(
     methods: _Methods | None = None
     for statement in _following(context):
         pause = _first_pause(statement)
-        told = {*places.told(statement)}
+        told = {line for _, line in places.told(statement)}
         for node in walk_function(statement, own=False):
             if not isinstance(getattr(node, "ctx", None), ast.Load):
                 continue
             at = getattr(node, "lineno", 0), getattr(node, "col_offset", 0)
             if at < start or (pause is not None and at > pause):
                 continue
-            place = places.place(node)
-            if place in names and (place, at[0]) not in told:
-                yield place, at[0]
+            said = places.place(node), _last(node, places, context.tree)
+            found = next((each for each in said if each in names), None)
+            if found and at[0] not in told:
+                yield found, at[0]
             elif isinstance(node, ast.Attribute) and me and _is_own(node.value, me):
                 methods = _methods(context) if methods is None else methods
                 own = {
@@ -184,6 +197,19 @@ def _after(
             return
         for node in walk_function(statement, own=False):
             names = names - set(_set(node, places, me))
+
+
+def _last(node: ast.AST, places: Places, tree: Tree) -> str | None:
+    """Give the last element of a list, where its length or `rows.pop()` speaks of it."""
+    above = tree.parent(node)
+    if isinstance(above, ast.Attribute):
+        called = tree.parent(above)
+        if not isinstance(called, ast.Call) or called.args or above.attr != "pop":
+            return None
+    elif not (isinstance(above, ast.Call) and dotted(above.func) == "len"):
+        return None
+    place = places.place(node) or getattr(node, "id", None)
+    return f"{place}[-1]"
 
 
 def _following(context: Context) -> Iterator[ast.stmt]:
