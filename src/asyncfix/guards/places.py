@@ -136,11 +136,11 @@ class Places:
                     yield place, owner.lineno
 
     def told(self, statement: ast.AST) -> Iterator[tuple[str, int]]:
-        """Give the reads of a statement that only go into a log."""
+        """Give the reads of a statement that only go into a log, or set an event."""
         for node in walk_function(statement, own=False):
             if isinstance(node, ast.Call):
                 name = getattr(node.func, "attr", getattr(node.func, "id", ""))
-                if name in _LOGS:
+                if name in _LOGS or (name == "set" and not node.args):
                     yield from self.reads(node)
 
     def place(self, node: ast.AST, depth: int = 0) -> str | None:
