@@ -120,7 +120,7 @@ def _one_of_several(model: Model, path: str, use: facts.Use) -> Given | None:
             return None
     if len(bindings) < 2 or not all(each.flags for each in bindings[1:]):
         return None  # the last one holds, or it is not known
-    found = [values.bound(where, [each]) for each in bindings]
+    found = [values.bindings.bound(where, [each]) for each in bindings]
     functions = [each for each in found if each is not None and each.is_function]
     if len(functions) < len(found):
         return None
@@ -376,7 +376,7 @@ def _look_below(model: Model, place: Place) -> Iterator[tuple[str, str, int]]:
 
 def _what_is_it(model: Model, path: str, binding: facts.Binding) -> str:
     """Say what takes the place of a method, if that is no coroutine function."""
-    found = model.values.bound(path, [binding])
+    found = model.values.bindings.bound(path, [binding])
     if found is None or not found.is_function:
         return "something else"
     scope = model.project.files[found.path].scopes[found.scope]

@@ -55,7 +55,7 @@ def _of_branches(model: Model, path: str, scope: int, said: str) -> Known | None
         return None
     values = model.reach.values
     known = model.project.files[path].scopes
-    scopes = [known[values.defined(path, each)] for each in bindings]
+    scopes = [known[values.bindings.defined(path, each)] for each in bindings]
     if all(each.is_async for each in scopes) or not any(e.is_async for e in scopes):
         return None
     line = next(each.line for each in scopes if not each.is_async)
