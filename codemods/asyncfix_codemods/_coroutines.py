@@ -150,6 +150,14 @@ def doubts(context: Context, found: Given) -> Iterator[Doubt]:
     function = scopes[index]
     if found.other:
         yield _unsure(found, "a sync function", path, found.other)
+    replaced = model.users.replaced(found.place)
+    if replaced is not None:
+        yield Doubt(
+            "E3",
+            Level.MANUAL,
+            f"{replaced.path}:{replaced.line} patches {replaced.by}",
+            "see that what it puts there can be awaited",
+        )
     for number, said in enumerate(function.decorators):
         if not _keeps_it(model, found.place, number):
             reason = f"@{said} decides what {found.name} gives"
@@ -346,32 +354,12 @@ def _returned(function: ast.AST) -> Iterator[ast.expr]:
             todo.extend(ast.iter_child_nodes(node))
 
 
-def _overrides(model: Model, place: Place) -> list[tuple[str, str, int]]:
+def _overrides(model: Model, place: Place) -> Iterator[tuple[str, str, int]]:
     """Give what takes a method's place in classes below and is no coroutine function."""
-    return model.once(("overrides", place), lambda: list(_look_below(model, place)))
-
-
-def _look_below(model: Model, place: Place) -> Iterator[tuple[str, str, int]]:
-    path, index = place
-    project, classes = model.project, model.values.classes
-    function = project.files[path].scopes[index]
-    name, base = function.name, Value(value.CLASS, path=path, scope=function.parent)
-    for other in sorted(project.files.holding((name,))):
-        for number, scope in enumerate(project.files[other].scopes):
-            if scope.kind != facts.CLASS or not scope.bases:
-                continue
-            if (other, number) == (path, function.parent):
-                continue
-            found = [
-                *project.names(other, number).get(name),
-                *classes.set_on_self(other, number).get(name, ()),
-            ]
-            if not found or base not in classes.line(other, number)[1:]:
-                continue
-            for binding in found:
-                what = _what_is_it(model, other, binding)
-                if what:
-                    yield what, other, binding.line
+    for path, binding in model.users.instead(place):
+        what = _what_is_it(model, path, binding)
+        if what:
+            yield what, path, binding.line
 
 
 def _what_is_it(model: Model, path: str, binding: facts.Binding) -> str:

@@ -263,17 +263,9 @@ class Kinds:
 
     def overriders(self, place: Place) -> tuple[Place, ...]:
         """Give the methods of subclasses that take a method's place."""
-        path, _ = place
-        scope = self.scope(place)
-        if self.project.files[path].scopes[scope.parent].kind != facts.CLASS:
-            return ()
-        base = value.Value(value.CLASS, path=path, scope=scope.parent)
-        return tuple(
-            each
-            for each in self.named(scope.name)
-            if each != place
-            and base in self.values.classes.line(each[0], self.scope(each).parent)
-        )
+        instead = self.model.users.instead(place)
+        found = ((p, self.values.bindings.defined(p, each)) for p, each in instead)
+        return tuple(each for each in found if each[1] >= 0)
 
 
 def kinds(model: Model) -> Kinds:
