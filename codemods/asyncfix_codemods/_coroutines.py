@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from asyncfix import Context, Doubt, Level, Model, Place, Value, facts, value
+from asyncfix_codemods import _made_over
 
 # Decorators that give the function back, or one that is awaited as it is.
 _NEUTRAL = frozenset(
@@ -185,6 +186,7 @@ def doubts(context: Context, found: Given) -> Iterator[Doubt]:
             )
     for what, other, line in _overrides(model, found.place):
         yield _unsure(found, what, other, line)
+    yield from _made_over.doubts(model, found.place, found.name)
 
 
 def _unsure(found: Given, what: str, path: str, line: int) -> Doubt:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 
 from asyncfix import Context, Model, Place, dotted, facts, value
+from asyncfix_codemods import _made_over
 
 # Decorators that leave a coroutine function what it is.
 _NEUTRAL = frozenset(
@@ -81,11 +82,14 @@ def _replaced(model: Model, place: Place) -> str:
         if not known or not known.is_async or known.yields:
             return f"{path}:{binding.line} overrides {name} with a plain one"
     put = model.users.replaced(place)
-    return (
-        f"{put.path}:{put.line} puts something else in the place of {name}"
-        if put
-        else ""
-    )
+    if put is not None:
+        return f"{put.path}:{put.line} puts something else in the place of {name}"
+    path, scope = place
+    scopes = model.project.files[path].scopes
+    if scopes[scopes[scope].parent].kind == facts.CLASS:
+        for doubt in _made_over.doubts(model, place, name):
+            return doubt.reason
+    return ""
 
 
 def is_abstract(model: Model, known: Known) -> bool:
