@@ -8,8 +8,8 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 import asyncfix
-from asyncfix import Context, Doubt, Level, Names, Part, Plan, dotted
-from asyncfix_codemods import _loop_arguments, _shapes, _unstarted
+from asyncfix import Context, Doubt, Level, Names, Part, Plan, dotted, value
+from asyncfix_codemods import _loop_arguments, _misuse, _shapes, _unstarted
 
 if TYPE_CHECKING:
     import libcst as cst
@@ -20,6 +20,8 @@ Rule = Callable[[Context], "Plan | None"]
 
 OF_LOOP = "asyncio.AbstractEventLoop.create_task"
 _MAKERS = frozenset(("asyncio.get_event_loop", "asyncio.get_running_loop"))
+# What `asyncio.wait` raises for a coroutine since Python 3.11.
+_OF_WAIT = frozenset(("TypeError", "Exception", "BaseException"))
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.GeneratorExp)
 
 
@@ -256,7 +258,9 @@ def future_of_coroutine(context: Context) -> Plan | None:
         return None
     given = call.args[0]
     known = _unstarted.called(context, given) if isinstance(given, ast.Call) else None
-    if known is None or known.doubt or _is_of_comprehension(context, given):
+    if known is None or known.doubt or known.place is None:
+        return None
+    if _is_of_comprehension(context, given):
         return None
     return _renamed(
         context,
@@ -318,9 +322,13 @@ def waited(context: Context) -> Plan | None:
     ]
     if not any(known):
         return None
-    found = list(doubts(context, running=True))
+    found = [*doubts(context, running=True), *_misuse.caught(context, _OF_WAIT)]
+    parts = []
     for each, what in zip(calls, known, strict=True):
         reason = what.doubt if what else ""
+        if what is None and _is_future(context, each):
+            continue
+        parts.append(Part((each,), _as_task))
         if what is None:
             reason = f"{context.tree.text(each)} may be a task already"
         elif _is_of_comprehension(context, each):
@@ -334,13 +342,29 @@ def waited(context: Context) -> Plan | None:
                     "asyncio.create_task(...) round each coroutine",
                 )
             )
-    parts = tuple(Part((each,), _as_task) for each in calls)
     return Plan(
         "asyncio.wait takes no coroutines since Python 3.11, only tasks",
         by_hand="asyncio.wait([asyncio.create_task(...), ...])",
         needs=("asyncio",),
         doubts=tuple(found),
-        parts=parts,
+        parts=tuple(parts),
+    )
+
+
+def _is_future(context: Context, node: ast.expr | None) -> bool:
+    """Tell whether an expression surely gives a task, or another future of asyncio's."""
+    if isinstance(node, ast.Name):
+        given = list(_misuse.given_to(context.function, node.id))
+        return bool(given) and not any(
+            each is None or isinstance(each, ast.Name) or not _is_future(context, each)
+            for each in given
+        )
+    found = context.value(node.func) if isinstance(node, ast.Call) else None
+    return (
+        found is not None
+        and found.kind == value.OUTSIDE
+        and found.name.startswith("asyncio.")
+        and context.model.catalog.asynchronous(found.name) == "future"
     )
 
 

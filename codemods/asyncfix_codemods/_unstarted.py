@@ -38,6 +38,9 @@ def meant(model: Model, path: str, scope: int, said: str) -> Known | None:
     found = model.reach.values.of(path, scope, said)
     if found is None:
         return _of_branches(model, path, scope, said)
+    if found.kind == value.OUTSIDE and found.name.startswith("asyncio."):
+        kind = model.catalog.asynchronous(found.name)
+        return Known(None, found.name, "") if kind == "coroutine" else None
     if found.kind != value.FUNCTION or found.scope < 0:
         return None
     function = model.project.files[found.path].scopes[found.scope]
