@@ -5,11 +5,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple
 
 import asyncfix
-from asyncfix import Context, Doubt, Level, Names, Part, Plan, dotted, value
-from asyncfix_codemods import _loop_arguments, _misuse, _shapes, _unstarted
+from asyncfix import Context, Doubt, Level, Names, Part, Plan, dotted
+from asyncfix_codemods import _shapes, _unstarted
 
 if TYPE_CHECKING:
     import libcst as cst
@@ -20,8 +20,6 @@ Rule = Callable[[Context], "Plan | None"]
 
 OF_LOOP = "asyncio.AbstractEventLoop.create_task"
 _MAKERS = frozenset(("asyncio.get_event_loop", "asyncio.get_running_loop"))
-# What `asyncio.wait` raises for a coroutine since Python 3.11.
-_OF_WAIT = frozenset(("TypeError", "Exception", "BaseException"))
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.GeneratorExp)
 
 
@@ -260,7 +258,7 @@ def future_of_coroutine(context: Context) -> Plan | None:
     known = _unstarted.called(context, given) if isinstance(given, ast.Call) else None
     if known is None or known.doubt or known.place is None:
         return None
-    if _is_of_comprehension(context, given):
+    if is_of_comprehension(context, given):
         return None
     return _renamed(
         context,
@@ -270,7 +268,7 @@ def future_of_coroutine(context: Context) -> Plan | None:
     )
 
 
-def _is_of_comprehension(context: Context, call: ast.AST) -> bool:
+def is_of_comprehension(context: Context, call: ast.AST) -> bool:
     """Tell whether a called name may be bound by a comprehension round the call."""
     root = (dotted(getattr(call, "func", None)) or "").partition(".")[0]
     return any(
@@ -298,81 +296,6 @@ def all_tasks(context: Context) -> Plan | None:
         level=Level.UNSAFE,
         change=change,
     )
-
-
-# -- asyncio.wait --------------------------------------------------------------
-
-
-def waited(context: Context) -> Plan | None:
-    """`asyncio.wait([coro(), ...])`, which takes no coroutines since 3.11."""
-    plan = _loop_arguments.dropped(context)
-    if plan is not None:
-        return plan
-    call = context.call
-    if not call.args or not in_coroutine(context):
-        return None
-    given, calls = call.args[0], list[ast.expr]()
-    if isinstance(given, (ast.List, ast.Tuple, ast.Set)):
-        calls = given.elts
-    elif isinstance(given, _COMPREHENSIONS):
-        calls = [given.elt]
-    known = [
-        _unstarted.called(context, each) if isinstance(each, ast.Call) else None
-        for each in calls
-    ]
-    if not any(known):
-        return None
-    found = [*doubts(context, running=True), *_misuse.caught(context, _OF_WAIT)]
-    parts = []
-    for each, what in zip(calls, known, strict=True):
-        reason = what.doubt if what else ""
-        if what is None and _is_future(context, each):
-            continue
-        parts.append(Part((each,), _as_task))
-        if what is None:
-            reason = f"{context.tree.text(each)} may be a task already"
-        elif _is_of_comprehension(context, each):
-            reason = f"{what.name} is bound by the comprehension"
-        if reason:
-            found.append(
-                Doubt(
-                    "wait-unsure",
-                    Level.MANUAL,
-                    reason,
-                    "asyncio.create_task(...) round each coroutine",
-                )
-            )
-    return Plan(
-        "asyncio.wait takes no coroutines since Python 3.11, only tasks",
-        by_hand="asyncio.wait([asyncio.create_task(...), ...])",
-        needs=("asyncio",),
-        doubts=tuple(found),
-        parts=tuple(parts),
-    )
-
-
-def _is_future(context: Context, node: ast.expr | None) -> bool:
-    """Tell whether an expression surely gives a task, or another future of asyncio's."""
-    if isinstance(node, ast.Name):
-        given = list(_misuse.given_to(context.function, node.id))
-        return bool(given) and not any(
-            each is None or isinstance(each, ast.Name) or not _is_future(context, each)
-            for each in given
-        )
-    found = context.value(node.func) if isinstance(node, ast.Call) else None
-    return (
-        found is not None
-        and found.kind == value.OUTSIDE
-        and found.name.startswith("asyncio.")
-        and context.model.catalog.asynchronous(found.name) == "future"
-    )
-
-
-def _as_task(old: Slice, names: Names) -> Sequence[cst.CSTNode]:
-    import libcst as cst
-
-    func = cst.Attribute(cst.Name(names["asyncio"]), cst.Name("create_task"))
-    return [cst.Call(func, [cst.Arg(cast("cst.BaseExpression", old.nodes[0]))])]
 
 
 # -- async_timeout -------------------------------------------------------------
