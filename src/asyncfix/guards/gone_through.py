@@ -10,7 +10,7 @@ set or a dictionary, and an item left out of a list.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -47,7 +47,7 @@ def gone_through(context: Context) -> Going | None:
     a lock is held over it.
     """
     tree, function = context.tree, context.function
-    heads = list(_heads(context))
+    heads = _heads(context)
     if not heads:
         return None
     places = tree.once(("places", function), partial(Places, function))
@@ -73,30 +73,30 @@ def gone_through(context: Context) -> Going | None:
     return None
 
 
-def _heads(context: Context) -> Iterator[tuple[int, ast.expr]]:
+def _heads(context: Context) -> list[tuple[int, ast.expr]]:
     """Give what the loops round the site go through, with their lines."""
-    places: Places | None = None
+    found: list[tuple[int, ast.expr]] = []
     leaves = False
     for above, below in context.within():
         if isinstance(below, ast.stmt):
-            block = context.tree.block(below)
-            leaves = leaves or isinstance(block[-1], _LEAVING)
-        if isinstance(above, ast.AsyncWith):
-            places = places or Places(context.function)
-            local = places.locals
-            if any(is_mutex(each.context_expr, local) for each in above.items):
-                return
+            leaves = leaves or isinstance(context.tree.block(below)[-1], _LEAVING)
         if isinstance(above, ast.For) and below in above.body:
-            nodes = (node for each in above.body for node in walk_function(each))
-            if not leaves and not any(isinstance(node, _PAUSES) for node in nodes):
-                yield above.lineno, above.iter
+            if not leaves and not _pauses(above.body):
+                found.append((above.lineno, above.iter))
             leaves = False
-        elif isinstance(above, _COMPREHENSIONS):
-            inside = walk_function(above, own=False)
-            if not any(isinstance(node, _PAUSES) for node in inside):
-                for each in above.generators:
-                    if each is not below:
-                        yield above.lineno, each.iter
+        elif isinstance(above, _COMPREHENSIONS) and not _pauses([above]):
+            heads = [each for each in above.generators if each is not below]
+            found += [(above.lineno, each.iter) for each in heads]
+        elif isinstance(above, ast.AsyncWith) and found:
+            local = Places(context.function).locals
+            if any(is_mutex(each.context_expr, local) for each in above.items):
+                found.clear()
+    return found
+
+
+def _pauses(nodes: Sequence[ast.AST]) -> bool:
+    inside = (each for node in nodes for each in walk_function(node, own=False))
+    return any(isinstance(each, _PAUSES) for each in inside)
 
 
 def _iterated(node: ast.expr) -> Iterator[ast.expr]:
