@@ -77,14 +77,15 @@ def _heads(context: Context) -> list[tuple[int, ast.expr]]:
     """Give what the loops round the site go through, with their lines."""
     found: list[tuple[int, ast.expr]] = []
     leaves = False
+    around = {above for above, _ in context.within()}
     for above, below in context.within():
         if isinstance(below, ast.stmt):
             leaves = leaves or isinstance(context.tree.block(below)[-1], _LEAVING)
         if isinstance(above, ast.For) and below in above.body:
-            if not leaves and not _pauses(above.body):
+            if not leaves and not _pauses(above.body, around):
                 found.append((above.lineno, above.iter))
             leaves = False
-        elif isinstance(above, _COMPREHENSIONS) and not _pauses([above]):
+        elif isinstance(above, _COMPREHENSIONS) and not _pauses([above], around):
             heads = [each for each in above.generators if each is not below]
             found += [(above.lineno, each.iter) for each in heads]
         elif isinstance(above, ast.AsyncWith) and found:
@@ -94,9 +95,10 @@ def _heads(context: Context) -> list[tuple[int, ast.expr]]:
     return found
 
 
-def _pauses(nodes: Sequence[ast.AST]) -> bool:
+def _pauses(nodes: Sequence[ast.AST], around: set[ast.AST]) -> bool:
+    """Tell whether something pauses there besides what the site itself is part of."""
     inside = (each for node in nodes for each in walk_function(node, own=False))
-    return any(isinstance(each, _PAUSES) for each in inside)
+    return any(isinstance(each, _PAUSES) and each not in around for each in inside)
 
 
 def _iterated(node: ast.expr) -> Iterator[ast.expr]:
