@@ -18,6 +18,11 @@ MUTATORS = frozenset(
      "symmetric_difference_update", "update", "put", "put_nowait")
 )  # fmt: skip
 
+_CHANGING = frozenset(
+    (ast.Assign, ast.Delete, ast.AnnAssign, ast.AugAssign, ast.For, ast.AsyncFor,
+     ast.withitem, ast.NamedExpr, ast.Call)
+)  # fmt: skip
+
 
 class Change(NamedTuple):
     """A line that gives an attribute or name a new value, or changes the old one."""
@@ -81,7 +86,8 @@ class _Scan:
                     declared = frozenset(name for each in names for name in each)
                 todo += [(inner, function, given, declared) for inner in node.body]
                 continue
-            self._node(node, function, given, declared)
+            if type(node) in _CHANGING:
+                self._node(node, function, given, declared)
             for name in CHILDREN[type(node)]:
                 child = getattr(node, name, None)
                 if isinstance(child, list):

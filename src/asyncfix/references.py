@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 from asyncfix import facts as f
 from asyncfix.below import Below
 from asyncfix.catalog import Catalog
 from asyncfix.expressions import describe
+from asyncfix.nodes import descend
 from asyncfix.reach import Place
 from asyncfix.tree import Tree, dotted
 from asyncfix.value import CLASS, FUNCTION, MODULE, OUTSIDE, Value
@@ -92,19 +94,12 @@ class References:
         self, path: str, place: Place, spelled: set[str] | frozenset[str]
     ) -> Iterator[Reference]:
         tree = self.trees(path)
-        for top in tree.module.body:
-            for node in ast.walk(top):
-                if isinstance(node, ast.Name):
-                    last = node.id
-                elif isinstance(node, ast.Attribute):
-                    last = node.attr
-                else:
-                    continue
-                if last in spelled and isinstance(node.ctx, ast.Load):
-                    said = describe(node)
-                    if self._means(path, tree, node, said, place):
-                        kind, by = self._use(path, tree, node)
-                        yield Reference(path, node.lineno, node.col_offset, kind, by)
+        read = tree.once(("names read",), partial(_names_read, tree))
+        nodes = [each for said in spelled for each in read.get(said, ())]
+        for node in nodes:
+            if self._means(path, tree, node, describe(node), place):
+                kind, by = self._use(path, tree, node)
+                yield Reference(path, node.lineno, node.col_offset, kind, by)
 
     def _means(
         self, path: str, tree: Tree, node: ast.expr, said: str, place: Place
@@ -230,3 +225,14 @@ def _place(node: ast.AST) -> tuple[tuple[int, int], tuple[int, int]]:
     assert isinstance(node, ast.expr)
     end_line = node.end_lineno or node.lineno
     return (node.lineno, node.col_offset), (end_line, node.end_col_offset or 0)
+
+
+def _names_read(tree: Tree) -> dict[str, list[ast.expr]]:
+    """Give the names and attributes that a file reads, by their last name."""
+    found: dict[str, list[ast.expr]] = {}
+    for node in descend(*tree.module.body):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            found.setdefault(node.id, []).append(node)
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
+            found.setdefault(node.attr, []).append(node)
+    return found
