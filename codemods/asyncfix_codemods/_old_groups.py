@@ -184,7 +184,7 @@ class Groups:
             if use.scope in generators and use.role == facts.FOR:
                 names.setdefault(use.scope, set()).add(use.name.rpartition(".")[2])
         for index, said in names.items():
-            if not self.kinds.is_decorated((path, index)):
+            if not self.kinds.is_marked((path, index)):
                 yield Waiter((path, index), frozenset(said))
 
     def _users(self, place: Place) -> Iterator[tuple[Place, Doubt]]:

@@ -86,6 +86,26 @@ class Kinds:
         """Tell whether a decorator makes a coroutine of a function."""
         return bool(self.decorator(place))
 
+    def is_marked(self, place: Place) -> bool:
+        """Tell whether a decorator makes a coroutine of the function itself.
+
+        Not of what another decorator has put in its place: what `yield from` takes in
+        the function goes by what it is itself.
+        """
+        said = self.decorator(place)
+        if not said:
+            return False
+        path, _ = place
+        scope = self.scope(place)
+        below = scope.decorators[scope.decorators.index(said) + 1 :]
+        found = [
+            self.values.of(path, scope.parent, each.partition("(")[0]) for each in below
+        ]
+        return all(
+            what is not None and not what.path and what.name.startswith(_NEUTRAL)
+            for what in found
+        )
+
     def is_old(self, place: Place) -> bool:
         """Tell whether a function is a coroutine that could be an `async def`.
 
@@ -263,17 +283,9 @@ class Kinds:
 
     def overriders(self, place: Place) -> tuple[Place, ...]:
         """Give the methods of subclasses that take a method's place."""
-        path, _ = place
-        scope = self.scope(place)
-        if self.project.files[path].scopes[scope.parent].kind != facts.CLASS:
-            return ()
-        base = value.Value(value.CLASS, path=path, scope=scope.parent)
-        return tuple(
-            each
-            for each in self.named(scope.name)
-            if each != place
-            and base in self.values.classes.line(each[0], self.scope(each).parent)
-        )
+        instead = self.model.users.instead(place)
+        found = ((p, self.values.bindings.defined(p, each)) for p, each in instead)
+        return tuple(each for each in found if each[1] >= 0)
 
 
 def kinds(model: Model) -> Kinds:
