@@ -200,6 +200,40 @@ ROWS = {
         "h(x); n(x); o(x); i(x); p(x); q(x); q('a')",
         "w(x); s(x)",
     ),
+    "what a parameter gives is of its class": (
+        "from collections.abc import Callable\n"
+        "class A(typing.Generic[typing.T]): pass\n"
+        "class U(unknown): pass\n"
+        "def t(a: A | Literal['hub']):\n  if isinstance(a, str): block()\n"
+        "def up(a: A | Literal['hub'] = 'hub'):\n  t(a=a or A())\n"
+        "def h(make: Callable[[str], A[int]]):\n  a = make('hub')\n  t(a)\n"
+        "def k(make: Callable[[str], A]):\n  up(make('hub'))\n"
+        "def e(make: Callable[[str], 'A | str']):\n  t(make('hub'))\n"
+        "def d(make: Callable[[str], U]):\n  t(make('hub'))\n"
+        "def w(make: Callable):\n  t(make('hub'))\n"
+        "def n(make: Callable[[str], A] | None):\n  make = make or x\n  t(make('a'))\n"
+        "def o(make: Callable[[str], A], a=None):\n  t(make('hub') if a else 'hub')\n"
+        "def i(make: typing.Callable[..., A], a=None):\n  t(A() if a else make(a))\n"
+        "def p(a: A | str):\n  up(a)",
+        "up(x); e(x); d(x); w(x); n(x); o(x); p(x); up('hub')",
+        "h(x); k(x); i(x); up(A())",
+    ),
+    "an address that has its answer in it": (
+        "from urllib.request import urlopen\n"
+        "def h(url):\n  if not url.startswith('data:'): raise ValueError\n"
+        "  with urlopen(url) as a: return a.read()\n"
+        "def k(url):\n  if url.startswith('data:'): x()\n"
+        "  with urlopen(url) as a: return a.read()\n"
+        "def e(url, b):\n  if url.startswith('data:'):\n    a = urlopen(url)\n"
+        "    if b: a = urlopen(b)\n    return a.read()\n"
+        "def d(url):\n  return urlopen(url).read()\n"
+        "def w(url):\n  a = urlopen(url)\n  return a.read()\n"
+        "def n(y):\n  w(f'data:,{y}')\n"
+        "def o(y):\n  if y.startswith('data:'): w(y)\n"
+        "def i(y):\n  if y.startswith('https:'): w(y)",
+        "k(x); e(x, x); d(x); w(x); i(x); w('https://a')",
+        "h(x); n(x); o(x); w('data:,a')",
+    ),
     "how a text begins": (
         "def t(key):\n  if key.startswith('os/'): key = key.split('/')[1]\n"
         "  if key.startswith('oidc/'): block()\n"

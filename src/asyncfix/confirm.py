@@ -135,6 +135,10 @@ class Confirm:
                 return None
             if edge.entry.kind == "thread" and waits.is_done(tree, function, call):
                 return None
+            if edge.entry.kind == "http" and waits.reads_what_is_at_hand(
+                function, call, state
+            ):
+                return None
             if edge.entry.kind == "socket" and waits.for_nobody(tree, function, call):
                 return None
             step = Step(path, use.line, use.col, edge.entry.name)

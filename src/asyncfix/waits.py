@@ -16,6 +16,8 @@ _NOT_WAITING = (
 )  # fmt: skip
 # Methods that wait as long as they are told: psutil's, which compare with the last call.
 _INTERVALS = ("cpu_percent", "cpu_times_percent")
+# What is in the address itself is fetched from nowhere: `data:text/plain,hello`.
+_OPENS_ADDRESSES = ("urlopen",)
 _ENDS = ("set_exception", "set_result")
 _ADDRESS = re.compile(r"^(?:[0-9.]+|[0-9a-fA-F:]*:[0-9a-fA-F:]*)$")
 
@@ -23,7 +25,7 @@ _ADDRESS = re.compile(r"^(?:[0-9.]+|[0-9a-fA-F:]*:[0-9a-fA-F:]*)$")
 def says_not_to_wait(call: ast.Call, state: State) -> bool:
     """Tell a call with a flag such as `fcntl.LOCK_NB`, or with `blocking=False`.
 
-    Or one that is given a text, and has no file to read.
+    Or one that is given a text, and has no file to read, nor an address to ask.
 
     The arguments may be names of such values, or parameters that are given them.
     """
@@ -40,6 +42,8 @@ def says_not_to_wait(call: ast.Call, state: State) -> bool:
             *(e.value for e in call.keywords if e.arg == "interval"),
         ]
         return all(literal(state.say(each), state.known) in (None, 0) for each in said)
+    if _is_at_hand(call, state):
+        return True
     if method == "load_verify_locations" and not call.args:
         said = [each.value for each in call.keywords if each.arg != "cadata"]
         return all(literal(state.say(each), state.known) is None for each in said)
@@ -51,6 +55,26 @@ def says_not_to_wait(call: ast.Call, state: State) -> bool:
         elif _last(node) in _NOT_WAITING:
             return True
     return False
+
+
+def _is_at_hand(call: ast.AST, state: State) -> bool:
+    """Tell an address that is opened and has its answer in it.
+
+    https://docs.python.org/3/library/urllib.request.html#urllib.request.DataHandler
+    """
+    if not isinstance(call, ast.Call) or _last(call.func) not in _OPENS_ADDRESSES:
+        return False
+    if not call.args:
+        return False
+    asked = ast.Attribute(call.args[0], "startswith", ast.Load())
+    return state.truth(ast.Call(asked, [ast.Constant("data:")], [])) is True
+
+
+def reads_what_is_at_hand(function: Function, call: ast.Call, state: State) -> bool:
+    """Tell a method of what `with urlopen("data:...") as response:` gave."""
+    owner = call.func.value if isinstance(call.func, ast.Attribute) else None
+    made = _made(function, owner)
+    return bool(made) and all(_is_at_hand(each, state) for each in made)
 
 
 def is_done(tree: Tree, function: Function, call: ast.Call) -> bool:
@@ -101,15 +125,22 @@ def _only_notes(function: Function, call: ast.Call) -> bool:
     host = given.elts[0]
     if not isinstance(host, ast.Constant) or not isinstance(host.value, str):
         return False
-    made = [
-        value
-        for node in walk_function(function)
-        for target, value in _given(node)
-        if isinstance(target, ast.Name) and target.id == owner.id
-    ]
+    made = _made(function, owner)
     return bool(_ADDRESS.match(host.value) and made) and all(
         any(_last(part) == "SOCK_DGRAM" for part in ast.walk(value)) for value in made
     )
+
+
+def _made(function: Function, owner: ast.AST | None) -> list[ast.expr]:
+    """Give what a function assigns to a name."""
+    return [
+        value
+        for node in walk_function(function)
+        for target, value in _given(node)
+        if isinstance(owner, ast.Name)
+        and isinstance(target, ast.Name)
+        and target.id == owner.id
+    ]
 
 
 def _given(node: ast.AST) -> list[tuple[ast.expr, ast.expr]]:
