@@ -234,6 +234,43 @@ ROWS = {
         "k(x); e(x, x); d(x); w(x); i(x); w('https://a')",
         "h(x); n(x); o(x); w('data:,a')",
     ),
+    "a name that means the same further down": (
+        "def a(log):\n  if log.model_provider_name == 'hub': block()\n"
+        "def b(log):\n  if log.get('model_provider_name') == 'hub': block()\n"
+        "def c(log):\n  if log['model_provider_name'] != 'azure': block()\n"
+        "def g(log, model_provider_name=None):\n"
+        "  if log.model_provider_name == 'hub': block()\n"
+        "def j(log):\n  x(log)\n  a(log)\n"
+        "class S:\n  def __init__(self, log, model_provider_name=None):\n"
+        "    a(log)\n    b(log)\n    c(log)\n"
+        "class T:\n  def __init__(self, log, model_provider_name=None):\n"
+        "    model_provider_name = x()\n    a(log)\n"
+        "def h(log, model_provider_name='azure'):\n  S(log, model_provider_name)\n"
+        "def k(log):\n  T(log, 'azure')\n"
+        "def e(log, model_name='azure'):\n  a(log)\n"
+        "def d(log, model_provider_name='azure'):\n  g(log, x)\n"
+        "def w(log, model_provider_name='azure'):\n  j(log)\n"
+        "def n(log, y, model_provider_name='azure'):\n  if y: j(log)\n  a(log)",
+        "a(x); S(x); S(x, 'hub'); S(x, x); h(x, 'hub'); k(x); e(x); d(x); w(x); n(x, x)",
+        "S(x, 'azure'); h(x); n(x, None)",
+    ),
+    "what is got from options by a key": (
+        "def h(**options):\n  mode = options.get('mode')\n"
+        "  if mode is not None: block()\n"
+        "def k(**options):\n  if 'mode' in options: block()\n"
+        "def e(**options):\n  options['mode'] = 1\n  if options.get('mode'): block()\n"
+        "def d(**options):\n  x(options)\n  if options.get('mode'): block()\n"
+        "def w(**options):\n  if options.pop('mode', None): block()\n"
+        "def n(**options):\n  if options.get('mode', 1): block()\n"
+        "def o(**options):\n  h(**options)\n"
+        "class C:\n  def __init__(self, size=None, **options):\n"
+        "    if options.get('mode') is not None: block()\n"
+        "class D(C):\n  def __init__(self, **options):\n"
+        "    super().__init__(**options)",
+        "h(mode=x); h(**x); k(mode=x); e(); d(); w(mode=x); n(); n(mode=0); o(mode=x)"
+        "; C(mode=x); D(mode=x); D(**x)",
+        "h(); h(a=x); k(a=x); w(); o(a=1); C(); C(1, a=x); D(size=1)",
+    ),
     "how a text begins": (
         "def t(key):\n  if key.startswith('os/'): key = key.split('/')[1]\n"
         "  if key.startswith('oidc/'): block()\n"

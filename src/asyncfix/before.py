@@ -232,7 +232,7 @@ class _Walk:
             targets.append(statement.target)
         else:
             targets += statement.targets
-        said = taken(state.say(value), state.known)
+        said = state.got(taken(state.say(value), state.known))
         for target in targets:
             self._bind(target, said, statement, state)
             if isinstance(target, ast.Name) and target.id not in self.wild:

@@ -26,6 +26,7 @@ from asyncfix.first import First
 from asyncfix.held import VALUE, handed
 from asyncfix.keys import Here, KeySets
 from asyncfix.kinds import Kinds
+from asyncfix.namesakes import handed_down
 from asyncfix.nodes import descend
 from asyncfix.objects import Objects, is_excluded
 from asyncfix.reach import Chain, Edge, Place, Reach, Step
@@ -189,9 +190,11 @@ class Confirm:
         elif value.kind != CLASS and isinstance(call.func, ast.Attribute):
             receiver = call.func.value
         given = arguments(called, call, say, state.known, bound)
-        given.update(self.keys.handed(self._here(place, met, state), read, bound))
+        here = self._here(place, met, state)
+        given.update(self.keys.handed(here, edge.target, read, bound))
         on = None if receiver is None else state.say(receiver)
         holds = state.handed_on()
+        given.update(handed_down(read, state.known, state.names))
         given.update(handed(call, say, on, (caller, called), bound, holds))
         where = place[0], edge.use.scope
         pairs = paired(called, call, bound)
