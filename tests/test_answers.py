@@ -227,12 +227,13 @@ ROWS = {
         "def e(url, b):\n  if url.startswith('data:'):\n    a = urlopen(url)\n"
         "    if b: a = urlopen(b)\n    return a.read()\n"
         "def d(url):\n  return urlopen(url).read()\n"
+        "def p(y):\n  d('data:text/plain,' + y)\n"
         "def w(url):\n  a = urlopen(url)\n  return a.read()\n"
         "def n(y):\n  w(f'data:,{y}')\n"
         "def o(y):\n  if y.startswith('data:'): w(y)\n"
         "def i(y):\n  if y.startswith('https:'): w(y)",
         "k(x); e(x, x); d(x); w(x); i(x); w('https://a')",
-        "h(x); n(x); o(x); w('data:,a')",
+        "h(x); n(x); o(x); p(x); w('data:,a')",
     ),
     "a name that means the same further down": (
         "def a(log):\n  if log.model_provider_name == 'hub': block()\n"
@@ -250,9 +251,20 @@ ROWS = {
         "def e(log, model_name='azure'):\n  a(log)\n"
         "def d(log, model_provider_name='azure'):\n  g(log, x)\n"
         "def w(log, model_provider_name='azure'):\n  j(log)\n"
-        "def n(log, y, model_provider_name='azure'):\n  if y: j(log)\n  a(log)",
-        "a(x); S(x); S(x, 'hub'); S(x, x); h(x, 'hub'); k(x); e(x); d(x); w(x); n(x, x)",
-        "S(x, 'azure'); h(x); n(x, None)",
+        "def n(log, y, model_provider_name='azure'):\n  if y: j(log)\n  a(log)\n"
+        "def o(name):\n  model_provider_name = name.split('/')[0]\n"
+        "  if model_provider_name == 'hub': block()\n"
+        "def i(name, model_provider_name):\n"
+        "  name, model_provider_name = x(name, model_provider_name)\n"
+        "  if model_provider_name == 'hub': block()\n  o(name)\n"
+        "def p(name, model_provider_name):\n  for each in name:\n"
+        "    model_provider_name = each or model_provider_name\n"
+        "    if model_provider_name is None: block()\n"
+        "def q(name, model_provider_name):\n  model_provider_name = 'hub'\n  o(name)\n"
+        "def l(name, kind):\n  name, kind = x(name, kind)\n  if kind == 'hub': block()",
+        "a(x); S(x); S(x, 'hub'); S(x, x); h(x, 'hub'); e(x); d(x); w(x); n(x, x); o(x)"
+        "; i(x, x); i(x, 'hub'); p(x, x); q(x, 'azure'); l(x, 'azure')",
+        "S(x, 'azure'); h(x); k(x); n(x, None); i(x, 'azure'); p(x, 'azure')",
     ),
     "what is got from options by a key": (
         "def h(**options):\n  mode = options.get('mode')\n"

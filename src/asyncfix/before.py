@@ -254,7 +254,12 @@ class _Walk:
                     self._bind(inner, value, at, state)
                 return
         name = dotted(target)
-        if name is None or name in self.wild or not is_lasting(said):
+        if (
+            name is None
+            or name in self.wild
+            or not is_lasting(said)
+            or state.means_the_same(name, said)
+        ):
             self._forget(bound(self.tree, target), at, state)
             stands = state.names.get(name or "")
             if stands is not None and isinstance(said, ast.Call):

@@ -22,6 +22,7 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 ASKED, VALUE, NAMED = "? ", "= ", "@ "
 _MOST = 40
+_UNDERSCORES = 2
 _ID = re.compile("\x02([^\x03]+)\x03")
 # What is the same everywhere, though it is not handed over.
 _EVERYWHERE = ("sys", "os", "platform")
@@ -87,8 +88,15 @@ def _compared(
             known.setdefault(question(left)[0], True)
 
 
+def is_telling(name: str) -> bool:
+    """Tell a name of three words or more, which means the same wherever it stands."""
+    return name.strip("_").count("_") >= _UNDERSCORES
+
+
 def named(node: ast.expr) -> str:
-    """Give the name by which something is asked of an object: `a.x`, `a["x"]`."""
+    """Give the name that something has: `a.x`, `a["x"]`, or what `x` was set to."""
+    if isinstance(node, ast.Name):
+        return node.id.split("%")[-2] if "%" in node.id else ""
     if isinstance(node, ast.Attribute):
         return node.attr
     key: ast.expr | None = None

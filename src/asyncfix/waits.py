@@ -71,9 +71,9 @@ def _is_at_hand(call: ast.AST, state: State) -> bool:
 
 
 def reads_what_is_at_hand(function: Function, call: ast.Call, state: State) -> bool:
-    """Tell a method of what `with urlopen("data:...") as response:` gave."""
+    """Tell a method of what `urlopen("data:...")` gave."""
     owner = call.func.value if isinstance(call.func, ast.Attribute) else None
-    made = _made(function, owner)
+    made = [owner] if isinstance(owner, ast.Call) else _made(function, owner)
     return bool(made) and all(_is_at_hand(each, state) for each in made)
 
 
