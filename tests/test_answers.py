@@ -283,6 +283,33 @@ ROWS = {
         "; C(mode=x); D(mode=x); D(**x)",
         "h(); h(a=x); k(a=x); w(); o(a=1); C(); C(1, a=x); D(size=1)",
     ),
+    "an archive in a buffer": (
+        "import io, tarfile, zipfile\n"
+        "def h(data):\n  with zipfile.ZipFile(io.BytesIO(data)) as a:\n"
+        "    return a.namelist()\n"
+        "def k(data):\n  with zipfile.ZipFile(io.BytesIO(data)) as a:\n"
+        "    return a.read('a')\n"
+        "def e(path):\n  with zipfile.ZipFile(path) as a:\n    return a.namelist()\n"
+        "def d(data):\n  b = io.BytesIO(data)\n  a = tarfile.open(fileobj=b)\n"
+        "  try:\n    return a.getmembers()\n  finally:\n    a.close()\n"
+        "def w(path):\n  a = tarfile.open(path)\n  a.close()\n"
+        "def n(data, path):\n  a = zipfile.ZipFile(io.BytesIO(data))\n"
+        "  if path: a = zipfile.ZipFile(path)\n  a.close()\n"
+        "def o(data):\n  return zipfile.is_zipfile(io.BytesIO(data))",
+        "k(x); e(x); w(x); n(x, x)",
+        "h(x); d(x); o(x)",
+    ),
+    "a lock that is taken at once or not at all": (
+        "from filelock import FileLock\n"
+        "def h():\n  a = FileLock('a', timeout=0)\n  a.acquire()\n"
+        "def k():\n  with FileLock('a', timeout=0): x()\n"
+        "def e():\n  a = FileLock('a')\n  a.acquire()\n"
+        "def d():\n  a = FileLock('a', timeout=0)\n  a.acquire(timeout=9)\n"
+        "def w():\n  with FileLock('a', timeout=1): x()\n"
+        "def n():\n  with FileLock('a', blocking=False): x()",
+        "e(); d(); w()",
+        "h(); k(); n()",
+    ),
     "how a text begins": (
         "def t(key):\n  if key.startswith('os/'): key = key.split('/')[1]\n"
         "  if key.startswith('oidc/'): block()\n"

@@ -112,10 +112,10 @@ class Confirm:
 
     def _step(self, place: Place, edge: Edge, known: Known, depth: int) -> Chain | None:
         path, use = place[0], edge.use
-        around = self._function(place)
-        if around is None:
+        read = self._function(place)
+        if read is None:
             return self._unread(path, edge)  # a lambda
-        tree, function = around
+        tree, function = read
         call = tree.find(ast.Call, (use.line, use.col), (use.end_line, use.end_col))
         asks = Asks(
             partial(self.constants.of, place),
@@ -130,17 +130,10 @@ class Confirm:
         if edge.entry is not None:
             if depth and edge.entry.kind == "loop":
                 return None  # it raises where a loop runs, and is there for callers without
-            if waits.says_not_to_wait(call, state) or asked_before(
-                tree, function, call
+            around = tree, function, call
+            if asked_before(*around) or waits.for_nothing(
+                edge.entry, around, state, depth
             ):
-                return None
-            if edge.entry.kind == "thread" and waits.is_done(tree, function, call):
-                return None
-            if edge.entry.kind == "http" and waits.reads_what_is_at_hand(
-                function, call, state
-            ):
-                return None
-            if edge.entry.kind == "socket" and waits.for_nobody(tree, function, call):
                 return None
             step = Step(path, use.line, use.col, edge.entry.name)
             return Chain((step,), edge.entry)

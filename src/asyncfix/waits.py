@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 
+from asyncfix.catalog import Entry
 from asyncfix.conditions import Function, literal, taken
 from asyncfix.nodes import MAY_WAIT, NOT_WAITING
 from asyncfix.stands import State
@@ -18,8 +19,34 @@ _NOT_WAITING = (
 _INTERVALS = ("cpu_percent", "cpu_times_percent")
 # What is in the address itself is fetched from nowhere: `data:text/plain,hello`.
 _OPENS_ADDRESSES = ("urlopen",)
+_ARCHIVES = ("ZipFile", "is_zipfile", "TarFile", "is_tarfile", "open")
+_LOOKS_INTO = (
+    "close", "open", "extractfile", "getmember", "getmembers", "getnames", "next"
+)  # fmt: skip
 _ENDS = ("set_exception", "set_result")
 _ADDRESS = re.compile(r"^(?:[0-9.]+|[0-9a-fA-F:]*:[0-9a-fA-F:]*)$")
+
+
+Around = tuple[Tree, Function, ast.Call]
+
+
+def for_nothing(entry: Entry, around: Around, state: State, depth: int) -> bool:
+    """Tell a call of what blocks that surely waits for nothing.
+
+    `around` is the call with its function, `depth` is 0 in the coroutine itself.
+    """
+    tree, function, call = around
+    if says_not_to_wait(call, state):
+        return True
+    if entry.kind == "thread":
+        return is_done(tree, function, call)
+    if entry.kind == "http":
+        return _reads_what_is_at_hand(function, call, state)
+    if entry.kind == "socket":
+        return for_nobody(tree, function, call)
+    if entry.kind == "lock":
+        return _is_impatient(function, call, state)
+    return entry.kind == "archive" and _is_in_memory(entry, around, state, depth)
 
 
 def says_not_to_wait(call: ast.Call, state: State) -> bool:
@@ -70,11 +97,64 @@ def _is_at_hand(call: ast.AST, state: State) -> bool:
     return state.truth(ast.Call(asked, [ast.Constant("data:")], [])) is True
 
 
-def reads_what_is_at_hand(function: Function, call: ast.Call, state: State) -> bool:
+def _reads_what_is_at_hand(function: Function, call: ast.Call, state: State) -> bool:
     """Tell a method of what `urlopen("data:...")` gave."""
     owner = call.func.value if isinstance(call.func, ast.Attribute) else None
     made = [owner] if isinstance(owner, ast.Call) else _made(function, owner)
     return bool(made) and all(_is_at_hand(each, state) for each in made)
+
+
+def _is_impatient(function: Function, call: ast.Call, state: State) -> bool:
+    """Tell a lock that was made with `timeout=0`: it is taken at once, or not at all.
+
+    https://py-filelock.readthedocs.io/en/latest/api.html#filelock.BaseFileLock
+    """
+    made: list[ast.expr] = [call]
+    if _last(call.func) == "acquire":
+        if call.args or call.keywords:
+            return False
+        made = _made(function, getattr(call.func, "value", None))
+    return bool(made) and all(_never_waits(each, state) for each in made)
+
+
+def _never_waits(made: ast.expr, state: State) -> bool:
+    if not isinstance(made, ast.Call):
+        return False
+    said = {
+        each.arg: literal(state.say(each.value), state.known) for each in made.keywords
+    }
+    timeout = said.get("timeout")
+    return said.get("blocking") is False or (timeout == 0 and timeout is not False)
+
+
+def _is_in_memory(entry: Entry, around: Around, state: State, depth: int) -> bool:
+    """Tell what is asked of an archive in a buffer, and packs or unpacks nothing.
+
+    Opened in the coroutine it stands for its whole block, which does.
+    """
+    _, function, call = around
+    owner, _, method = entry.name.rpartition(".")
+    if owner in ("zipfile", "tarfile"):
+        return depth > 0 and _is_of_buffer(call, state)
+    if method not in _LOOKS_INTO:
+        return False
+    made = _made(function, getattr(call.func, "value", None))
+    return bool(made) and all(_is_of_buffer(each, state) for each in made)
+
+
+def _is_of_buffer(made: ast.expr, state: State) -> bool:
+    """Tell `ZipFile(io.BytesIO(data))` and `tarfile.open(fileobj=buffer)`."""
+    if not isinstance(made, ast.Call) or _last(made.func) not in _ARCHIVES:
+        return False
+    given = [each.value for each in made.keywords if each.arg in ("file", "fileobj")]
+    if not given and not (_last(made.func) == "open" and made.args):
+        given = made.args[:1]
+    for each in given:
+        said = state.say(each)
+        said = state.calls.get(text_of(said), said)
+        if isinstance(said, ast.Call) and _last(said.func) == "BytesIO":
+            return True
+    return False
 
 
 def is_done(tree: Tree, function: Function, call: ast.Call) -> bool:
