@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from asyncfix.names import around, qualified
-from asyncfix.nodes import CHILDREN
+from asyncfix.nodes import CHILDREN, descend, parameters
 from asyncfix.rows import Scope
 
 # Methods of Python's own containers that change them.
@@ -16,6 +16,11 @@ MUTATORS = frozenset(
      "extendleft", "insert", "intersection_update", "move_to_end", "pop", "popitem",
      "popleft", "remove", "reverse", "rotate", "setdefault", "sort", "subtract",
      "symmetric_difference_update", "update", "put", "put_nowait")
+)  # fmt: skip
+
+_CHANGING = frozenset(
+    (ast.Assign, ast.Delete, ast.AnnAssign, ast.AugAssign, ast.For, ast.AsyncFor,
+     ast.withitem, ast.NamedExpr, ast.Call)
 )  # fmt: skip
 
 
@@ -31,6 +36,8 @@ class Change(NamedTuple):
     """The object stays and is changed: an element set, a method such as append."""
     value: ast.AST | None
     annotation: ast.AST | None
+    grows: bool = False
+    """Something is put behind the rest."""
 
 
 Changes = tuple[dict[str, list[Change]], dict[str, list[Change]]]
@@ -51,6 +58,7 @@ def as_text(found: Changes, name: str, scopes: Sequence[Scope]) -> bytes:
             each.inside,
             each.value and ast.dump(each.value),
             each.annotation and ast.dump(each.annotation),
+            each.grows,
         )
         for changes in found
         for each in changes.get(name, ())
@@ -72,16 +80,16 @@ class _Scan:
                 for each in [*node.decorator_list, *node.args.defaults]:
                     todo.append((each, function, given, declared))
                 function = f"{function}.{node.name}" if function else node.name
-                arguments = [n for n in ast.walk(node.args) if isinstance(n, ast.arg)]
-                given = {each.arg: each.annotation for each in arguments}
+                given = {each.arg: each.annotation for each in parameters(node.args)}
                 if has_globals:
                     names = [
-                        n.names for n in ast.walk(node) if isinstance(n, ast.Global)
+                        n.names for n in descend(node) if isinstance(n, ast.Global)
                     ]
                     declared = frozenset(name for each in names for name in each)
                 todo += [(inner, function, given, declared) for inner in node.body]
                 continue
-            self._node(node, function, given, declared)
+            if type(node) in _CHANGING:
+                self._node(node, function, given, declared)
             for name in CHILDREN[type(node)]:
                 child = getattr(node, name, None)
                 if isinstance(child, list):
@@ -113,7 +121,8 @@ class _Scan:
             targets = [node.target]
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             if node.func.attr in MUTATORS:
-                self._inside(node.func.value, node.lineno, function)
+                grows = node.func.attr in ("append", "extend")
+                self._inside(node.func.value, node.lineno, function, grows)
             return
         if isinstance(value, ast.Name) and value.id in given:
             annotation = annotation or given[value.id]
@@ -146,13 +155,15 @@ class _Scan:
                             annotation,
                         )
 
-    def _inside(self, node: ast.AST, line: int, function: str) -> None:
+    def _inside(
+        self, node: ast.AST, line: int, function: str, grows: bool = False
+    ) -> None:
         while isinstance(node, ast.Subscript):
             node = node.value
         if isinstance(node, ast.Attribute):
-            self._add(0, node.attr, line, function, True, None, None)
+            self._add(0, node.attr, line, function, True, None, None, grows)
         elif isinstance(node, ast.Name):
-            self._add(1, node.id, line, function, True, None, None)
+            self._add(1, node.id, line, function, True, None, None, grows)
 
     def _add(
         self,
@@ -163,6 +174,9 @@ class _Scan:
         inside: bool,
         value: ast.AST | None,
         annotation: ast.AST | None,
+        grows: bool = False,
     ) -> None:
-        change = Change(name, self.path, line, function, inside, value, annotation)
+        change = Change(
+            name, self.path, line, function, inside, value, annotation, grows
+        )
         self.found[kind].setdefault(name, []).append(change)

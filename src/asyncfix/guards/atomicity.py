@@ -18,6 +18,7 @@ from asyncfix.guards.position import earlier
 from asyncfix.guards.put import put_through
 from asyncfix.guards.setters import set_round
 from asyncfix.model import Doubt, Level
+from asyncfix.nodes import descend
 from asyncfix.tree import Tree, dotted, walk_function
 
 # Context managers that keep nothing other tasks could see or trip over.
@@ -297,7 +298,7 @@ def _rebound(tree: Tree) -> frozenset[str]:
         return frozenset()
     return frozenset(
         name
-        for node in ast.walk(tree.module)
+        for node in descend(tree.module)
         if isinstance(node, ast.Global)
         for name in node.names
     )

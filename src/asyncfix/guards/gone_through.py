@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from asyncfix.context import Context
 from asyncfix.guards.locks import is_mutex
+from asyncfix.guards.places import Places
 from asyncfix.touches import GLOBAL, LOCAL, Place, in_order
 from asyncfix.tree import dotted, walk_function
 
@@ -47,8 +49,14 @@ def gone_through(context: Context) -> Gone | None:
     return None
 
 
-def changes(context: Context, place: Place, inside: bool) -> str | None:
-    """Give where somebody changes what a place holds, once it is made."""
+def changes(
+    context: Context, place: Place, inside: bool, still: bool = False
+) -> str | None:
+    """Give where somebody changes what a place holds, once it is made.
+
+    With `still`, what is only put behind the rest does not count: on the same thread, a
+    list that grows is gone through to its new end.
+    """
     if place.root == LOCAL:
         return None
     kinds = context.effects.kinds
@@ -58,29 +66,37 @@ def changes(context: Context, place: Place, inside: bool) -> str | None:
     elif place.root == GLOBAL and not any(step[0] == "." for step in place.steps):
         found = kinds.changed_global(place.name)
     for change in found:
-        if change.inside or not inside:
+        if (change.inside or not inside) and not (still and change.grows):
             return f"{change.path}:{change.line}"
     return None
 
 
-def _loops(context: Context) -> Iterator[tuple[ast.AST, ast.expr]]:
-    """Give the loops that go on after the site, and what they go through."""
+def _loops(context: Context) -> list[tuple[ast.AST, ast.expr]]:
+    """Give the loops that go on after the site, and what they go through.
+
+    Those are left out over which one lock is held.
+    """
+    found: list[tuple[ast.AST, ast.expr]] = []
+    function = context.function
+    make = partial(Places, function)
+    local = context.tree.once(("places", function), make).locals
     for above, below in context.within():
         if isinstance(above, ast.AsyncWith) and any(
-            is_mutex(each.context_expr, set()) for each in above.items
+            is_mutex(each.context_expr, local) for each in above.items
         ):
-            return
+            found.clear()
         if isinstance(above, ast.For) and below in above.body:
             if not _is_left(above.body, context):
-                yield above, above.iter
+                found.append((above, above.iter))
         elif isinstance(above, _COMPREHENSIONS):
             for number, each in enumerate(above.generators):
                 if below is each and number:
                     break
                 if below is not each or not _holds(context, each.iter):
-                    yield above, each.iter
+                    found.append((above, each.iter))
                 if below is each:
                     break
+    return found
 
 
 def _holds(context: Context, part: ast.AST) -> bool:
@@ -155,7 +171,7 @@ def _changed(context: Context, node: ast.expr) -> str | None:
     except LookupError:
         return None
     for place in in_order(origin.places):
-        found = changes(context, place, inside=True)
+        found = changes(context, place, inside=True, still=True)
         if found is not None:
             return found
     return None

@@ -57,8 +57,27 @@ def put_through(context: Context) -> Put | None:
     found = dict(_before(context, puts, places, me)) if puts else {}
     if not found:
         return None
-    name, line = next(_after(context, places, me, set(found)), ("", 0))
-    return Put(name, found[name], line) if name else None
+    counted = {
+        name
+        for node, names in puts.items()
+        if isinstance(node, (ast.AugAssign, ast.Call))
+        for name in names
+    }
+    for name, line in _after(context, places, me, set(found)):
+        # A number in a log is no more wrong than the log.
+        if not (name in counted and line in _told(context, places, line)):
+            return Put(name, found[name], line)
+    return None
+
+
+def _told(context: Context, places: Places, line: int) -> set[int]:
+    """Give the lines of what only goes into a log, in the statements round a line."""
+    return {
+        told
+        for statement in walk_function(context.function)
+        if isinstance(statement, ast.Expr) and statement.lineno <= line
+        for _, told in places.told(statement)
+    }
 
 
 # -- what is put there -------------------------------------------------------------
@@ -173,7 +192,6 @@ def _after(
     methods: _Methods | None = None
     for statement in _following(context):
         pause = _first_pause(statement)
-        told = {line for _, line in places.told(statement)}
         for node in walk_function(statement, own=False):
             if not isinstance(getattr(node, "ctx", None), ast.Load):
                 continue
@@ -182,7 +200,7 @@ def _after(
                 continue
             said = places.place(node), _last(node, places, context.tree)
             found = next((each for each in said if each in names), None)
-            if found and at[0] not in told:
+            if found:
                 yield found, at[0]
             elif isinstance(node, ast.Attribute) and me and _is_own(node.value, me):
                 methods = _methods(context) if methods is None else methods
@@ -193,10 +211,26 @@ def _after(
                 }
                 if name := _read_in(methods, node.attr, own):
                     yield f"{me}.{name}", at[0]
+            elif isinstance(node, ast.Name) and node.id not in places.locals:
+                if place := _read_by(context, node.id, names & places.declared):
+                    yield place, at[0]
         if pause is not None and pause > start:
             return
         for node in walk_function(statement, own=False):
             names = names - set(_set(node, places, me))
+
+
+def _read_by(context: Context, name: str, names: set[str]) -> str | None:
+    """Give one of the module's names that a function of the module reads."""
+    if not names:
+        return None
+    for each in context.tree.module.body:
+        if isinstance(each, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            if each.name == name:
+                for node in walk_function(each):
+                    if isinstance(node, ast.Name) and node.id in names:
+                        return node.id
+    return None
 
 
 def _last(node: ast.AST, places: Places, tree: Tree) -> str | None:
