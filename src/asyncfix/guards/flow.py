@@ -178,7 +178,7 @@ class _Flow:
 
     def simple(self, node: ast.stmt, known: _Locals, control: _Reads) -> _Reads:
         control = self.pass_site(node, known, control)
-        self.drops(node, known)
+        self.drops(node, known, control)
         deciding = control | self.through_locals(node, known)
         if self.holds_site(node) and not self.ahead:
             # What the statement itself reads may be read before the site.
@@ -199,20 +199,20 @@ class _Flow:
         self.walruses(node, known)
         return control
 
-    def drops(self, node: ast.stmt, known: _Locals) -> None:
+    def drops(self, node: ast.stmt, known: _Locals, control: _Reads) -> None:
         """Note what is emptied that was read before the site, and not since.
 
-        And what is moved on by a step, such as a page that was asked for at the site.
+        And what is moved on that the site was given, or waited for: a page that was
+        asked for, the time of the last call of a rate limit.
         """
         seen, sent = known.get(_SEEN, _NONE), known.get(_SENT, _NONE)
+        said = self.places.said(node)
         drops = [(each, seen, "emptied") for each in self.places.empties(node)]
-        if isinstance(node, ast.AugAssign):
-            drops += [(each, sent, "moved on") for each in self.places.writes(node)]
+        drops += [(each, sent, "moved on") for each in said.writes]
         for (place, line), reads, how in drops:
             for read in reads:
                 if read.stale and conflict(read.place, place):
                     self.conflicts.append(Conflict(place, read.line, line, how))
-        said = self.places.said(node)
         told = {*said.writes, *self.places.told(node)}
         fresh = frozenset(
             each for each in self.reads(node, {}) if (each.place, each.line) not in told
@@ -220,9 +220,22 @@ class _Flow:
         over = {each.place for each in fresh} | {place for place, _ in said.writes}
         if self.holds_site(node):
             fresh = self.age(fresh)
-            sent = self.age(self.reads(self.site, known))
+            sent = self.age(self.reads(self.site, known) | control)
+        else:
+            again = {each.place for each in fresh}
+            sent = frozenset(each for each in sent if each.place not in again)
         known[_SEEN] = fresh.union(each for each in seen if each.place not in over)
         known[_SENT] = sent
+
+    def looks(self, test: ast.AST, known: _Locals) -> None:
+        """Note that a test has read its places once more."""
+        fresh = self.reads(test, {})
+        again = {each.place for each in fresh}
+        if again and not self.holds_site(test):
+            for name in (_SEEN, _SENT):
+                kept = [e for e in known.get(name, _NONE) if e.place not in again]
+                known[name] = frozenset(kept)
+            known[_SEEN] |= fresh
 
     def give(self, target: ast.AST, reads: _Reads, known: _Locals) -> None:
         for node in ast.walk(target):
@@ -243,6 +256,7 @@ class _Flow:
     ) -> _Reads:
         control = self.pass_site(test, known, control)
         self.walruses(test, known)
+        self.looks(test, known)
         deciding = self.reads(test, known)
         for guard in guards:
             deciding |= self.reads(guard, known)
@@ -275,6 +289,7 @@ class _Flow:
             entered = dict(known), control
             control = self.pass_site(head, known, control)
             self.walruses(head, known)
+            self.looks(head, known)
             deciding = self.reads(head, known)
             if isinstance(node, ast.While):
                 inside = control | deciding
@@ -287,6 +302,8 @@ class _Flow:
             _join(known, [dict(known), before])
             if entered == (known, control):
                 break  # one more round would tell nothing else
+        if isinstance(node, ast.While):
+            self.looks(head, known)  # it is left by its test
         return self.block(node.orelse, known, control)
 
     def with_block(

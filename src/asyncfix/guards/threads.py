@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 
 from asyncfix.context import Context
 from asyncfix.guards.gone_through import changes
-from asyncfix.guards.let_out import arguments, is_let_out
+from asyncfix.guards.let_out import arguments, is_let_out, is_read_by_a_task
 from asyncfix.guards.made_known import is_made_known
 from asyncfix.model import Doubt, Level
 from asyncfix.touches import (
@@ -101,14 +101,27 @@ def no_thread_of_its_own(context: Context) -> Doubt | None:
     return None
 
 
+# Objects of these look whether it is their thread that uses them:
+# https://docs.python.org/3/library/sqlite3.html#sqlite3.connect (check_same_thread)
+_CHECKED = ("sqlite3.", "tkinter.")
+
+
 def _made(context: Context) -> str | None:
     """Give the class of what the call gives, if that belongs to one thread."""
     effects, site = context.effects, context.site
     called = effects.values.of(site.path, site.use.scope, site.use.name)
     made = effects.values.call(called) if called is not None else None
-    if made is not None and made.kind == OUTSIDE_OBJECT:
-        if effects.word(made.name) == "thread":
-            return made.name
+    if made is None:
+        return None
+    if made.kind == OUTSIDE_OBJECT:
+        return made.name if effects.word(made.name) == "thread" else None
+    if made.kind == OBJECT:
+        # What its constructor opens is used on the loop later on.
+        for name in sorted(effects.values.classes.set_on_self(made.path, made.scope)):
+            held = effects.values.attribute(made, name)
+            if held is not None and held.kind == OUTSIDE_OBJECT:
+                if held.name.startswith(_CHECKED) and effects.word(held.name):
+                    return f"{held.name} in .{name}"
     return None
 
 
@@ -250,7 +263,8 @@ def no_state_changed(context: Context) -> Doubt | None:
 def _written(context: Context, touch: Touch) -> Doubt | None:
     place, who = touch.place, _who(context, touch)
     if place.root == LOCAL:
-        if not (is_let_out(context, place.name) or is_made_known(context, place.name)):
+        shared = is_let_out, is_made_known, is_read_by_a_task
+        if not any(each(context, place.name) for each in shared):
             return None  # nobody else has it while this coroutine waits
         level = Level.UNSAFE
     elif place.root == ARGUMENT and place.name == _self(context):
