@@ -207,16 +207,21 @@ class _Flow:
         """
         seen, sent = known.get(_SEEN, _NONE), known.get(_SENT, _NONE)
         said = self.places.said(node)
-        drops = [(each, seen, "emptied") for each in self.places.empties(node)]
-        drops += [(each, sent, "moved on") for each in said.writes]
-        for (place, line), reads, how in drops:
-            for read in reads:
-                if read.stale and conflict(read.place, place):
-                    self.conflicts.append(Conflict(place, read.line, line, how))
         told = {*said.writes, *self.places.told(node)}
         fresh = frozenset(
             each for each in self.reads(node, {}) if (each.place, each.line) not in told
         )
+        drops = [(each, seen, "emptied") for each in self.places.empties(node)]
+        if isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign)):
+            drops += [(each, sent, "moved on") for each in said.writes]
+        for (place, line), reads, how in drops:
+            if any(conflict(read.place, place) for read in fresh):
+                continue
+            if place.isidentifier() and place not in self.places.declared:
+                continue
+            for read in reads:
+                if read.stale and conflict(read.place, place):
+                    self.conflicts.append(Conflict(place, read.line, line, how))
         over = {each.place for each in fresh} | {place for place, _ in said.writes}
         if self.holds_site(node):
             fresh = self.age(fresh)
