@@ -209,15 +209,19 @@ class _Flow:
         said = self.places.said(node)
         told = {*said.writes, *self.places.told(node)}
         fresh = frozenset(
-            each for each in self.reads(node, {}) if (each.place, each.line) not in told
+            each
+            for each in self.reads(node, {})
+            if (each.place, each.line) not in told and not isinstance(node, ast.Delete)
         )
         drops = [(each, seen, "emptied") for each in self.places.empties(node)]
         if isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign)):
-            drops += [(each, sent, "moved on") for each in said.writes]
+            drops += [
+                (each, sent, "moved on")
+                for each in said.writes
+                if not each[0].isidentifier() or each[0] in self.places.declared
+            ]
         for (place, line), reads, how in drops:
             if any(conflict(read.place, place) for read in fresh):
-                continue
-            if place.isidentifier() and place not in self.places.declared:
                 continue
             for read in reads:
                 if read.stale and conflict(read.place, place):
