@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from functools import partial
 
+from asyncfix import facts as f
 from asyncfix.context import Context
 from asyncfix.guards.asked import Asked, asks
 from asyncfix.guards.flow import Conflict, torn_updates
@@ -212,7 +213,8 @@ def no_update_torn_apart(context: Context) -> Doubt | None:
     if doubt is None and asks(context):
         tree, function, node = context.tree, context.function, context.node
         ahead = context.ahead or only_grows(context)
-        found = torn_updates(tree, function, node, ahead, Asked(context))
+        every = torn_updates(tree, function, node, ahead, Asked(context))
+        found = [each for each in every if not _is_imported(context, each)]
         return _torn(found[0], Level.UNSAFE) if found else None
     return doubt
 
@@ -221,7 +223,11 @@ def torn_by_itself(context: Context) -> Doubt | None:
     """A3 without what is read and written by functions that the coroutine calls."""
     tree, function, node = context.tree, context.function, context.node
     ahead = context.ahead or only_grows(context)
-    found = torn_updates(tree, function, node, ahead)
+    found = [
+        each
+        for each in torn_updates(tree, function, node, ahead)
+        if not _is_imported(context, each)
+    ]
     torn = next((each for each in found if each.how == "written"), None)
     if torn is not None:
         return _torn(torn, Level.MANUAL)
@@ -254,6 +260,13 @@ def torn_by_itself(context: Context) -> Doubt | None:
             f"go through a copy: list({gone.place})",
         )
     return _torn(found[0], Level.UNSAFE) if found else None
+
+
+def _is_imported(context: Context, found: Conflict) -> bool:
+    """Tell a module, of which `os.remove(name)` changes nothing."""
+    site = context.site
+    bound = context.project.visible(site.path, site.function, found.place)
+    return found.how != "written" and any(each.kind == f.IMPORT for each in bound)
 
 
 def _torn(found: Conflict, level: Level) -> Doubt:
