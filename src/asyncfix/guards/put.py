@@ -199,8 +199,8 @@ def _after(
             if at < start or (pause is not None and at > pause):
                 continue
             # A local holds what was there when it was given it.
-            own = isinstance(node, ast.Name) and node.id not in places.declared
-            said = None if own else places.place(node), _last(
+            is_local = isinstance(node, ast.Name) and node.id not in places.declared
+            said = None if is_local else places.place(node), _last(
                 node, places, context.tree
             )
             found = next((each for each in said if each in names), None)
