@@ -90,6 +90,18 @@ USES: dict[str, tuple[dict[str, str], list[str]]] = {
                  "class C:\n    def job(self): pass"},
         ["b.py:3 overridden"],
     ),
+    "overridden by another base": (
+        {"a.py": "class A:\n    def job(self):  # <-\n        pass",
+         "b.py": "class M:\n    def job(self): pass",
+         "c.py": "from a import A as B\nfrom b import M\nclass C(B): pass\nclass D(M, C): pass\n"
+                 "class E(C, M): pass"},
+        ["b.py:2 overridden"],
+    ),
+    "set on self below": (
+        {"a.py": "class A:\n    def job(self):  # <-\n        pass",
+         "b.py": "from a import A\nclass B(A):\n    def __init__(self, job):\n        self.job = job"},
+        ["b.py:4 overridden"],
+    ),
     "an alias": ({"a.py": JOB + "other = job\nother()"}, ["a.py:3 stored", "a.py:4 called"]),
     "another of the same name": (
         {"a.py": JOB, "b.py": "def job(): pass\njob()", "c.py": "def f(job):\n    job()"},

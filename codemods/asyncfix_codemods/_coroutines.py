@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from asyncfix import Context, Doubt, Level, Model, Place, Value, facts, value
+from asyncfix_codemods import _made_over
 
 # Decorators that give the function back, or one that is awaited as it is.
 _NEUTRAL = frozenset(
@@ -120,7 +121,7 @@ def _one_of_several(model: Model, path: str, use: facts.Use) -> Given | None:
             return None
     if len(bindings) < 2 or not all(each.flags for each in bindings[1:]):
         return None  # the last one holds, or it is not known
-    found = [values.bound(where, [each]) for each in bindings]
+    found = [values.bindings.bound(where, [each]) for each in bindings]
     functions = [each for each in found if each is not None and each.is_function]
     if len(functions) < len(found):
         return None
@@ -150,6 +151,14 @@ def doubts(context: Context, found: Given) -> Iterator[Doubt]:
     function = scopes[index]
     if found.other:
         yield _unsure(found, "a sync function", path, found.other)
+    replaced = model.users.replaced(found.place)
+    if replaced is not None:
+        yield Doubt(
+            "E3",
+            Level.MANUAL,
+            f"{replaced.path}:{replaced.line} patches {replaced.by}",
+            "see that what it puts there can be awaited",
+        )
     for number, said in enumerate(function.decorators):
         if not _keeps_it(model, found.place, number):
             reason = f"@{said} decides what {found.name} gives"
@@ -177,6 +186,7 @@ def doubts(context: Context, found: Given) -> Iterator[Doubt]:
             )
     for what, other, line in _overrides(model, found.place):
         yield _unsure(found, what, other, line)
+    yield from _made_over.doubts(model, found.place, found.name)
 
 
 def _unsure(found: Given, what: str, path: str, line: int) -> Doubt:
@@ -346,37 +356,17 @@ def _returned(function: ast.AST) -> Iterator[ast.expr]:
             todo.extend(ast.iter_child_nodes(node))
 
 
-def _overrides(model: Model, place: Place) -> list[tuple[str, str, int]]:
+def _overrides(model: Model, place: Place) -> Iterator[tuple[str, str, int]]:
     """Give what takes a method's place in classes below and is no coroutine function."""
-    return model.once(("overrides", place), lambda: list(_look_below(model, place)))
-
-
-def _look_below(model: Model, place: Place) -> Iterator[tuple[str, str, int]]:
-    path, index = place
-    project, classes = model.project, model.values.classes
-    function = project.files[path].scopes[index]
-    name, base = function.name, Value(value.CLASS, path=path, scope=function.parent)
-    for other in sorted(project.files.holding((name,))):
-        for number, scope in enumerate(project.files[other].scopes):
-            if scope.kind != facts.CLASS or not scope.bases:
-                continue
-            if (other, number) == (path, function.parent):
-                continue
-            found = [
-                *project.names(other, number).get(name),
-                *classes.set_on_self(other, number).get(name, ()),
-            ]
-            if not found or base not in classes.line(other, number)[1:]:
-                continue
-            for binding in found:
-                what = _what_is_it(model, other, binding)
-                if what:
-                    yield what, other, binding.line
+    for path, binding in model.users.instead(place):
+        what = _what_is_it(model, path, binding)
+        if what:
+            yield what, path, binding.line
 
 
 def _what_is_it(model: Model, path: str, binding: facts.Binding) -> str:
     """Say what takes the place of a method, if that is no coroutine function."""
-    found = model.values.bound(path, [binding])
+    found = model.values.bindings.bound(path, [binding])
     if found is None or not found.is_function:
         return "something else"
     scope = model.project.files[found.path].scopes[found.scope]

@@ -15,6 +15,22 @@ _TO_FAIL = frozenset(
     ("assertRaises", "assertRaisesRegex", "assertWarns", "assertWarnsRegex",
      "catch_warnings", "deprecated_call", "raises", "warns")
 )  # fmt: skip
+# Operators, with the methods that make them; those of `_OWN_MEANING` build graphs,
+# pipelines and queries in many libraries.
+_OPERATORS: dict[type[ast.AST], tuple[str, ...]] = {
+    ast.Add: ("add", "radd"), ast.Sub: ("sub", "rsub"), ast.Mult: ("mul", "rmul"),
+    ast.Div: ("truediv", "rtruediv"), ast.FloorDiv: ("floordiv", "rfloordiv"),
+    ast.Mod: ("mod", "rmod"), ast.Pow: ("pow", "rpow"),
+    ast.LShift: ("lshift", "rlshift"), ast.RShift: ("rshift", "rrshift"),
+    ast.BitOr: ("or", "ror"), ast.BitAnd: ("and", "rand"), ast.BitXor: ("xor", "rxor"),
+    ast.MatMult: ("matmul", "rmatmul"), ast.Subscript: ("getitem", "setitem"),
+    ast.Eq: ("eq",), ast.NotEq: ("ne", "eq"), ast.Lt: ("lt", "gt"),
+    ast.LtE: ("le", "ge"), ast.Gt: ("gt", "lt"), ast.GtE: ("ge", "le"),
+    ast.In: ("contains",), ast.NotIn: ("contains",),
+}  # fmt: skip
+_OWN_MEANING = frozenset(
+    (ast.LShift, ast.RShift, ast.BitOr, ast.BitAnd, ast.BitXor, ast.MatMult)
+)
 _CAUGHT = frozenset(("AttributeError", "BaseException", "Exception", "TypeError"))
 # Names of what is sent off, and nobody waits for.
 _SENT_OFF = re.compile(
@@ -120,6 +136,14 @@ def _assumed(
             f"nothing tells that what {found.name} gives can be called",
             "await the coroutine instead of calling it, if that is what it is for",
         )
+    taker = _may_take_it(context) if fate.direct and not fate.raises else None
+    if taker is not None:
+        yield Doubt(
+            "await-operator",
+            Level.UNSAFE,
+            f"{context.tree.text(taker)} may be there to take a coroutine",
+            f"await {context.tree.text(context.call)}, if it is not",
+        )
     if fate.shape == "declared":
         yield Doubt(
             "await-annotation",
@@ -134,6 +158,44 @@ def _assumed(
             "the name is passed on as well, where it may be awaited",
             f"await {context.tree.text(context.call)}",
         )
+
+
+def _may_take_it(context: Context) -> ast.expr | None:
+    """Give the other side of an operator that may be made for coroutines.
+
+    An object of a class of the project that defines the operator, and what is not
+    known where the operator is one that libraries give a meaning of their own.
+    """
+    node: ast.AST = context.call
+    for above, below in context.tree.ancestors(node):
+        if isinstance(above, ast.BinOp):
+            other = above.left if below is above.right else above.right
+            plain = type(above.op) not in _OWN_MEANING
+            return other if _defines(context, other, above.op, plain) else None
+        if isinstance(above, ast.Subscript) and below is above.slice:
+            taken = _defines(context, above.value, above, True)
+            return above.value if taken else None
+        if isinstance(above, ast.Compare):
+            sides = [above.left, *above.comparators]
+            for each in sides:
+                if each is not below and _defines(context, each, above.ops[0], True):
+                    return each
+            return None
+        if not isinstance(above, (ast.NamedExpr, ast.BoolOp, ast.IfExp)):
+            return None
+    return None
+
+
+def _defines(context: Context, node: ast.expr, op: ast.AST, plain: bool) -> bool:
+    """Tell whether an object has an operator of its own; `plain`: else it has none."""
+    if isinstance(node, (ast.Constant, ast.JoinedStr, ast.List, ast.Dict, ast.Tuple)):
+        return False
+    found = context.value(node)
+    if found is None or found.kind != value.OBJECT:
+        return found is None and not plain
+    names = _OPERATORS.get(type(op), ())
+    values = context.model.values
+    return any(values.attribute(found, f"__{each}__") is not None for each in names)
 
 
 def _gives_callable(context: Context) -> bool:

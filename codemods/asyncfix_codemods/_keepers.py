@@ -76,14 +76,21 @@ def _of_module(context: Context) -> str | None:
             for node in ast.walk(context.tree.module)
             if isinstance(node, ast.Name) and node.id == name
         ]
-        if _only_keeps(context.tree.module, nodes) and name not in _asked(context):
+        if _only_keeps(context.tree.module, nodes) and not _asked(context, name):
             return name
     return None
 
 
-def _asked(context: Context) -> frozenset[str]:
-    """Give the names that other files may take from this module."""
-    return frozenset(context.facts.exported)
+def _asked(context: Context, name: str) -> bool:
+    """Tell whether other files may take a name from this module: count, or cancel.
+
+    Those that lead to it and say the name somewhere.
+    """
+    if name in context.facts.exported:
+        return True
+    project, path = context.project, context.site.path
+    near = sorted(project.reached_by(path) - {path})
+    return bool(project.files.holding((name,), near))
 
 
 def _made_empty(statement: ast.stmt) -> str | None:

@@ -51,6 +51,15 @@ def dropped(context: Context) -> Plan | None:
                 "make it in a coroutine; or set requires-python to >=3.10",
             )
         )
+    made = _made_at(tree.module, dotted(keyword.value) or "")
+    if inside and made and context.settings.target < _GONE:
+        found.append(
+            _doubt(
+                f"{tree.text(keyword.value)} may be another loop than the one that "
+                f"runs here (line {made}): on Python 3.9 it belongs to that",
+                "make it in a coroutine of that loop; or set requires-python to >=3.10",
+            )
+        )
     if not _is_plain(context, keyword.value):
         found.append(
             _doubt(
@@ -72,6 +81,24 @@ def dropped(context: Context) -> Plan | None:
 
 def _doubt(reason: str, advice: str) -> Doubt:
     return Doubt("loop-argument", Level.MANUAL, reason, advice)
+
+
+def _made_at(module: ast.Module, name: str) -> int:
+    """Give the line where a name, or an attribute, is given a loop that is made there.
+
+    0 where that is not to be seen.
+    """
+    for node in ast.walk(module):
+        if not isinstance(node, (ast.Assign, ast.AnnAssign, ast.NamedExpr)):
+            continue
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        if name and any(dotted(each) == name for each in targets):
+            for each in ast.walk(node.value) if node.value else ():
+                made = isinstance(each, ast.Call) and dotted(each.func)
+                last = made.rpartition(".")[2] if made else ""
+                if last == "new_event_loop" or last.endswith("EventLoop"):
+                    return node.lineno
+    return 0
 
 
 def _is_plain(context: Context, given: ast.expr) -> bool:

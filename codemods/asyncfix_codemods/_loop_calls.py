@@ -5,11 +5,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple
 
 import asyncfix
 from asyncfix import Context, Doubt, Level, Names, Part, Plan, dotted
-from asyncfix_codemods import _loop_arguments, _shapes, _unstarted
+from asyncfix_codemods import _shapes, _unstarted
 
 if TYPE_CHECKING:
     import libcst as cst
@@ -256,7 +256,9 @@ def future_of_coroutine(context: Context) -> Plan | None:
         return None
     given = call.args[0]
     known = _unstarted.called(context, given) if isinstance(given, ast.Call) else None
-    if known is None or known.doubt or _is_of_comprehension(context, given):
+    if known is None or known.doubt or known.place is None:
+        return None
+    if is_of_comprehension(context, given):
         return None
     return _renamed(
         context,
@@ -266,7 +268,7 @@ def future_of_coroutine(context: Context) -> Plan | None:
     )
 
 
-def _is_of_comprehension(context: Context, call: ast.AST) -> bool:
+def is_of_comprehension(context: Context, call: ast.AST) -> bool:
     """Tell whether a called name may be bound by a comprehension round the call."""
     root = (dotted(getattr(call, "func", None)) or "").partition(".")[0]
     return any(
@@ -294,61 +296,6 @@ def all_tasks(context: Context) -> Plan | None:
         level=Level.UNSAFE,
         change=change,
     )
-
-
-# -- asyncio.wait --------------------------------------------------------------
-
-
-def waited(context: Context) -> Plan | None:
-    """`asyncio.wait([coro(), ...])`, which takes no coroutines since 3.11."""
-    plan = _loop_arguments.dropped(context)
-    if plan is not None:
-        return plan
-    call = context.call
-    if not call.args or not in_coroutine(context):
-        return None
-    given, calls = call.args[0], list[ast.expr]()
-    if isinstance(given, (ast.List, ast.Tuple, ast.Set)):
-        calls = given.elts
-    elif isinstance(given, _COMPREHENSIONS):
-        calls = [given.elt]
-    known = [
-        _unstarted.called(context, each) if isinstance(each, ast.Call) else None
-        for each in calls
-    ]
-    if not any(known):
-        return None
-    found = list(doubts(context, running=True))
-    for each, what in zip(calls, known, strict=True):
-        reason = what.doubt if what else ""
-        if what is None:
-            reason = f"{context.tree.text(each)} may be a task already"
-        elif _is_of_comprehension(context, each):
-            reason = f"{what.name} is bound by the comprehension"
-        if reason:
-            found.append(
-                Doubt(
-                    "wait-unsure",
-                    Level.MANUAL,
-                    reason,
-                    "asyncio.create_task(...) round each coroutine",
-                )
-            )
-    parts = tuple(Part((each,), _as_task) for each in calls)
-    return Plan(
-        "asyncio.wait takes no coroutines since Python 3.11, only tasks",
-        by_hand="asyncio.wait([asyncio.create_task(...), ...])",
-        needs=("asyncio",),
-        doubts=tuple(found),
-        parts=parts,
-    )
-
-
-def _as_task(old: Slice, names: Names) -> Sequence[cst.CSTNode]:
-    import libcst as cst
-
-    func = cst.Attribute(cst.Name(names["asyncio"]), cst.Name("create_task"))
-    return [cst.Call(func, [cst.Arg(cast("cst.BaseExpression", old.nodes[0]))])]
 
 
 # -- async_timeout -------------------------------------------------------------

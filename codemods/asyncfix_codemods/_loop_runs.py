@@ -206,7 +206,7 @@ def _doubts(context: Context, shape: _Shape | None) -> Iterator[Doubt]:
     tree, call = context.tree, context.call
     given = call.args[0]
     known = _unstarted.called(context, given) if isinstance(given, ast.Call) else None
-    if known is None or known.doubt:
+    if known is None or known.doubt or known.place is None:
         yield Doubt(
             "run-argument",
             Level.MANUAL,

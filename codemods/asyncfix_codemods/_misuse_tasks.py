@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from asyncfix import Context, Level, Names, Part, Plan, Slice
+from asyncfix import Context, Level, Plan
 from asyncfix_codemods._called import coroutine_function, is_coroutine_function
-from asyncfix_codemods._misuse import caught, elements_of, function_of, given_to
-
-if TYPE_CHECKING:
-    import libcst as cst
+from asyncfix_codemods._misuse import elements_of, function_of, given_to
 
 _ERRORS = frozenset(("TypeError", "Exception", "BaseException"))
 
 
 def waited(context: Context, call: ast.Call) -> Plan | None:
-    """Find coroutines given to `asyncio.wait`."""
+    """Find coroutines given to `asyncio.wait` where they cannot be mended.
+
+    In a list that stands in a coroutine `legacy-loop` makes tasks of them.
+    """
     if not call.args:
         return None
     given = call.args[0]
@@ -26,37 +24,19 @@ def waited(context: Context, call: ast.Call) -> Plan | None:
         if len(values) != 1 or values[0] is None:
             return None
         elements = elements_of(values[0])
+    elif _is_coroutine(function_of(context)):
+        return None
     else:
         elements = elements_of(given)
-    coroutines = [
-        each
-        for each in elements
-        if isinstance(each, ast.Call) and coroutine_function(context, each)
-    ]
-    if not coroutines:
-        return None
-    wait, text = context.spelled, context.tree.text(coroutines[0])
-    message = f"{wait} gets the coroutine {text}: it takes tasks only since Python 3.11"
-    by_hand = f"asyncio.create_task({text})"
-    if isinstance(given, ast.Name) or not _is_coroutine(function_of(context)):
-        return Plan(message, by_hand, level=Level.MANUAL)
-    part = Part(tuple(coroutines[:1]), _as_task)
-    more = tuple(Part((each,), _as_task) for each in coroutines[1:])
-    return Plan(
-        message,
-        by_hand,
-        needs=("asyncio",),
-        parts=(part, *more),
-        doubts=caught(context, _ERRORS),
-    )
-
-
-def _as_task(slice_: Slice, names: Names) -> Sequence[cst.CSTNode]:
-    import libcst as cst
-
-    create = cst.Attribute(cst.Name(names["asyncio"]), cst.Name("create_task"))
-    coroutine = cst.ensure_type(slice_.nodes[0], cst.Call)
-    return [cst.Call(create, [cst.Arg(coroutine)])]
+    for each in elements:
+        if isinstance(each, ast.Call) and coroutine_function(context, each):
+            wait, text = context.spelled, context.tree.text(each)
+            message = (
+                f"{wait} gets the coroutine {text}: it takes tasks only since "
+                "Python 3.11"
+            )
+            return Plan(message, f"asyncio.create_task({text})", level=Level.MANUAL)
+    return None
 
 
 def scheduled(context: Context, call: ast.Call) -> Plan | None:

@@ -6,8 +6,9 @@ import ast
 from collections.abc import Iterator
 
 from asyncfix import Doubt, Level, Place, Tree, facts
-from asyncfix_codemods import _old_code, _old_kinds, _old_locks, _old_steps
-from asyncfix_codemods._old_kinds import Kinds, Operand
+from asyncfix_codemods import _old_code, _old_locks, _old_operands, _old_steps
+from asyncfix_codemods._old_kinds import DECORATORS, STAND_INS, Kinds
+from asyncfix_codemods._old_operands import Operand
 
 _NEUTRAL_BELOW = (
     "functools.wraps", "abc.abstractmethod", "pytest.mark.", "unittest.skip",
@@ -38,7 +39,7 @@ def refused(kinds: Kinds, place: Place) -> Iterator[Doubt]:
                 f"{scope.name} is called by Python itself, which awaits nothing",
                 "put @types.coroutine there: Python only steps through it",
             )
-    if kinds.made(place) == _old_kinds.PLAIN:
+    if kinds.made(place) == _old_operands.PLAIN:
         yield _no(
             "coroutine-decorated",
             f"a decorator of {scope.name} makes a plain generator of it, which "
@@ -47,7 +48,7 @@ def refused(kinds: Kinds, place: Place) -> Iterator[Doubt]:
         )
     for operand in kinds.operands(place):
         given = operand.given
-        if operand.level == _old_kinds.PLAIN:
+        if operand.level == _old_operands.PLAIN:
             yield _no(
                 "coroutine-operand",
                 f"{given.text} (line {given.line}) cannot be awaited",
@@ -78,7 +79,7 @@ def _of_names(kinds: Kinds, place: Place) -> Iterator[Doubt]:
         return
     answers = kinds.model.project.answers(path, scope.parent, said)
     meant = {each.name for each in answers}
-    if not meant <= _old_kinds.DECORATORS | _old_kinds.STAND_INS:
+    if not meant <= DECORATORS | STAND_INS:
         yield _no(
             "N1",
             f"@{said} may be something else than asyncio's",
@@ -100,7 +101,7 @@ def _of_names(kinds: Kinds, place: Place) -> Iterator[Doubt]:
 def _of_returns(kinds: Kinds, place: Place, code: _old_code.Code) -> Iterator[Doubt]:
     """Find what a function without `yield` returns and its decorator awaits."""
     for each in code.returns:
-        unsure = kinds.returned(place, each).level == _old_kinds.UNKNOWN
+        unsure = kinds.awaited.returned(place, each).level == _old_operands.UNKNOWN
         if unsure and not kinds.asks:
             yield _no(
                 "coroutine-returns",
@@ -160,8 +161,8 @@ def doubts(kinds: Kinds, place: Place) -> Iterator[Doubt]:
                 )
     elif not scope.yields and code is not None:
         for each in code.returns:
-            level = kinds.returned(place, each).level
-            if level == _old_kinds.UNKNOWN:
+            level = kinds.awaited.returned(place, each).level
+            if level == _old_operands.UNKNOWN:
                 yield Doubt(
                     "coroutine-returns",
                     Level.UNSAFE,
@@ -169,7 +170,7 @@ def doubts(kinds: Kinds, place: Place) -> Iterator[Doubt]:
                     "is asked when it runs",
                     "leave the question out where it is clear",
                 )
-            if level == _old_kinds.LIKELY:
+            if level == _old_operands.LIKELY:
                 yield Doubt(
                     "coroutine-returns",
                     Level.UNSAFE,
@@ -179,7 +180,7 @@ def doubts(kinds: Kinds, place: Place) -> Iterator[Doubt]:
                 )
     for operand in kinds.operands(place):
         given = operand.given
-        if operand.level == _old_kinds.UNKNOWN and not _awaits_itself(given.text):
+        if operand.level == _old_operands.UNKNOWN and not _awaits_itself(given.text):
             yield Doubt(
                 "coroutine-operand",
                 Level.UNSAFE,
@@ -205,7 +206,7 @@ def is_aiter(scope: facts.Scope) -> bool:
 def is_open(operand: Operand) -> bool:
     """Tell whether a method steps through something that it was given."""
     given = operand.given
-    return operand.level == _old_kinds.UNKNOWN and given.said.startswith("self.")
+    return operand.level == _old_operands.UNKNOWN and given.said.startswith("self.")
 
 
 def _no(guard: str, reason: str, advice: str) -> Doubt:

@@ -8,7 +8,7 @@ from functools import partial
 from typing import NamedTuple
 
 from asyncfix import Doubt, Level, Model, Place, dotted, facts
-from asyncfix_codemods import _old_doubts, _old_kinds
+from asyncfix_codemods import _old_doubts, _old_kinds, _old_operands
 
 _STEPPERS = ("__await__", "__iter__")
 _MOST_TOLD = 3
@@ -184,7 +184,7 @@ class Groups:
             if use.scope in generators and use.role == facts.FOR:
                 names.setdefault(use.scope, set()).add(use.name.rpartition(".")[2])
         for index, said in names.items():
-            if not self.kinds.is_decorated((path, index)):
+            if not self.kinds.is_marked((path, index)):
                 yield Waiter((path, index), frozenset(said))
 
     def _users(self, place: Place) -> Iterator[tuple[Place, Doubt]]:
@@ -240,7 +240,7 @@ class Groups:
                     # Of some, by the name alone, what yields itself waits for another.
                     code = self.kinds.code(other)
                     yields = code is not None and code.yields > 0
-                    sure = operand.level != _old_kinds.UNKNOWN or not yields
+                    sure = operand.level != _old_operands.UNKNOWN or not yields
                     yield other, self._blocked(other[0], operand.given.line, name, sure)
                     break
 

@@ -10,10 +10,17 @@ from __future__ import annotations
 
 import ast
 from functools import partial
-from typing import NamedTuple
 
 from asyncfix import Model, Place, facts, value
 from asyncfix_codemods import _old_code
+from asyncfix_codemods._old_operands import (
+    AWAITABLE,
+    LIKELY,
+    PLAIN,
+    UNKNOWN,
+    Operand,
+    Operands,
+)
 
 DECORATORS = frozenset(
     ("asyncio.coroutine", "asyncio.coroutines.coroutine", "types.coroutine")
@@ -29,34 +36,10 @@ _MARKS = (
 )
 _NEUTRAL = (*_MARKS, "builtins.property", "abc.", "functools.wraps", "typing.")
 _FUNCTION = (facts.FUNCTION,)
-# Methods of event loops and streams that no other library has under these names.
-_OF_LOOPS = frozenset(
-    ("run_in_executor", "create_connection", "create_datagram_endpoint",
-     "create_server", "create_task", "create_unix_connection", "create_unix_server",
-     "getaddrinfo", "getnameinfo", "sock_accept", "sock_connect", "sock_recv",
-     "sock_sendall", "subprocess_exec", "subprocess_shell", "connect_read_pipe",
-     "connect_write_pipe", "wait_closed", "drain", "readexactly", "readuntil",
-     "create_future", "async")
-)  # fmt: skip
-# How an operand was understood, the worst last.
-_NEVER_AWAITED = (
-    value.TUPLE, value.MAPPING, value.FUNCTION, value.CLASS, value.MODULE,
-)  # fmt: skip
 _OF_GENERATORS = frozenset(
     ("Generator", "GeneratorType", "isgenerator", "isgeneratorfunction", "next", "send")
 )
 _GUESSED = ("bare", "generator")
-AWAITABLE, LIKELY, UNKNOWN, PLAIN = range(4)
-_DEEPEST = 8
-
-
-class Operand(NamedTuple):
-    """What a `yield from` is given, as far as it is known."""
-
-    given: _old_code.Given
-    level: int
-    places: tuple[Place, ...] = ()
-    """The functions of the project whose result it may be."""
 
 
 class Kinds:
@@ -69,6 +52,7 @@ class Kinds:
         self.asks = model.settings.target >= GONE
         """What is returned may be asked whether it can be awaited: the old form is no
         choice any more."""
+        self.awaited = Operands(self)
         self._kinds: dict[Place, str] = {}
         self._asked: list[Place] = []
         self._assumed: set[Place] = set()
@@ -101,6 +85,26 @@ class Kinds:
     def is_decorated(self, place: Place) -> bool:
         """Tell whether a decorator makes a coroutine of a function."""
         return bool(self.decorator(place))
+
+    def is_marked(self, place: Place) -> bool:
+        """Tell whether a decorator makes a coroutine of the function itself.
+
+        Not of what another decorator has put in its place: what `yield from` takes in
+        the function goes by what it is itself.
+        """
+        said = self.decorator(place)
+        if not said:
+            return False
+        path, _ = place
+        scope = self.scope(place)
+        below = scope.decorators[scope.decorators.index(said) + 1 :]
+        found = [
+            self.values.of(path, scope.parent, each.partition("(")[0]) for each in below
+        ]
+        return all(
+            what is not None and not what.path and what.name.startswith(_NEUTRAL)
+            for what in found
+        )
 
     def is_old(self, place: Place) -> bool:
         """Tell whether a function is a coroutine that could be an `async def`.
@@ -213,174 +217,13 @@ class Kinds:
             code = self.code(place)
             waits = code.waits if code else ()
             found = tuple(
-                self.operand(place, each, code.made if code else {}) for each in waits
+                self.awaited.operand(place, each, code.made if code else {})
+                for each in waits
             )
             if self._assumed:
                 return found
             self._operands[place] = found
         return self._operands[place]
-
-    # -- what can be awaited ---------------------------------------------------
-
-    def operand(
-        self,
-        place: Place,
-        given: _old_code.Given,
-        made: dict[str, _old_code.Given | None],
-        depth: int = 0,
-    ) -> Operand:
-        """Tell whether a value in a function's code can be awaited."""
-        path, scope = place
-        if given.kind == "plain":
-            return Operand(given, PLAIN)
-        if given.kind == "name":
-            known = made.get(given.said)
-            if known is not None and depth < _DEEPEST:
-                found = self.operand(place, known, made, depth + 1)
-                return found._replace(given=given)
-            what = self.values.of(path, scope, given.said)
-            return Operand(given, self._of_object(what))
-        if given.kind == "element":
-            what = self.values.of(path, scope, given.said)
-            of_tasks = what is not None and what.name == "asyncio.as_completed"
-            return Operand(given, AWAITABLE if of_tasks else UNKNOWN)
-        if given.kind != "call":
-            return Operand(given, UNKNOWN)
-        what = self.values.of(path, scope, given.said) if given.said else None
-        if what is None:
-            level = PLAIN if self._is_lambda(place, given.said) else UNKNOWN
-            return self._by_name(given) if level == UNKNOWN else Operand(given, level)
-        if what.kind == value.FUNCTION and what.scope >= 0:
-            return self._of_function(given, (what.path, what.scope), depth)
-        if what.kind == value.CLASS and what.path:
-            return Operand(given, self._of_object(what._replace(kind=value.OBJECT)))
-        if what.kind == value.OUTSIDE:
-            root = what.name.partition(".")[0]
-            if root == "asyncio":
-                return Operand(given, AWAITABLE)
-            if root in ("builtins", "itertools"):
-                return Operand(given, PLAIN)
-        return Operand(given, UNKNOWN)
-
-    def _is_lambda(self, place: Place, said: str) -> bool:
-        """Tell whether a name means a lambda that is a generator."""
-        path, scope = place
-        lines = {each.line for each in self.project.visible(path, scope, said)}
-        return any(
-            each.kind == facts.LAMBDA and each.yields and each.line in lines
-            for each in self.project.files[path].scopes
-        )
-
-    def returned(self, place: Place, given: _old_code.Given, depth: int = 0) -> Operand:
-        """Tell whether the decorator of a function without `yield` awaits a value.
-
-        AWAITABLE: it does; PLAIN: it does not; LIKELY: an object of a class, by its
-        name, which it hardly does; UNKNOWN.
-        """
-        path, scope = place
-        if given.kind == "plain":
-            return Operand(given, PLAIN)
-        if given.kind == "name":
-            code = self.code(place)
-            known = code.made.get(given.said) if code else None
-            if known is not None and depth < _DEEPEST:
-                return self.returned(place, known, depth + 1)
-            what = self.values.of(path, scope, given.said)
-            return Operand(given, self._kept(what))
-        if given.kind != "call":
-            return Operand(given, UNKNOWN)
-        what = self.values.of(path, scope, given.said) if given.said else None
-        last = given.said.rpartition(".")[2]
-        if what is not None and what.kind == value.FUNCTION and what.scope >= 0:
-            return self._of_function(given, (what.path, what.scope), depth)
-        if what is not None and what.kind == value.CLASS and what.path:
-            return Operand(given, self._kept(what._replace(kind=value.OBJECT)))
-        if last in _OF_LOOPS:
-            return Operand(given, AWAITABLE)
-        name = what.name if what is not None and what.kind == value.OUTSIDE else ""
-        if name.startswith("builtins."):
-            return Operand(given, PLAIN)
-        if name.startswith("asyncio.") and (last[:1].islower() or last == "Future"):
-            return Operand(given, AWAITABLE)
-        return Operand(given, LIKELY if last[:1].isupper() else UNKNOWN)
-
-    def _kept(self, what: value.Value | None) -> int:
-        """Tell whether an object is given on as it is."""
-        if what is not None and what.kind == value.OBJECT and what.path:
-            klass = what._replace(kind=value.CLASS)
-            if self.values.classes.member(klass, "__await__") is not None:
-                return UNKNOWN
-            lines = self.values.classes.line(what.path, what.scope)
-            known = all(each and (each.path or _is_plain(each)) for each in lines)
-            return PLAIN if known else LIKELY
-        if what is not None and what.kind == value.OUTSIDE_OBJECT:
-            if what.name in ("asyncio.Future", "asyncio.Task"):
-                return AWAITABLE
-            if what.name.startswith("builtins."):
-                return PLAIN
-        return PLAIN if what and what.kind in _NEVER_AWAITED else UNKNOWN
-
-    def _of_object(self, what: value.Value | None) -> int:
-        if what is None:
-            return UNKNOWN
-        if what.kind == value.COROUTINE:
-            return AWAITABLE
-        if what.kind == value.OUTSIDE_OBJECT and what.name.startswith("asyncio."):
-            return AWAITABLE
-        if what.kind in (value.TUPLE, value.MAPPING):
-            return PLAIN
-        if what.kind == value.OBJECT:
-            klass = what._replace(kind=value.CLASS)
-            lines = self.values.classes.line(what.path, what.scope)
-            if self.values.classes.member(klass, "__await__") is not None:
-                return AWAITABLE
-            if None not in lines and all(each and each.path for each in lines):
-                if self.values.classes.member(klass, "__iter__") is not None:
-                    return PLAIN
-        return UNKNOWN
-
-    def _of_function(self, given: _old_code.Given, place: Place, depth: int) -> Operand:
-        above = given.said.startswith("super()")
-        every = [place, *(() if above else self.overriders(place))]
-        code = self.code(place) if self.kind(place) == "sync" else None
-        if code is not None and code.is_empty and len(every) > 1:
-            every = every[1:]  # it is there to be replaced
-        level, places = AWAITABLE, list[Place]()
-        for each in every:
-            found = self._result(given, each, depth)
-            level = max(level, found.level)
-            places += found.places
-        return Operand(given, level, tuple(dict.fromkeys(places)))
-
-    def _result(self, given: _old_code.Given, place: Place, depth: int) -> Operand:
-        """Tell what calling a function gives."""
-        kind = self.kind(place)
-        if kind in ("asyncio", "types", "native", "bare"):
-            return Operand(given, self.made(place), (place,))
-        if kind == "generator":
-            return Operand(given, PLAIN, (place,))
-        code = self.code(place)
-        if code is None or depth >= _DEEPEST or not code.returns:
-            return Operand(given, UNKNOWN)
-        level, places = AWAITABLE, list[Place]()
-        for each in code.returns:
-            found = self.operand(place, each, code.made, depth + 1)
-            level = max(level, found.level)
-            places += found.places
-        return Operand(given, level, tuple(places))
-
-    def _by_name(self, given: _old_code.Given) -> Operand:
-        """Tell what calling a method of an object gives that is not known."""
-        last = given.said.rpartition(".")[2]
-        if last in _OF_LOOPS:
-            return Operand(given, LIKELY)
-        if not given.said or "." not in given.said:
-            return Operand(given, UNKNOWN)
-        # Nobody waits for what a plain function gives.
-        places = tuple(e for e in self.named(last) if self.kind(e) != "sync")
-        if not places or any(self.kind(each) == "generator" for each in places):
-            return Operand(given, UNKNOWN, places)
-        return Operand(given, LIKELY, places)
 
     def made(self, place: Place) -> int:
         """Tell whether what decorators make of a coroutine function gives one still.
@@ -440,21 +283,9 @@ class Kinds:
 
     def overriders(self, place: Place) -> tuple[Place, ...]:
         """Give the methods of subclasses that take a method's place."""
-        path, _ = place
-        scope = self.scope(place)
-        if self.project.files[path].scopes[scope.parent].kind != facts.CLASS:
-            return ()
-        base = value.Value(value.CLASS, path=path, scope=scope.parent)
-        return tuple(
-            each
-            for each in self.named(scope.name)
-            if each != place
-            and base in self.values.classes.line(each[0], self.scope(each).parent)
-        )
-
-
-def _is_plain(base: value.Value) -> bool:
-    return base.name.startswith(("builtins.", "abc."))
+        instead = self.model.users.instead(place)
+        found = ((p, self.values.bindings.defined(p, each)) for p, each in instead)
+        return tuple(each for each in found if each[1] >= 0)
 
 
 def kinds(model: Model) -> Kinds:

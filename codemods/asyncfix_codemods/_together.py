@@ -5,9 +5,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from asyncfix import Names, Part, Slice
+from asyncfix_codemods import _pieces
 from asyncfix_codemods._forms import HELPERS, Form
 
 if TYPE_CHECKING:
@@ -28,140 +29,28 @@ def parts(form: Form) -> tuple[Part, ...]:
     return (Part(nodes, partial(made[form.kind], form), prelude=prelude),)
 
 
-# -- pieces -------------------------------------------------------------------
-
-
-def _of(module: str, name: str) -> cst.Attribute:
-    import libcst as cst
-
-    return cst.Attribute(cst.Name(module), cst.Name(name))
-
-
-def _call(function: cst.BaseExpression, *args: cst.Arg) -> cst.Call:
-    import libcst as cst
-
-    return cst.Call(function, list(args))
-
-
-def _twin(slice_: Slice, node: ast.AST) -> cst.BaseExpression:
-    import libcst as cst
-
-    found = slice_.find(node)
-    assert isinstance(found, cst.BaseExpression)
-    return found
-
-
-def _in_parentheses(node: cst.BaseExpression) -> cst.BaseExpression:
-    import libcst as cst
-
-    if node.lpar:
-        return node
-    return node.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
-
-
-class _Loop(NamedTuple):
-    """The head of a loop: `for target in items if test`."""
-
-    target: cst.BaseAssignTargetExpression
-    items: cst.BaseExpression
-    tests: Sequence[cst.CompIf]
-
-    def over(self, element: cst.BaseExpression) -> cst.CompFor:
-        import libcst as cst
-
-        items = self.items
-        if isinstance(items, (cst.Tuple, cst.IfExp, cst.Lambda)):
-            items = _in_parentheses(items)
-        return cst.CompFor(target=self.target, iter=items, ifs=list(self.tests))
-
-    def generator(self, element: cst.BaseExpression) -> cst.GeneratorExp:
-        import libcst as cst
-
-        return cst.GeneratorExp(
-            elt=element,
-            for_in=self.over(element),
-            lpar=[cst.LeftParen()],
-            rpar=[cst.RightParen()],
-        )
-
-    def list(self, element: cst.BaseExpression) -> cst.ListComp:
-        import libcst as cst
-
-        return cst.ListComp(elt=element, for_in=self.over(element))
-
-
-def _head(slice_: Slice, form: Form) -> _Loop:
-    import libcst as cst
-
-    if isinstance(form.rounds.loop, ast.For):
-        loop = slice_.nodes[-1]
-        assert isinstance(loop, cst.For)
-        return _Loop(loop.target, loop.iter, ())
-    comprehension = _comprehension(slice_, form)
-    inner = comprehension.for_in
-    return _Loop(inner.target, inner.iter, inner.ifs)
-
-
-def _comprehension(
-    slice_: Slice, form: Form
-) -> cst.ListComp | cst.SetComp | cst.DictComp:
-    import libcst as cst
-
-    found = slice_.find(form.rounds.loop)
-    assert isinstance(found, (cst.ListComp, cst.SetComp, cst.DictComp))
-    return found
-
-
 def _task(slice_: Slice, form: Form, names: Names) -> cst.BaseExpression:
     """Give `create_task(f(x))`, as the code has it or as it is to be."""
     import libcst as cst
 
-    call = _twin(slice_, form.rounds.call)
+    call = _pieces.twin(slice_, form.rounds.call)
     if form.limit:
-        call = _limited(call, form)
+        call = _pieces.limited(call, form)
     if form.creating is None:
-        return _call(_of(names["asyncio"], "create_task"), cst.Arg(call))
-    creating = _twin(slice_, form.creating)
+        return _pieces.call(_pieces.of(names["asyncio"], "create_task"), cst.Arg(call))
+    creating = _pieces.twin(slice_, form.creating)
     if not form.limit:
         return creating
-    new = creating.deep_replace(_twin(slice_, form.rounds.call), call)
+    new = creating.deep_replace(_pieces.twin(slice_, form.rounds.call), call)
     assert isinstance(new, cst.BaseExpression)
     return new
-
-
-def _limited(call: cst.BaseExpression, form: Form) -> cst.Call:
-    """Give `limited(limit, f, x)` for `f(x)`."""
-    import libcst as cst
-
-    assert isinstance(call, cst.Call)
-    first = [cst.Arg(cst.Name(form.bound)), cst.Arg(call.func)]
-    return cst.Call(cst.Name("limited"), [*first, *call.args])
-
-
-def _semaphore(form: Form, names: Names) -> list[cst.BaseStatement]:
-    """Give `limit = asyncio.Semaphore(N)`, where the form needs it."""
-    import libcst as cst
-
-    if form.helper != "limited":
-        return []
-    made = _call(
-        _of(names["asyncio"], "Semaphore"), cst.Arg(cst.Integer(str(form.limit)))
-    )
-    return [_assign(form.bound, made)]
-
-
-def _assign(name: str, value: cst.BaseExpression) -> cst.SimpleStatementLine:
-    import libcst as cst
-
-    target = cst.AssignTarget(cst.Name(name))
-    return cst.SimpleStatementLine([cst.Assign([target], value)])
 
 
 def _results(slice_: Slice, form: Form, names: Names) -> cst.BaseExpression:
     """Give what waits for all rounds and gives the list of their results."""
     import libcst as cst
 
-    head, call = _head(slice_, form), _twin(slice_, form.rounds.call)
+    head, call = _pieces.head(slice_, form), _pieces.twin(slice_, form.rounds.call)
     if form.helper == "map_bounded":
         assert isinstance(call, cst.Call)
         args = [each for each in call.args if each.star or each.keyword]
@@ -177,16 +66,16 @@ def _results(slice_: Slice, form: Form, names: Names) -> cst.BaseExpression:
         if head.tests:
             items = head.generator(target)
         limit = cst.Integer(str(form.limit))
-        return _call(
+        return _pieces.call(
             cst.Name("map_bounded"), cst.Arg(function), cst.Arg(items), cst.Arg(limit)
         )
     each = call
     if form.creating is not None and _says_more(form.creating, names):
-        each = _twin(slice_, form.creating)
+        each = _pieces.twin(slice_, form.creating)
     if form.limit:
-        each = _limited(call, form)
-    return _call(
-        _of(names["asyncio"], "gather"), cst.Arg(head.generator(each), star="*")
+        each = _pieces.limited(call, form)
+    return _pieces.call(
+        _pieces.of(names["asyncio"], "gather"), cst.Arg(head.generator(each), star="*")
     )
 
 
@@ -205,43 +94,15 @@ def _as_kind(
 
     rounds = form.rounds
     if rounds.collects == "set":
-        return _call(cst.Name("set"), cst.Arg(results))
+        return _pieces.call(cst.Name("set"), cst.Arg(results))
     if rounds.collects == "dict":
         assert rounds.key is not None
-        head, key = _head(slice_, form), _twin(slice_, rounds.key)
+        head, key = _pieces.head(slice_, form), _pieces.twin(slice_, rounds.key)
         same = ast.unparse(rounds.key) == ast.unparse(rounds.target)
         keys = head.items if same and not head.tests else head.generator(key)
-        pairs = _call(cst.Name("zip"), cst.Arg(keys), cst.Arg(results))
-        return _call(cst.Name("dict"), cst.Arg(pairs))
+        pairs = _pieces.call(cst.Name("zip"), cst.Arg(keys), cst.Arg(results))
+        return _pieces.call(cst.Name("dict"), cst.Arg(pairs))
     return results
-
-
-def _comments(slice_: Slice, form: Form) -> list[cst.EmptyLine]:
-    """Give the comments that stand above and in statements that go away."""
-    import libcst as cst
-
-    found: list[cst.EmptyLine] = []
-
-    def keep(node: cst.CSTNode) -> None:
-        for line in getattr(node, "leading_lines", ()):
-            if line.comment is not None or not found:
-                found.append(line)
-        for each in (
-            getattr(node, "trailing_whitespace", None),
-            getattr(getattr(node, "body", None), "header", None),
-        ):
-            comment = getattr(each, "comment", None)
-            if comment is not None:
-                found.append(cst.EmptyLine(comment=comment))
-        body = getattr(node, "body", None)
-        if isinstance(body, cst.IndentedBlock):
-            for each in body.body:
-                keep(each)
-            found.extend(line for line in body.footer if line.comment is not None)
-
-    for node in slice_.nodes:
-        keep(node)
-    return found
 
 
 # -- forms --------------------------------------------------------------------
@@ -267,15 +128,9 @@ def _gathered(form: Form, slice_: Slice, names: Names) -> Sequence[cst.CSTNode]:
         assert isinstance(made, cst.SimpleStatementLine)
         value = _as_kind(slice_, form, awaited, names)
         statement = cst.SimpleStatementLine([made.body[0].with_changes(value=value)])
-    lines = _comments(slice_, form)
-    new = [*_semaphore(form, names), statement]
-    return [_under(new[0], lines), *new[1:]]
-
-
-def _under(
-    statement: cst.BaseStatement, lines: Sequence[cst.EmptyLine]
-) -> cst.BaseStatement:
-    return statement.with_changes(leading_lines=list(lines))
+    lines = _pieces.comments(slice_, form)
+    new = [*_pieces.semaphore(form, names), statement]
+    return [_pieces.under(new[0], lines), *new[1:]]
 
 
 def _ordered(form: Form, slice_: Slice, names: Names) -> Sequence[cst.CSTNode]:
@@ -285,8 +140,8 @@ def _ordered(form: Form, slice_: Slice, names: Names) -> Sequence[cst.CSTNode]:
 
     last = slice_.nodes[-1]
     lines = list(getattr(last, "leading_lines", ()))
-    head = _head(slice_, form)
-    tasks = _assign(form.tasks, head.list(_task(slice_, form, names)))
+    head = _pieces.head(slice_, form)
+    tasks = _pieces.assign(form.tasks, head.list(_task(slice_, form, names)))
     if isinstance(form.rounds.loop, ast.For):
         assert isinstance(last, cst.For)
         body, more = _body(form, slice_, last)
@@ -306,13 +161,13 @@ def _ordered(form: Form, slice_: Slice, names: Names) -> Sequence[cst.CSTNode]:
             target = cst.Tuple(
                 [cst.Element(first), cst.Element(target)], lpar=[], rpar=[]
             )
-            items = _call(cst.Name("zip"), cst.Arg(head.items), cst.Arg(items))
+            items = _pieces.call(cst.Name("zip"), cst.Arg(head.items), cst.Arg(items))
         inner: cst.BaseStatement = last.with_changes(
             target=target, iter=items, body=body, leading_lines=[]
         )
     else:
         inner = _of_comprehension(form, slice_, head)
-    cancel = _call(_of(form.task, "cancel"))
+    cancel = _pieces.call(_pieces.of(form.task, "cancel"))
     cleanup = [
         cst.For(
             cst.Name(form.task),
@@ -324,7 +179,7 @@ def _ordered(form: Form, slice_: Slice, names: Names) -> Sequence[cst.CSTNode]:
         template(
             "await {gather}(*{tasks}, return_exceptions=True)\n",
             config=cst.PartialParserConfig(default_newline=slice_.newline),
-            gather=_of(names["asyncio"], "gather"),
+            gather=_pieces.of(names["asyncio"], "gather"),
             tasks=cst.Name(form.tasks),
         ),
     ]
@@ -332,8 +187,8 @@ def _ordered(form: Form, slice_: Slice, names: Names) -> Sequence[cst.CSTNode]:
         body=cst.IndentedBlock([inner], indent=slice_.indent),
         finalbody=cst.Finally(body=cst.IndentedBlock(cleanup, indent=slice_.indent)),
     )
-    new = [*_semaphore(form, names), tasks, attempt]
-    return [_under(new[0], lines), *new[1:]]
+    new = [*_pieces.semaphore(form, names), tasks, attempt]
+    return [_pieces.under(new[0], lines), *new[1:]]
 
 
 def _body(
@@ -360,11 +215,13 @@ def _body(
     return block.with_changes(body=statements), lines
 
 
-def _of_comprehension(form: Form, slice_: Slice, head: _Loop) -> cst.BaseStatement:
+def _of_comprehension(
+    form: Form, slice_: Slice, head: _pieces.Loop
+) -> cst.BaseStatement:
     """Give the statement round a comprehension, which now awaits the tasks."""
     import libcst as cst
 
-    old = _comprehension(slice_, form)
+    old = _pieces.comprehension(slice_, form)
     changed = old.deep_replace(slice_.find(form.rounds.waiting), cst.Name(form.task))
     target: cst.BaseAssignTargetExpression = cst.Name(form.task)
     items: cst.BaseExpression = cst.Name(form.tasks)
@@ -373,12 +230,12 @@ def _of_comprehension(form: Form, slice_: Slice, head: _Loop) -> cst.BaseStateme
         if isinstance(first, cst.Tuple) and not first.lpar:
             first = first.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
         target = cst.Tuple([cst.Element(first), cst.Element(target)], lpar=[], rpar=[])
-        items = _call(cst.Name("zip"), cst.Arg(head.items), cst.Arg(items))
+        items = _pieces.call(cst.Name("zip"), cst.Arg(head.items), cst.Arg(items))
     inner = old.for_in.with_changes(target=target, iter=items, ifs=[])
     new = cst.ensure_type(changed, type(old)).with_changes(for_in=inner)
     statement = slice_.nodes[0].deep_replace(old, new)
     assert isinstance(statement, cst.BaseStatement)
-    return _under(statement, [])
+    return _pieces.under(statement, [])
 
 
 def _grouped(form: Form, slice_: Slice, names: Names) -> Sequence[cst.CSTNode]:
@@ -386,19 +243,22 @@ def _grouped(form: Form, slice_: Slice, names: Names) -> Sequence[cst.CSTNode]:
     import libcst as cst
 
     rounds = form.rounds
-    head = _head(slice_, form)
-    call = _twin(slice_, rounds.call)
+    head = _pieces.head(slice_, form)
+    call = _pieces.twin(slice_, rounds.call)
     if form.limit:
-        call = _limited(call, form)
+        call = _pieces.limited(call, form)
     keywords: list[cst.Arg] = []
     if form.creating is not None:
-        twin = _twin(slice_, form.creating)
+        twin = _pieces.twin(slice_, form.creating)
         assert isinstance(twin, cst.Call)
         keywords = list(twin.args[1:])
-    start = _call(_of(form.group, "create_task"), cst.Arg(call), *keywords)
-    lines = _comments(slice_, form)
+    start = _pieces.call(
+        _pieces.of(form.group, "create_task"), cst.Arg(call), *keywords
+    )
+    lines = _pieces.comments(slice_, form)
     group = cst.WithItem(
-        _call(_of(names["asyncio"], "TaskGroup")), cst.AsName(cst.Name(form.group))
+        _pieces.call(_pieces.of(names["asyncio"], "TaskGroup")),
+        cst.AsName(cst.Name(form.group)),
     )
     if rounds.collects == "drop":
         inner: cst.BaseStatement = cst.For(
@@ -409,16 +269,16 @@ def _grouped(form: Form, slice_: Slice, names: Names) -> Sequence[cst.CSTNode]:
             ),
         )
     else:
-        inner = _assign(form.tasks, head.list(start))
+        inner = _pieces.assign(form.tasks, head.list(start))
     block = cst.With(
         [group],
         cst.IndentedBlock([inner], indent=slice_.indent),
         asynchronous=cst.Asynchronous(),
     )
-    new: list[cst.BaseStatement] = [*_semaphore(form, names), block]
+    new: list[cst.BaseStatement] = [*_pieces.semaphore(form, names), block]
     if rounds.collects != "drop":
         task = cst.Name(form.task)
-        result = _call(cst.Attribute(task, cst.Name("result")))
+        result = _pieces.call(cst.Attribute(task, cst.Name("result")))
         over = cst.CompFor(target=task, iter=cst.Name(form.tasks))
         results: cst.BaseExpression = cst.ListComp(elt=result, for_in=over)
         value = _as_kind(slice_, form, results, names)
@@ -428,8 +288,8 @@ def _grouped(form: Form, slice_: Slice, names: Names) -> Sequence[cst.CSTNode]:
             line = cst.SimpleStatementLine([made.body[0].with_changes(value=value)])
             new.append(line)
         else:
-            old = _comprehension(slice_, form)
+            old = _pieces.comprehension(slice_, form)
             changed = slice_.nodes[0].deep_replace(old, value)
             assert isinstance(changed, cst.BaseStatement)
-            new.append(_under(changed, []))
-    return [_under(new[0], lines), *new[1:]]
+            new.append(_pieces.under(changed, []))
+    return [_pieces.under(new[0], lines), *new[1:]]

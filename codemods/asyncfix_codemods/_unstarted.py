@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 
-from asyncfix import Context, Model, dotted, facts, value
+from asyncfix import Context, Model, Place, dotted, facts, value
+from asyncfix_codemods import _made_over
 
 # Decorators that leave a coroutine function what it is.
 _NEUTRAL = frozenset(
@@ -38,13 +38,16 @@ def meant(model: Model, path: str, scope: int, said: str) -> Known | None:
     found = model.reach.values.of(path, scope, said)
     if found is None:
         return _of_branches(model, path, scope, said)
+    if found.kind == value.OUTSIDE and found.name.startswith("asyncio."):
+        kind = model.catalog.asynchronous(found.name)
+        return Known(None, found.name, "") if kind == "coroutine" else None
     if found.kind != value.FUNCTION or found.scope < 0:
         return None
     function = model.project.files[found.path].scopes[found.scope]
     if not function.is_async or function.yields:
         return None
     doubt = _decorated(model, found.path, function)
-    doubt = doubt or _overridden(model, found.path, found.scope, function)
+    doubt = doubt or _replaced(model, (found.path, found.scope))
     return Known((found.path, found.scope), function.name, doubt)
 
 
@@ -55,7 +58,7 @@ def _of_branches(model: Model, path: str, scope: int, said: str) -> Known | None
         return None
     values = model.reach.values
     known = model.project.files[path].scopes
-    scopes = [known[values.defined(path, each)] for each in bindings]
+    scopes = [known[values.bindings.defined(path, each)] for each in bindings]
     if all(each.is_async for each in scopes) or not any(e.is_async for e in scopes):
         return None
     line = next(each.line for each in scopes if not each.is_async)
@@ -71,28 +74,25 @@ def _decorated(model: Model, path: str, function: facts.Scope) -> str:
     return ""
 
 
-def _overridden(model: Model, path: str, index: int, function: facts.Scope) -> str:
-    """Tell where a method is replaced by what is no coroutine function."""
-    project = model.project
-    if project.files[path].scopes[function.parent].kind != facts.CLASS:
-        return ""
-    base = value.Value(value.CLASS, path=path, scope=function.parent)
-    for other, scope in _methods(model, function.name):
-        known = project.files[other].scopes[scope]
-        if (other, scope) == (path, index) or (known.is_async and not known.yields):
-            continue
-        if base in model.reach.values.classes.line(other, known.parent):
-            return f"{other}:{known.line} overrides {function.name} with a plain one"
+def _replaced(model: Model, place: Place) -> str:
+    """Tell where something that is no coroutine function takes a function's place."""
+    name = model.users.scope(place).name
+    for path, binding in model.users.instead(place):
+        found = model.values.bindings.bound(path, [binding])
+        known = (
+            found and found.is_function and model.users.scope((found.path, found.scope))
+        )
+        if not known or not known.is_async or known.yields:
+            return f"{path}:{binding.line} overrides {name} with a plain one"
+    put = model.users.replaced(place)
+    if put is not None:
+        return f"{put.path}:{put.line} puts something else in the place of {name}"
+    path, scope = place
+    scopes = model.project.files[path].scopes
+    if scopes[scopes[scope].parent].kind == facts.CLASS:
+        for doubt in _made_over.doubts(model, place, name):
+            return doubt.reason
     return ""
-
-
-def _methods(model: Model, name: str) -> Iterator[tuple[str, int]]:
-    for path in model.project.files.holding((name,)):
-        known = model.project.files[path]
-        for index, scope in enumerate(known.scopes):
-            if scope.kind == facts.FUNCTION and scope.name == name:
-                if known.scopes[scope.parent].kind == facts.CLASS:
-                    yield path, index
 
 
 def is_abstract(model: Model, known: Known) -> bool:

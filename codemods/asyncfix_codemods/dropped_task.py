@@ -78,9 +78,9 @@ class DroppedTask(Codemod):
     destroyed but it is pending!". The fix keeps it in a set until it is done, and
     changes nothing else; a set that the class or the module keeps such tasks in
     already, and that serves nothing else, is used. Unsafe where the receiver seems to
-    be an event loop by its name only. Refused where tests replace the call. In
-    lambdas, and where the maker of the task is itself handed on as a callback, the
-    code to write is shown. No finding where the result is kept, returned, awaited or
+    be an event loop by its name only, and where `locals()` would give the new name,
+    too. Refused where tests replace the call. In lambdas, and where the maker of the
+    task is itself handed on as a callback, the code to write is shown. No finding where the result is kept, returned, awaited or
     passed on, and where the receiver is no event loop: task groups, nurseries and
     managers keep their tasks.
     """
@@ -146,6 +146,8 @@ class DroppedTask(Codemod):
             keeper = _keepers.Keeper("tasks", False)
         name = _keepers.task_name(context, where) if not _keeps(target) else target
         task = name if isinstance(name, str) else name.id if name else ""
+        if isinstance(name, str) and not isinstance(where, ast.Module):
+            doubts += _seen_by_name(context, where, name)
         if not task:
             doubts.append(
                 Doubt(
@@ -317,6 +319,18 @@ def _place(context: Context, statement: ast.stmt) -> Iterator[Doubt]:
             Level.MANUAL,
             "another statement stands on the same line",
             "give the call a line of its own",
+        )
+
+
+def _seen_by_name(context: Context, where: _shapes.Owner, name: str) -> Iterator[Doubt]:
+    """Find what looks through the function's names, and would see a new one."""
+    if _shapes.looks_up_names(context.tree, where):
+        yield Doubt(
+            "task-name",
+            Level.UNSAFE,
+            f"the function looks its names up (locals() or the like), and {name} "
+            "would be one of them",
+            f"see whether {name} does harm there",
         )
 
 

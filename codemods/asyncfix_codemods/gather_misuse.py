@@ -64,12 +64,12 @@ class GatherMisuse(Codemod):
         async def pages(urls, fetch):
             return await asyncio.gather(*[fetch(url) for url in urls])
 
-    Safety: safe for a list, tuple or generator that `gather` is given whole, and
-    for coroutines given to `asyncio.wait`, which takes tasks only since Python
-    3.11. Unsafe where the error of today is caught, and where `gather` is given
-    what was awaited already: that ran one after the other. `create_task` of a
-    function or a future, a set given to `gather`, a list that is awaited, and
-    `asyncio.run` of `gather` are reported.
+    Safety: safe for a list, tuple or generator that `gather` is given whole. Unsafe
+    where the error of today is caught, and where `gather` is given what was awaited
+    already: that ran one after the other. `create_task` of a function or a future, a
+    set given to `gather`, a list that is awaited, `asyncio.run` of `gather`, and a name
+    that holds coroutines given to `asyncio.wait` are reported; of coroutines in a list
+    `legacy-loop` makes tasks.
     """
 
     name = "gather-misuse"

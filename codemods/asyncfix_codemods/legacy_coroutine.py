@@ -29,6 +29,7 @@ from asyncfix_codemods import (
     _old_kinds,
     _old_locks,
     _old_names,
+    _old_operands,
     _old_rewrite,
 )
 
@@ -301,9 +302,9 @@ def _change(
                 locks.append(node)
             elif isinstance(node, ast.Return) and not kinds.scope(place).yields:
                 level = _returned(kinds, place, node)
-                if level == _old_kinds.AWAITABLE:
+                if level == _old_operands.AWAITABLE:
                     returns.append(node)
-                elif level == _old_kinds.UNKNOWN:
+                elif level == _old_operands.UNKNOWN:
                     asked[node] = _free_name(function, node)
     said = frozenset(kinds.decorator(each) for each in members.values())
     plain = frozenset(
@@ -327,7 +328,7 @@ def _returned(kinds: _old_kinds.Kinds, place: Place, node: ast.Return) -> int:
         ),
         None,
     )
-    return kinds.returned(place, given).level if given else _old_kinds.PLAIN
+    return kinds.awaited.returned(place, given).level if given else _old_operands.PLAIN
 
 
 def _free_name(function: _old_code.Function, node: ast.Return) -> str:

@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from asyncfix import Codemod, Context, Model, Plan, Site, calls_named, facts, site_of
-from asyncfix_codemods import _loop_arguments, _loop_calls, _loop_names, _loop_runs
+from asyncfix_codemods import (
+    _loop_arguments,
+    _loop_calls,
+    _loop_names,
+    _loop_runs,
+    _loop_waits,
+)
 
 _CALLS = {
     **_loop_calls.RULES,
     **_loop_names.RULES,
     **dict.fromkeys(_loop_arguments.TAKERS, _loop_arguments.dropped),
-    "asyncio.wait": _loop_calls.waited,
 }
 _LAST = frozenset(name.rpartition(".")[2] for name in (*_CALLS, _loop_calls.OF_LOOP))
 _ARGUMENTS = _loop_arguments.TAKERS - {"asyncio.wait"}
@@ -94,6 +99,8 @@ class LegacyLoop(Codemod):
             return _loop_runs.run_forever(context)
         if wanted == f"{_OF_LOOP}run_until_complete":
             return _loop_runs.run(context)
+        if wanted == "asyncio.wait":
+            return _loop_waits.waited(context)
         if wanted == _loop_calls.OF_LOOP:
             return _loop_calls.task_of_loop(context)
         if context.site.kind == "value":

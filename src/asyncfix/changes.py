@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from asyncfix.names import around, qualified
-from asyncfix.nodes import CHILDREN
+from asyncfix.nodes import CHILDREN, descend, parameters
 from asyncfix.rows import Scope
 
 # Methods of Python's own containers that change them.
@@ -16,6 +16,11 @@ MUTATORS = frozenset(
      "extendleft", "insert", "intersection_update", "move_to_end", "pop", "popitem",
      "popleft", "remove", "reverse", "rotate", "setdefault", "sort", "subtract",
      "symmetric_difference_update", "update", "put", "put_nowait")
+)  # fmt: skip
+
+_CHANGING = frozenset(
+    (ast.Assign, ast.Delete, ast.AnnAssign, ast.AugAssign, ast.For, ast.AsyncFor,
+     ast.withitem, ast.NamedExpr, ast.Call)
 )  # fmt: skip
 
 
@@ -72,16 +77,16 @@ class _Scan:
                 for each in [*node.decorator_list, *node.args.defaults]:
                     todo.append((each, function, given, declared))
                 function = f"{function}.{node.name}" if function else node.name
-                arguments = [n for n in ast.walk(node.args) if isinstance(n, ast.arg)]
-                given = {each.arg: each.annotation for each in arguments}
+                given = {each.arg: each.annotation for each in parameters(node.args)}
                 if has_globals:
                     names = [
-                        n.names for n in ast.walk(node) if isinstance(n, ast.Global)
+                        n.names for n in descend(node) if isinstance(n, ast.Global)
                     ]
                     declared = frozenset(name for each in names for name in each)
                 todo += [(inner, function, given, declared) for inner in node.body]
                 continue
-            self._node(node, function, given, declared)
+            if type(node) in _CHANGING:
+                self._node(node, function, given, declared)
             for name in CHILDREN[type(node)]:
                 child = getattr(node, name, None)
                 if isinstance(child, list):

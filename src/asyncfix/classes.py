@@ -79,7 +79,7 @@ class Classes:
         here = project.files[path].scopes[function]
         for binding in project.names(path, function).get(here.first):
             if binding.kind == f.PARAMETER:
-                value = self.values.receiver(path, binding)
+                value = self.values.bindings.receiver(path, binding)
                 return value and value._replace(name=SUPER)
         return None
 
@@ -145,7 +145,7 @@ class Classes:
         return (self._member_value(path, found),) if found else None
 
     def _member_value(self, path: str, found: list[f.Binding]) -> Value | None:
-        value = self.values.bound(path, found)
+        value = self.values.bindings.bound(path, found)
         if value is None or value.kind != FUNCTION:
             return value
         kind = self.values.functions.made_by_decorators(value)

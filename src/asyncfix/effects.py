@@ -223,7 +223,7 @@ class Effects:
             for binding in self.project.names(klass.path, klass.scope).get(name):
                 if binding.kind != f.DEF:
                     continue
-                scope = self.values.defined(klass.path, binding)
+                scope = self.values.bindings.defined(klass.path, binding)
                 function = Value(FUNCTION, path=klass.path, scope=scope)
                 if scope < 0:
                     continue

@@ -20,11 +20,15 @@ from asyncfix.value import CLASS, Value
 from asyncfix.values import Values
 
 # What follows a name in code that may change what it stands for.
-_CHANGING = (
-    rb"(?:\s*[-+*/%%&|^@<>]{0,2}=(?!=)|\s*:\s|\[[^\]\n]*\n|\s*,[^()\n]*=(?!=)"
+_CHANGING = re.compile(
+    rb"\b(?:\s*[-+*/%%&|^@<>]{0,2}=(?!=)|\s*:\s|\[[^\]\n]*\n|\s*,[^()\n]*=(?!=)"
     rb"|\[[^\n]*\]\s*[-+*/%%&|^@]{0,2}=(?!=)|\s*\.\s*(?:%s)\s*\()"
     % "|".join(sorted(MUTATORS)).encode()
 )
+# What stands before it on its line, and the end of a word.
+_AHEAD = re.compile(rb"(?:\.|(?:^|;)[ \t]*)\Z")
+_DELETED = re.compile(rb"\bdel\b.*\W\Z", re.DOTALL)
+_END = re.compile(rb"\b")
 _MAKING = frozenset(
     ("__init__", "__new__", "__post_init__", "__init_subclass__", "__set_name__")
 )
@@ -43,6 +47,7 @@ class Kinds:
         self.reader = reader
         self._changed: dict[str, list[Change]] = {}
         self._changes: dict[str, Changes] = {}
+        self._said: dict[tuple[str, str], bytes] = {}
 
     def owner(self, value: Value, name: str) -> Field:
         """Give the class of the line of an object that has an attribute, as a field."""
@@ -83,13 +88,11 @@ class Kinds:
     def _others(self, path: str, name: str) -> list[str]:
         """Give the files that import a file and seem to change something of a name."""
         word = name.encode()
-        start = rb"(?:\.|^[ \t]*|;[ \t]*)%s\b%s|\bdel\b[^\n]*\b%s\b"
-        changing = re.compile(start % (word, _CHANGING, word), re.MULTILINE)
         return [
             other
             for other in sorted(self.project.importers(path))
             if self.project.files[other].holds(name)
-            and changing.search(self.reader.lines(other).text)
+            and _seems_changed(self.reader.lines(other).text, word)
         ]
 
     def changed_global(self, full: str) -> list[Change]:
@@ -114,9 +117,28 @@ class Kinds:
             known = changes_in(path, tree.module, tree.lines.text)
             self._changes[path] = known
         facts = self.project.files[path]
-        said = as_text(known, name, facts.scopes)
+        said = self._said.get((path, name))
+        if said is None:
+            said = self._said[path, name] = as_text(known, name, facts.scopes)
         facts.trace.saw_piece(path, changes_name(name), said)
         return known[0].get(name, []), known[1].get(name, [])
+
+
+def _seems_changed(text: bytes, word: bytes) -> bool:
+    """Tell whether a text may set a name, or something of what it stands for.
+
+    Asked at each place of the word: one pattern for it all takes far longer.
+    """
+    at = text.find(word)
+    while at >= 0:
+        before = text[text.rfind(b"\n", 0, at) + 1 : at]
+        at += len(word)
+        if _AHEAD.search(before) and _CHANGING.match(text, at):
+            return True
+        if b"del" in before and _DELETED.search(before) and _END.match(text, at):
+            return True
+        at = text.find(word, at)
+    return False
 
 
 def _plain(changes: list[Change]) -> int:

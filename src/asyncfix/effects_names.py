@@ -68,6 +68,7 @@ class Code(ABC):
         self.made: dict[ast.Call, tuple[Summary, Origin]] = {}
         self._busy: set[ast.AST] = set()
         self._called: set[ast.AST] = set()
+        self._at: dict[tuple[int, int, int, int], ast.Call] = {}
         self.settled = False
         """What names stand for is known, so that calls may be remembered."""
         self.origins = Origins(
@@ -104,11 +105,14 @@ class Code(ABC):
 
     def find(self, line: int, col: int, end_line: int, end_col: int) -> ast.Call:
         """Give the call at a place; raises LookupError where there is none."""
-        place = line, col, end_line, end_col
-        for node in nodes(self.function):
-            if isinstance(node, ast.Call) and _place(node) == place:
-                return node
-        raise LookupError(f"no call at line {line}")
+        if not self._at:
+            for node in nodes(self.function):
+                if isinstance(node, ast.Call):
+                    self._at.setdefault(_place(node), node)
+        found = self._at.get((line, col, end_line, end_col))
+        if found is None:
+            raise LookupError(f"no call at line {line}")
+        return found
 
     def said(self, node: ast.Call) -> str:
         """Give the name of what is called as the code says it."""

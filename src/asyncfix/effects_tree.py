@@ -6,6 +6,7 @@ import ast
 from typing import NamedTuple
 
 from asyncfix.conditions import Function
+from asyncfix.nodes import children as below
 from asyncfix.tree import dotted
 
 _STOPPING = frozenset(("StopIteration", "Exception", "BaseException"))
@@ -61,7 +62,7 @@ def children(node: ast.AST, around: Around) -> list[tuple[ast.AST, Around]]:
     if isinstance(node, (ast.AnnAssign, ast.arg)):
         parts = [getattr(node, "target", None), getattr(node, "value", None)]
         return [(each, around) for each in parts if each is not None]
-    return [(each, around) for each in ast.iter_child_nodes(node)]
+    return [(each, around) for each in below(node)]
 
 
 def _catches_stop(node: ast.expr | None) -> bool:

@@ -168,11 +168,15 @@ class Words(Code):
             given = {first: self.origins.of(receiver), **given}
         step = Step(self.effects.shown(target), self.path, getattr(node, "lineno", 0))
         gathered = Gathered()
-        for touch in (*summary.reads, *summary.writes):
-            variable = touch.place.root in (GLOBAL, OUTER)
-            for place in self.here(touch.place, target, given):
-                if touch.how != READ or place.steps or variable:
-                    gathered.touch(touch._replace(place=place, via=(step, *touch.via)))
+        said: dict[Place, list[Place]] = {}
+        for old, how, path, line, via in (*summary.reads, *summary.writes):
+            variable = old.root in (GLOBAL, OUTER)
+            found = said.get(old)
+            if found is None:
+                found = said[old] = self.here(old, target, given)
+            for place in found:
+                if how != READ or place.steps or variable:
+                    gathered.touch(Touch(place, how, path, line, (step, *via)))
         for kind in (
             "loop",
             "contexts",
@@ -185,7 +189,8 @@ class Words(Code):
             "frames",
         ):
             for item in getattr(summary, kind):
-                further = item._replace(via=(step, *item.via))
+                what, path, line, via, up, _ = item
+                further = Item(what, path, line, (step, *via), up)
                 if item.place is None:
                     gathered.add(kind, further)
                     continue
@@ -194,7 +199,7 @@ class Words(Code):
                     gathered.add(kind, further._replace(place=place))
                 if not places and kind in ("loop", "unknown"):
                     # Done with an object of this function's own: done all the same.
-                    gathered.add(kind, further._replace(place=None))
+                    gathered.add(kind, further)
         return gathered.summary(summary.generator, TEXT)
 
 

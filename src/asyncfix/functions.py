@@ -58,7 +58,7 @@ class Functions:
         else:
             names = self.values.project.names(path, index)
             found = [each for each in names.get("") if each.kind == f.RETURNED]
-            given = self.values.bound(path, found) if found else NONE
+            given = self.values.bindings.bound(path, found) if found else NONE
         if kind in ("context-manager", "async-context-manager"):
             inner = given.inner[0] if given and given.inner else None
             return Value(CONTEXT, inner=(inner,))

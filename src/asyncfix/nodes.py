@@ -65,12 +65,19 @@ def descend(*nodes: ast.AST) -> Iterator[ast.AST]:
     todo: list[Any] = [*nodes]
     for node in todo:  # grows
         yield node
-        for name in FIELDS.get(type(node), ()):
-            child = getattr(node, name, None)
-            if type(child) is list:
-                todo += [each for each in child if isinstance(each, ast.AST)]
-            elif isinstance(child, ast.AST):
-                todo.append(child)
+        todo += children(node)
+
+
+def children(node: ast.AST) -> list[ast.AST]:
+    """Give what `ast.iter_child_nodes` gives but operators and contexts, in less time."""
+    found: list[ast.AST] = []
+    for name in FIELDS.get(type(node), ()):
+        child = getattr(node, name, None)
+        if type(child) is list:
+            found += [each for each in child if isinstance(each, ast.AST)]
+        elif isinstance(child, ast.AST):
+            found.append(child)
+    return found
 
 
 # The nodes of which `text` may say something.

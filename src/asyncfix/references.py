@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 from asyncfix import facts as f
+from asyncfix.below import Below
 from asyncfix.catalog import Catalog
 from asyncfix.expressions import describe
+from asyncfix.nodes import descend
 from asyncfix.reach import Place
 from asyncfix.tree import Tree, dotted
 from asyncfix.value import CLASS, FUNCTION, MODULE, OUTSIDE, Value
@@ -50,6 +53,7 @@ class References:
         self.project = values.project
         self.catalog = catalog
         self.trees = trees
+        self.below = Below(values)
 
     def of(self, place: Place, files: Iterable[str] | None = None) -> list[Reference]:
         """Give every use of a function that is known, by file and line.
@@ -66,7 +70,7 @@ class References:
                 continue
             found += self._in_file(other, place, spelled)
             found += self._replaced(other, place, function)
-            found += self._overrides(other, place, function)
+        found += self._overrides(place, function)
         return sorted(set(found))
 
     # -- the definition -----------------------------------------------------
@@ -90,19 +94,12 @@ class References:
         self, path: str, place: Place, spelled: set[str] | frozenset[str]
     ) -> Iterator[Reference]:
         tree = self.trees(path)
-        for top in tree.module.body:
-            for node in ast.walk(top):
-                if isinstance(node, ast.Name):
-                    last = node.id
-                elif isinstance(node, ast.Attribute):
-                    last = node.attr
-                else:
-                    continue
-                if last in spelled and isinstance(node.ctx, ast.Load):
-                    said = describe(node)
-                    if self._means(path, tree, node, said, place):
-                        kind, by = self._use(path, tree, node)
-                        yield Reference(path, node.lineno, node.col_offset, kind, by)
+        read = tree.once(("names read",), partial(_names_read, tree))
+        nodes = [each for said in spelled for each in read.get(said, ())]
+        for node in nodes:
+            if self._means(path, tree, node, describe(node), place):
+                kind, by = self._use(path, tree, node)
+                yield Reference(path, node.lineno, node.col_offset, kind, by)
 
     def _means(
         self, path: str, tree: Tree, node: ast.expr, said: str, place: Place
@@ -179,33 +176,40 @@ class References:
             ".".join([module, *parts]) for module in self.project.module_names(owner)
         }
         for patch in self.project.files[path].patches:
+            above, _, last = patch.target.rpartition(".")
             if patch.scope < 0:
                 hit = patch.target in names
+            elif last != function.name:
+                continue
             else:
                 # Of its owner: what is patched is not what it was any more.
-                above, _, last = patch.target.rpartition(".")
                 value = self.values.of(path, patch.scope, above)
-                hit = last == function.name and _owns(value, owner, function)
+                hit = _owns(value, owner, function)
             if hit:
                 yield Reference(path, patch.line, 0, "patched", patch.target)
 
-    def _overrides(
-        self, path: str, place: Place, function: f.Scope
-    ) -> Iterator[Reference]:
-        """Give the methods of subclasses that take its place."""
-        owner, _ = place
-        klass = self.project.files[owner].scopes[function.parent]
-        if klass.kind != f.CLASS:
-            return
-        base = Value(CLASS, path=owner, scope=function.parent)
-        for scope in self.project.files[path].scopes:
-            if scope.kind != f.FUNCTION or scope.name != function.name:
-                continue
-            if (path, scope.parent) == (owner, function.parent):
-                continue
-            if self.project.files[path].scopes[scope.parent].kind == f.CLASS:
-                if base in self.values.classes.line(path, scope.parent):
-                    yield Reference(path, scope.line, 0, "overridden", "")
+    def _overrides(self, place: Place, function: f.Scope) -> Iterator[Reference]:
+        """Give what classes below find in the place of a method."""
+        path, _ = place
+        if self.project.files[path].scopes[function.parent].kind == f.CLASS:
+            klass = path, function.parent
+            for other, binding in self.below.instead(klass, function.name):
+                yield Reference(other, binding.line, 0, "overridden", "")
+
+    def replacements(self, place: Place) -> list[Reference]:
+        """Give where something else is put in a function's place, by its name.
+
+        Asked are the files that lead to its own, and those that name it in a string.
+        """
+        path, scope = place
+        function = self.project.files[path].scopes[scope]
+        spelled = self.project.spellings((function.name,)) or {function.name}
+        near = {path, *self.project.reached_by(path), *self.project.replacing()}
+        return [
+            each
+            for other in self.project.files.holding(spelled, sorted(near))
+            for each in self._replaced(other, place, function)
+        ]
 
 
 def _owns(value: Value | None, path: str, function: f.Scope) -> bool:
@@ -221,3 +225,14 @@ def _place(node: ast.AST) -> tuple[tuple[int, int], tuple[int, int]]:
     assert isinstance(node, ast.expr)
     end_line = node.end_lineno or node.lineno
     return (node.lineno, node.col_offset), (end_line, node.end_col_offset or 0)
+
+
+def _names_read(tree: Tree) -> dict[str, list[ast.expr]]:
+    """Give the names and attributes that a file reads, by their last name."""
+    found: dict[str, list[ast.expr]] = {}
+    for node in descend(*tree.module.body):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            found.setdefault(node.id, []).append(node)
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
+            found.setdefault(node.attr, []).append(node)
+    return found

@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from asyncfix import imports, kept, style, toplevel
+from asyncfix import imports, kept, leaving, style, toplevel
 from asyncfix.codemod import Names, Part, SiteError, attempt
 from asyncfix.context import Context
 from asyncfix.edits import Edit, apply
@@ -261,13 +261,13 @@ def _imports(
                 key = root, seen[0].scope
                 by_name.setdefault(key, set()).update(part.nodes)
     places = {edit.start for edit in added.values()}
-    leaving = [
-        imports.Leaving(name, scope, frozenset(nodes))
+    unused = [
+        leaving.Leaving(name, scope, frozenset(nodes))
         for (name, scope), nodes in sorted(by_name.items(), key=lambda item: item[0])
         # The new code may use the name, too.
         if not re.search(rb"(?<![\w.])%s(?!\w)" % name.encode("utf-8"), written)
     ]
-    dropped = imports.removals(tree, project, path, leaving, places)
+    dropped = leaving.removals(tree, project, path, unused, places)
     leaves = {edit.start for edit in dropped}
     new = imports.merged(list(added.values()))
     for position, edit in enumerate(new):

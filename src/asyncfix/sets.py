@@ -82,7 +82,7 @@ class Sets:
                 continue
             if len(found) != 1 or found[0].kind != f.DEF:
                 return None
-            scope = self.reach.values.defined(each.path, found[0])
+            scope = self.reach.values.bindings.defined(each.path, found[0])
             scopes = self.reach.project.files[each.path].scopes
             if scope < 0 or scopes[scope].is_async:
                 return None  # other tasks may run in it

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any, Protocol, TypeVar
 
 from asyncfix.keywords import as_written
-from asyncfix.nodes import FIELDS
+from asyncfix.nodes import FIELDS, children
 from asyncfix.source import Lines
 
 NodeT = TypeVar("NodeT", bound=ast.AST)
@@ -243,4 +243,4 @@ def walk_function(function: ast.AST, *, own: bool = True) -> Iterator[ast.AST]:
             todo.extend(node.args.defaults)
             todo.extend(each for each in node.args.kw_defaults if each)
         else:
-            todo.extend(ast.iter_child_nodes(node))
+            todo += children(node)

@@ -53,6 +53,8 @@ class Users:
         self._by_name: dict[frozenset[str], list[tuple[str, f.Use, Place]]] = {}
         self._holding: dict[str, list[str]] = {}
         self._others: dict[Place, tuple[Reference, ...] | None] = {}
+        self._replaced: dict[Place, Reference | None] = {}
+        self._instead: dict[Place, list[tuple[str, f.Binding]]] = {}
 
     def scope(self, place: Place) -> f.Scope:
         """Give what the facts say of a function."""
@@ -142,6 +144,26 @@ class Users:
             for each in self._references.of(place, files)
             if each.kind not in ("called", "awaited")
         )
+
+    def replaced(self, place: Place) -> Reference | None:
+        """Give where something else is first put in a function's place, by its name."""
+        if place not in self._replaced:
+            with self.project.files.trace.shared():
+                found = self._references.replacements(place)
+            self._replaced[place] = min(found, default=None)
+        return self._replaced[place]
+
+    def instead(self, place: Place) -> list[tuple[str, f.Binding]]:
+        """Give what classes below a method's own find in its place, with its file."""
+        path, _ = place
+        function = self.scope(place)
+        if self.project.files[path].scopes[function.parent].kind != f.CLASS:
+            return []
+        if place not in self._instead:
+            klass, below = (path, function.parent), self._references.below
+            with self.project.files.trace.shared():
+                self._instead[place] = below.instead(klass, function.name)
+        return self._instead[place]
 
     def _uses(self, path: str, spelled: frozenset[str]) -> bool:
         """Tell whether a file says one of these names, alone or as the last one."""

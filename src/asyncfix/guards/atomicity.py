@@ -9,12 +9,14 @@ from functools import partial
 
 from asyncfix.context import Context
 from asyncfix.guards.flow import torn_update
+from asyncfix.guards.gone_through import gone_through
 from asyncfix.guards.half import half_set
 from asyncfix.guards.locks import is_lock
 from asyncfix.guards.places import Places
 from asyncfix.guards.put import put_through
 from asyncfix.guards.setters import set_round
 from asyncfix.model import Doubt, Level
+from asyncfix.nodes import descend
 from asyncfix.tree import Tree, dotted, walk_function
 
 # Context managers that keep nothing other tasks could see or trip over.
@@ -219,7 +221,7 @@ def no_update_torn_apart(context: Context) -> Doubt | None:
     if half is None:
         put = put_through(context)
         if put is None:
-            return None
+            return _changing(context)
         return Doubt(
             "A3",
             Level.UNSAFE,
@@ -234,6 +236,19 @@ def no_update_torn_apart(context: Context) -> Doubt | None:
         f"{half.written}, and {half.other} only at line {half.later}: other tasks would "
         "run in between and find the one without the other",
         f"set {half.place} last, or hold an asyncio.Lock over the whole",
+    )
+
+
+def _changing(context: Context) -> Doubt | None:
+    going = gone_through(context)
+    if going is None:
+        return None
+    return Doubt(
+        "A3",
+        Level.UNSAFE,
+        f"line {going.line} goes through {going.place}, and line {going.changed} changes "
+        "it: another task may do that in between",
+        f"go through a copy: list({going.place})",
     )
 
 
@@ -263,7 +278,7 @@ def _rebound(tree: Tree) -> frozenset[str]:
         return frozenset()
     return frozenset(
         name
-        for node in ast.walk(tree.module)
+        for node in descend(tree.module)
         if isinstance(node, ast.Global)
         for name in node.names
     )

@@ -11,6 +11,7 @@ from asyncfix.facts import CLASS, STATEMENT, Use
 from asyncfix.guards import atomicity
 from asyncfix.guards.flow import torn_updates
 from asyncfix.guards.half import half_set
+from asyncfix.guards.put import put_through
 from asyncfix.guards.suspends import surely_suspends
 from asyncfix.model import Doubt, Level
 from asyncfix.reach import Place
@@ -93,6 +94,8 @@ def _at(caller: Context, again: bool) -> Doubt | None:
             continue
         if again and doubt.guard == "A3" and _is_torn_already(caller):
             continue
+        if again and doubt.guard == "A3" and _only_goes_through(caller):
+            continue
         return doubt
     return None
 
@@ -101,6 +104,16 @@ def _all_wait(caller: Context) -> bool:
     """Tell whether other tasks surely run in each block round a call already."""
     blocks = [above for above, _ in caller.within() if isinstance(above, ast.With)]
     return bool(blocks) and all(surely_suspends(caller, each) for each in blocks)
+
+
+def _only_goes_through(caller: Context) -> bool:
+    """Tell whether nothing but a loop speaks against a pause, which may be no new one."""
+    tree, function = caller.tree, caller.function
+    return (
+        not torn_updates(tree, function, caller.node, caller.ahead)
+        and half_set(tree, function, caller.node) is None
+        and put_through(caller) is None
+    )
 
 
 def _is_torn_already(caller: Context) -> bool:

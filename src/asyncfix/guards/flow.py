@@ -57,13 +57,20 @@ def torn_updates(
     tree: Tree, function: ast.AsyncFunctionDef, site: ast.AST, ahead: bool = False
 ) -> list[Conflict]:
     """Give all conflicts that a suspension at `site` would make, in their order."""
+    key = "torn updates", function, site, ahead
+    return tree.once(key, partial(_torn, tree, function, site, ahead))
+
+
+def _torn(
+    tree: Tree, function: ast.AsyncFunctionDef, site: ast.AST, ahead: bool
+) -> list[Conflict]:
     places = tree.once(("places", function), partial(Places, function))
     if not places.has_writes:
         return []
     around = {above for above, _ in tree.ancestors(site)} | {site}
     flow = _Flow(places, site, around, ahead)
     flow.block(function.body, {}, _NONE)
-    return sorted(flow.conflicts, key=lambda c: (c.written, c.read, c.place))
+    return sorted(set(flow.conflicts), key=lambda c: (c.written, c.read, c.place))
 
 
 class _Flow:
@@ -76,6 +83,7 @@ class _Flow:
         self.around = around
         self.locks: frozenset[int] = frozenset()
         self.conflicts: list[Conflict] = []
+        self._aged: dict[tuple[_Reads, frozenset[int]], _Reads] = {}
 
     def holds_site(self, node: ast.AST | None) -> bool:
         return node in self.around
@@ -97,10 +105,14 @@ class _Flow:
         return _NONE.union(*(known[name] for name in names if name in known))
 
     def age(self, reads: _Reads) -> _Reads:
-        return frozenset(
-            read if read.locks & self.locks else read._replace(stale=True)
-            for read in reads
-        )
+        key = reads, self.locks
+        found = self._aged.get(key)
+        if found is None:
+            found = self._aged[key] = frozenset(
+                read if read.locks & self.locks else read._replace(stale=True)
+                for read in reads
+            )
+        return found
 
     def pass_site(
         self, node: ast.AST | None, known: _Locals, control: _Reads
@@ -220,6 +232,7 @@ class _Flow:
         head = node.test if isinstance(node, ast.While) else node.iter
         before = dict(known)
         for _ in range(3):
+            entered = dict(known), control
             control = self.pass_site(head, known, control)
             self.walruses(head, known)
             deciding = self.reads(head, known)
@@ -232,6 +245,8 @@ class _Flow:
             if any(self.holds_site(each) for each in node.body):
                 control = self.age(control)
             _join(known, [dict(known), before])
+            if entered == (known, control):
+                break  # one more round would tell nothing else
         return self.block(node.orelse, known, control)
 
     def with_block(
@@ -277,7 +292,8 @@ def _join(known: _Locals, branches: Sequence[_Locals]) -> None:
     """Make `known` what may hold after any of the branches."""
     names = {name for branch in branches for name in branch}
     for name in names:
-        merged: set[Read] = set()
-        for branch in branches:
-            merged |= branch.get(name, _NONE)
-        known[name] = frozenset(merged)
+        given = [branch.get(name, _NONE) for branch in branches]
+        first = given[0]
+        # Nearly always no branch has touched it.
+        same = all(each is first for each in given)
+        known[name] = first if same else _NONE.union(*given)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
+from typing import TypeGuard
 
 from asyncfix.conditions import Function
 from asyncfix.context import Context
@@ -100,6 +101,7 @@ def _gives_away(
         if isinstance(target, ast.Name)
     }
     shared = {each for n in every if isinstance(n, ast.Global) for each in n.names}
+    makes = {node.value for node in every if _gives(node, name)} if follows else set()
     for node in nodes:
         if isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None:
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
@@ -113,7 +115,7 @@ def _gives_away(
                 kept_by = function.value
                 if not (isinstance(kept_by, ast.Name) and kept_by.id in own):
                     return True
-            if follows and _is_kept(context, node, given, name, every):
+            if follows and _is_kept(context, node, given, node in makes):
                 return True
     return False
 
@@ -153,15 +155,16 @@ def _is_kept(
     context: Context,
     call: ast.Call,
     given: Sequence[ast.expr],
-    name: str,
-    every: Sequence[ast.AST],
+    makes: bool,
 ) -> bool:
-    """Tell whether a function of the project keeps what it is given, or is made of."""
+    """Tell whether a function of the project keeps what it is given.
+
+    With `makes`, or what it is made of, which is what the call gives.
+    """
     if context.function not in _above(context, call):
         return False
-    if any(_is_given(node, call, name) for node in every):
-        if _keeps_itself(context, call):
-            return True
+    if makes and _keeps_itself(context, call):
+        return True
     value = context.value(call.func) if given else None
     if value is None:
         return False
@@ -186,9 +189,9 @@ def _keeps_itself(context: Context, call: ast.Call) -> bool:
     return _gives_away(context, inner, inner, maker.args.args[0].arg, follows=False)
 
 
-def _is_given(node: ast.AST, call: ast.Call, name: str) -> bool:
-    """Tell whether a statement gives a name the result of a call."""
-    if not isinstance(node, (ast.Assign, ast.AnnAssign)) or node.value is not call:
+def _gives(node: ast.AST, name: str) -> TypeGuard[ast.Assign | ast.AnnAssign]:
+    """Tell whether a statement gives a name a value."""
+    if not isinstance(node, (ast.Assign, ast.AnnAssign)) or node.value is None:
         return False
     targets = node.targets if isinstance(node, ast.Assign) else [node.target]
     return any(_binds(each, name) for each in targets)

@@ -4,7 +4,9 @@
     track(event)                                # <- an await here
     return await super().answer(question)       # which reads self.examples
 
-A second task puts its own examples there, and the first answers with them.
+A second task puts its own examples there, and the first answers with them. The same
+with what `global` and `nonlocal` name, attributes of the module's objects, and their
+entries under a constant key.
 """
 
 from __future__ import annotations
@@ -41,11 +43,6 @@ def put_through(context: Context) -> Put | None:
     Only what depends on the coroutine's own locals: all tasks set a flag to the same.
     """
     tree, function = context.tree, context.function
-    scopes = context.facts.scopes
-    around = scopes[scopes[context.site.function].parent]
-    if around.kind != f.CLASS or not function.args.args:
-        return None
-    me = function.args.args[0].arg
     places = tree.once(("places", function), partial(Places, function))
     if not places.has_writes or any(
         isinstance(above, ast.AsyncWith)
@@ -53,12 +50,17 @@ def put_through(context: Context) -> Put | None:
         for above, _ in context.within()
     ):
         return None
+    scopes = context.facts.scopes
+    around = scopes[scopes[context.site.function].parent]
+    me = ""
+    if around.kind == f.CLASS and function.args.args:
+        me = function.args.args[0].arg
     puts = tree.once(("puts", function), partial(_puts, function, places, me))
-    found = dict(_before(context, puts, me)) if puts else {}
+    found = dict(_before(context, puts, places)) if puts else {}
     if not found:
         return None
-    name, line = next(_after(context, me, set(found)), ("", 0))
-    return Put(f"{me}.{name}", found[name], line) if name else None
+    place, line = next(_after(context, places, me, set(found)), ("", 0))
+    return Put(place, found[place], line) if place else None
 
 
 # -- what is put there -------------------------------------------------------------
@@ -76,22 +78,23 @@ def _defined(function: ast.AsyncFunctionDef) -> Iterator[str]:
 def _puts(
     function: ast.AsyncFunctionDef, places: Places, me: str
 ) -> dict[ast.AST, tuple[str, ...]]:
-    """Give the statements that set attributes to something of this call's own."""
+    """Give the statements that set shared places to something of this call's own."""
     local = places.locals - {me} - set(_defined(function))
-    return {
-        node: tuple(_attributes(node, me))
-        for node in walk_function(function)
-        if isinstance(node, (ast.Assign, ast.AnnAssign))
-        and node.value is not None
-        and any(_attributes(node, me))
-        and _is_of_this_call(node.value, local)
-    }
+    found: dict[ast.AST, tuple[str, ...]] = {}
+    for node in walk_function(function):
+        if isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None:
+            put = [
+                each for each in _targets(node, places) if _is_common(each, places, me)
+            ]
+            if put and _is_of_this_call(node.value, local):
+                found[node] = tuple(put)
+    return found
 
 
 def _before(
-    context: Context, puts: dict[ast.AST, tuple[str, ...]], me: str
+    context: Context, puts: dict[ast.AST, tuple[str, ...]], places: Places
 ) -> Iterator[tuple[str, int]]:
-    """Give what is set before the site with no pause between: attributes, lines."""
+    """Give what is set before the site with no pause between: places, lines."""
     for above, below in context.within():
         if isinstance(above, (ast.AsyncWith, ast.AsyncFor)):
             return
@@ -101,22 +104,30 @@ def _before(
             block = context.tree.block(below)
             for statement in reversed(block[: block.index(below)]):
                 for node in walk_function(statement, own=False):
-                    if node in puts and not _asks_itself(statement, me):
-                        for name in puts[node]:
-                            yield name, getattr(node, "lineno", 0)
+                    if node in puts and not _asks_itself(statement, places):
+                        for place in puts[node]:
+                            yield place, getattr(node, "lineno", 0)
                 if _first_pause(statement):
                     return
 
 
-def _attributes(node: ast.AST, me: str) -> Iterator[str]:
+def _targets(node: ast.AST, places: Places) -> Iterator[str]:
+    """Give the shared places that an assignment sets as a whole."""
     targets: list[ast.expr] = []
     if isinstance(node, ast.Assign):
         targets = node.targets
     elif isinstance(node, ast.AnnAssign):
         targets = [node.target]
     for target in targets:
-        if isinstance(target, ast.Attribute) and _is_name(target.value, me):
-            yield target.attr
+        if not isinstance(target, ast.Name) or target.id in places.declared:
+            if place := places.place(target):
+                yield place
+
+
+def _is_common(place: str, places: Places, me: str) -> bool:
+    """Tell whether all tasks have one place: of the object's, or of the module's."""
+    root = place.partition(".")[0].partition("[")[0]
+    return (root == me or root not in places.locals) and "[*]" not in place
 
 
 def _is_of_this_call(value: ast.expr, local: set[str]) -> bool:
@@ -126,17 +137,13 @@ def _is_of_this_call(value: ast.expr, local: set[str]) -> bool:
     )
 
 
-def _asks_itself(statement: ast.stmt, me: str) -> bool:
+def _asks_itself(statement: ast.stmt, places: Places) -> bool:
     """Tell whether it is set where it was not: `if self.pool is None: self.pool = ...`."""
     if not isinstance(statement, ast.If):
         return False
-    asked = {
-        node.attr
-        for node in ast.walk(statement.test)
-        if isinstance(node, ast.Attribute) and _is_name(node.value, me)
-    }
+    asked = {place for place, _ in places.reads(statement.test)}
     inside = walk_function(statement, own=False)
-    return any(name in asked for node in inside for name in _attributes(node, me))
+    return any(place in asked for node in inside for place in _targets(node, places))
 
 
 def _first_pause(node: ast.AST) -> tuple[int, int] | None:
@@ -152,31 +159,52 @@ def _first_pause(node: ast.AST) -> tuple[int, int] | None:
 # -- what is read of it ------------------------------------------------------------
 
 
-def _after(context: Context, me: str, names: set[str]) -> Iterator[tuple[str, int]]:
-    """Give what is read of some attributes before the next pause, with its lines."""
+def _after(
+    context: Context, places: Places, me: str, found: set[str]
+) -> Iterator[tuple[str, int]]:
+    """Give what is read of some places before the next pause, with its lines."""
     site = context.node
     start = site.end_lineno or 0, site.end_col_offset or 0
     methods: _Methods | None = None
     for statement in _following(context):
         pause = _first_pause(statement)
         for node in walk_function(statement, own=False):
-            if not isinstance(node, ast.Attribute) or not isinstance(
-                node.ctx, ast.Load
+            if not isinstance(node, ast.expr) or not isinstance(
+                getattr(node, "ctx", None), ast.Load
             ):
                 continue
             at = node.lineno, node.col_offset
             if at < start or (pause is not None and at > pause):
                 continue
-            if _is_name(node.value, me) and node.attr in names:
-                yield node.attr, node.lineno
-            elif _is_own(node.value, me):
+            place = places.place(node)
+            if place in found and place is not None:
+                yield place, node.lineno
+            elif me and isinstance(node, ast.Attribute) and _is_own(node.value, me):
+                names = {each.rpartition(".")[2]: each for each in found}
+                own = {each for each, place in names.items() if place == f"{me}.{each}"}
                 methods = _methods(context) if methods is None else methods
-                if name := _read_in(methods, node.attr, names):
-                    yield name, node.lineno
+                if name := _read_in(methods, node.attr, own):
+                    yield names[name], node.lineno
+            elif isinstance(node, ast.Name) and node.id not in places.locals:
+                if place := _read_by(context, node.id, found & places.declared):
+                    yield place, node.lineno
         if pause is not None and pause > start:
             return
         for node in walk_function(statement, own=False):
-            names = names - set(_attributes(node, me))
+            found = found - set(_targets(node, places))
+
+
+def _read_by(context: Context, name: str, names: set[str]) -> str | None:
+    """Give one of the module's names that a function of the module reads."""
+    if not names:
+        return None
+    for each in context.tree.module.body:
+        if isinstance(each, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            if each.name == name:
+                for node in walk_function(each):
+                    if isinstance(node, ast.Name) and node.id in names:
+                        return node.id
+    return None
 
 
 def _following(context: Context) -> Iterator[ast.stmt]:
