@@ -6,7 +6,7 @@ import ast
 from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 
-from asyncfix.conditions import NO_ANSWER, literal, taken, truth
+from asyncfix.conditions import NO_ANSWER, OneOf, literal, taken, truth
 from asyncfix.held import GETS, NAMED, VALUE, assume, is_telling
 from asyncfix.nodes import descend
 from asyncfix.says import replaced, said_as, with_constants
@@ -145,7 +145,8 @@ class State(NamedTuple):
         state = cls({}, dict(known), {}, asks, {}, {})
         for name, value in known.items():
             first, _, last = name.partition(".")
-            if isinstance(value, str) and name.isidentifier() and is_telling(name):
+            word = isinstance(value, (str, OneOf))
+            if word and name.isidentifier() and is_telling(name):
                 state.known.setdefault(NAMED + name, value)
             if first.isidentifier() and last.isidentifier():
                 state.names[name] = ast.Constant(value)  # type: ignore[arg-type]  # a literal
