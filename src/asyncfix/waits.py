@@ -116,18 +116,26 @@ def _is_polled(tree: Tree, function: Function, call: ast.Call) -> bool:
         if above is function:
             return False
         if isinstance(above, ast.If) and any(each is below for each in above.body):
-            said = [above.test]
-            if isinstance(above.test, (ast.Name, ast.Attribute)):
-                said = _made(function, above.test)
-            if said and all(_asks_to_poll(each) for each in said):
+            if _asks_to_poll(_set_before(tree, above) or above.test):
                 return True
     return False
 
 
+def _set_before(tree: Tree, statement: ast.If) -> ast.expr | None:
+    """Give what the statement before sets the condition of another one to."""
+    around = tree.parent(statement)
+    for name in ("body", "orelse", "finalbody"):
+        block = getattr(around, name, None)
+        if not isinstance(block, list) or statement not in block:
+            continue
+        place = block.index(statement)
+        for target, value in _given(block[place - 1]) if place else ():
+            if dotted(target) and dotted(target) == dotted(statement.test):
+                return value
+    return None
+
+
 def _asks_to_poll(node: ast.AST) -> bool:
-    """Tell what is only true where `poll()` said so."""
-    if isinstance(node, ast.Constant):
-        return not node.value
     if isinstance(node, ast.Call) and dotted(node.func) == "bool" and node.args:
         node = node.args[0]
     return isinstance(node, ast.Call) and _last(node.func) == "poll"
@@ -271,13 +279,14 @@ def _only_notes(function: Function, call: ast.Call) -> bool:
 
 
 def _made(function: Function, owner: ast.AST | None) -> list[ast.expr]:
-    """Give what a function assigns to a name, or to an attribute."""
-    name = None if owner is None else dotted(owner)
+    """Give what a function assigns to a name."""
     return [
         value
         for node in walk_function(function)
         for target, value in _given(node)
-        if name is not None and dotted(target) == name
+        if isinstance(owner, ast.Name)
+        and isinstance(target, ast.Name)
+        and target.id == owner.id
     ]
 
 
