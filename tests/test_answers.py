@@ -200,6 +200,116 @@ ROWS = {
         "h(x); n(x); o(x); i(x); p(x); q(x); q('a')",
         "w(x); s(x)",
     ),
+    "what a parameter gives is of its class": (
+        "from collections.abc import Callable\n"
+        "class A(typing.Generic[typing.T]): pass\n"
+        "class U(unknown): pass\n"
+        "def t(a: A | Literal['hub']):\n  if isinstance(a, str): block()\n"
+        "def up(a: A | Literal['hub'] = 'hub'):\n  t(a=a or A())\n"
+        "def h(make: Callable[[str], A[int]]):\n  a = make('hub')\n  t(a)\n"
+        "def k(make: Callable[[str], A]):\n  up(make('hub'))\n"
+        "def e(make: Callable[[str], 'A | str']):\n  t(make('hub'))\n"
+        "def d(make: Callable[[str], U]):\n  t(make('hub'))\n"
+        "def w(make: Callable):\n  t(make('hub'))\n"
+        "def n(make: Callable[[str], A] | None):\n  make = make or x\n  t(make('a'))\n"
+        "def o(make: Callable[[str], A], a=None):\n  t(make('hub') if a else 'hub')\n"
+        "def i(make: typing.Callable[..., A], a=None):\n  t(A() if a else make(a))\n"
+        "def p(a: A | str):\n  up(a)",
+        "up(x); e(x); d(x); w(x); n(x); o(x); p(x); up('hub')",
+        "h(x); k(x); i(x); up(A())",
+    ),
+    "an address that has its answer in it": (
+        "from urllib.request import urlopen\n"
+        "def h(url):\n  if not url.startswith('data:'): raise ValueError\n"
+        "  with urlopen(url) as a: return a.read()\n"
+        "def k(url):\n  if url.startswith('data:'): x()\n"
+        "  with urlopen(url) as a: return a.read()\n"
+        "def e(url, b):\n  if url.startswith('data:'):\n    a = urlopen(url)\n"
+        "    if b: a = urlopen(b)\n    return a.read()\n"
+        "def d(url):\n  return urlopen(url).read()\n"
+        "def p(y):\n  d('data:text/plain,' + y)\n"
+        "def w(url):\n  a = urlopen(url)\n  return a.read()\n"
+        "def n(y):\n  w(f'data:,{y}')\n"
+        "def o(y):\n  if y.startswith('data:'): w(y)\n"
+        "def i(y):\n  if y.startswith('https:'): w(y)",
+        "k(x); e(x, x); d(x); w(x); i(x); w('https://a')",
+        "h(x); n(x); o(x); p(x); w('data:,a')",
+    ),
+    "a name that means the same further down": (
+        "def a(log):\n  if log.model_provider_name == 'hub': block()\n"
+        "def b(log):\n  if log.get('model_provider_name') == 'hub': block()\n"
+        "def c(log):\n  if log['model_provider_name'] != 'azure': block()\n"
+        "def g(log, model_provider_name=None):\n"
+        "  if log.model_provider_name == 'hub': block()\n"
+        "def j(log):\n  x(log)\n  a(log)\n"
+        "class S:\n  def __init__(self, log, model_provider_name=None):\n"
+        "    a(log)\n    b(log)\n    c(log)\n"
+        "class T:\n  def __init__(self, log, model_provider_name=None):\n"
+        "    model_provider_name = x()\n    a(log)\n"
+        "def h(log, model_provider_name='azure'):\n  S(log, model_provider_name)\n"
+        "def k(log):\n  T(log, 'azure')\n"
+        "def e(log, model_name='azure'):\n  a(log)\n"
+        "def d(log, model_provider_name='azure'):\n  g(log, x)\n"
+        "def w(log, model_provider_name='azure'):\n  j(log)\n"
+        "def n(log, y, model_provider_name='azure'):\n  if y: j(log)\n  a(log)\n"
+        "def o(name):\n  model_provider_name = name.split('/')[0]\n"
+        "  if model_provider_name == 'hub': block()\n"
+        "def i(name, model_provider_name):\n"
+        "  name, model_provider_name = x(name, model_provider_name)\n"
+        "  if model_provider_name == 'hub': block()\n  o(name)\n"
+        "def p(name, model_provider_name):\n  for each in name:\n"
+        "    model_provider_name = each or model_provider_name\n"
+        "    if model_provider_name is None: block()\n"
+        "def q(name, model_provider_name):\n  model_provider_name = 'hub'\n  o(name)\n"
+        "def l(name, kind):\n  name, kind = x(name, kind)\n  if kind == 'hub': block()",
+        "a(x); S(x); S(x, 'hub'); S(x, x); h(x, 'hub'); e(x); d(x); w(x); n(x, x); o(x)"
+        "; i(x, x); i(x, 'hub'); p(x, x); q(x, 'azure'); l(x, 'azure')",
+        "S(x, 'azure'); h(x); k(x); n(x, None); i(x, 'azure'); p(x, 'azure')",
+    ),
+    "what is got from options by a key": (
+        "def h(**options):\n  mode = options.get('mode')\n"
+        "  if mode is not None: block()\n"
+        "def k(**options):\n  if 'mode' in options: block()\n"
+        "def e(**options):\n  options['mode'] = 1\n  if options.get('mode'): block()\n"
+        "def d(**options):\n  x(options)\n  if options.get('mode'): block()\n"
+        "def w(**options):\n  if options.pop('mode', None): block()\n"
+        "def n(**options):\n  if options.get('mode', 1): block()\n"
+        "def o(**options):\n  h(**options)\n"
+        "class C:\n  def __init__(self, size=None, **options):\n"
+        "    if options.get('mode') is not None: block()\n"
+        "class D(C):\n  def __init__(self, **options):\n"
+        "    super().__init__(**options)",
+        "h(mode=x); h(**x); k(mode=x); e(); d(); w(mode=x); n(); n(mode=0); o(mode=x)"
+        "; C(mode=x); D(mode=x); D(**x)",
+        "h(); h(a=x); k(a=x); w(); o(a=1); C(); C(1, a=x); D(size=1)",
+    ),
+    "an archive in a buffer": (
+        "import io, tarfile, zipfile\n"
+        "def h(data):\n  with zipfile.ZipFile(io.BytesIO(data)) as a:\n"
+        "    return a.namelist()\n"
+        "def k(data):\n  with zipfile.ZipFile(io.BytesIO(data)) as a:\n"
+        "    return a.read('a')\n"
+        "def e(path):\n  with zipfile.ZipFile(path) as a:\n    return a.namelist()\n"
+        "def d(data):\n  b = io.BytesIO(data)\n  a = tarfile.open(fileobj=b)\n"
+        "  try:\n    return a.getmembers()\n  finally:\n    a.close()\n"
+        "def w(path):\n  a = tarfile.open(path)\n  a.close()\n"
+        "def n(data, path):\n  a = zipfile.ZipFile(io.BytesIO(data))\n"
+        "  if path: a = zipfile.ZipFile(path)\n  a.close()\n"
+        "def o(data):\n  return zipfile.is_zipfile(io.BytesIO(data))",
+        "k(x); e(x); w(x); n(x, x)",
+        "h(x); d(x); o(x)",
+    ),
+    "a lock that is taken at once or not at all": (
+        "from filelock import FileLock\n"
+        "def h():\n  a = FileLock('a', timeout=0)\n  a.acquire()\n"
+        "def k():\n  with FileLock('a', timeout=0): x()\n"
+        "def e():\n  a = FileLock('a')\n  a.acquire()\n"
+        "def d():\n  a = FileLock('a', timeout=0)\n  a.acquire(timeout=9)\n"
+        "def w():\n  with FileLock('a', timeout=1): x()\n"
+        "def n():\n  with FileLock('a', blocking=False): x()",
+        "e(); d(); w()",
+        "h(); k(); n()",
+    ),
     "how a text begins": (
         "def t(key):\n  if key.startswith('os/'): key = key.split('/')[1]\n"
         "  if key.startswith('oidc/'): block()\n"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from asyncfix_codemods._rounds import own
@@ -37,6 +38,7 @@ _FRESH = frozenset(
      "token_urlsafe", "uuid1", "uuid4")
 )  # fmt: skip
 _MODE = re.compile(r"[abrtwx+]+$")
+_PATH_LIKE = re.compile("path|file", re.IGNORECASE)
 _COPIES = re.compile(r"^copy(?:2|file|tree|mode|stat)?$")
 _REMOVING = frozenset(
     ("unlink", "rmdir", "rmtree", "removedirs", "os.remove", "os.rename", "os.replace",
@@ -294,19 +296,33 @@ def shared_by(function: Function) -> dict[str, str]:
     return found
 
 
-def known_outside(paths: Iterable[str], names: dict[str, str]) -> Iterator[str]:
-    """Give the paths that mean the same in other functions, in their words."""
+def known_outside(paths: Iterable[str], names: dict[str, str]) -> list[str]:
+    """Give the paths that mean the same in other functions, in their words.
+
+    What is called a path or a file comes first, then the shortest, so that a message
+    names the same in each run.
+    """
+    found = set()
     for path in paths:
         if path.rpartition(".")[2] in _ANY:
             continue  # `read_file(one)` and `write_file(another)`
         if path in names:
             if names[path]:
-                yield names[path]
+                found.add(names[path])
             continue
-        try:
-            tree = ast.parse(path, mode="eval")
-        except SyntaxError:
-            continue
-        said = {each.id for each in ast.walk(tree) if isinstance(each, ast.Name)}
-        if not said & names.keys():
-            yield path
+        said = _names_in(path)
+        if said is not None and not said & names.keys():
+            found.add(path)
+    return sorted(
+        found, key=lambda path: (not _PATH_LIKE.search(path), len(path), path)
+    )
+
+
+@lru_cache(maxsize=1024)
+def _names_in(path: str) -> frozenset[str] | None:
+    """Give the names that a path is made of; None where it is no expression."""
+    try:
+        tree = ast.parse(path, mode="eval")
+    except SyntaxError:
+        return None
+    return frozenset(each.id for each in ast.walk(tree) if isinstance(each, ast.Name))

@@ -26,6 +26,7 @@ from asyncfix_codemods._rounds import own
 from asyncfix_codemods._steps_of_helpers import steps_of_helpers
 
 _NAMED = (ast.Name, ast.Attribute, ast.Subscript)
+_BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
 _LEAVES = (ast.Return, ast.Raise, ast.Continue)
 _STARTED, _BACK, _CHANGED, _REMOVED, _EMPTIED, _LISTED, _MOVED, _USED = range(8)
 _UNDONE = "two threads may do that at once, and one would undo what the other did"
@@ -280,9 +281,14 @@ def _removing(model: Model, path: str) -> list[int]:
 
 
 def _functions(model: Model, path: str) -> Iterator[Function]:
-    for node in ast.walk(model.reader.tree(path).module):
+    todo: list[ast.AST] = [model.reader.tree(path).module]
+    for node in todo:  # grows
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             yield node
+        for name in _BLOCKS:
+            block = getattr(node, name, None)
+            if isinstance(block, list):
+                todo += block
 
 
 # -- how two steps hang together ---------------------------------------------------

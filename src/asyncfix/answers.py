@@ -21,7 +21,6 @@ from asyncfix.conditions import (
     finds_the_loop,
     literal,
     paired,
-    taken,
 )
 from asyncfix.reach import Place, Reach
 from asyncfix.says import said_as
@@ -31,6 +30,7 @@ from asyncfix.value import FUNCTION
 
 _MOST_LINES = 60
 _MOST_RETURNS = 8
+_DEEPEST = 1
 _PLAIN = (ast.Name, ast.Constant, ast.Tuple, ast.expr_context)
 
 Known = dict[str, object]
@@ -42,8 +42,8 @@ class Answers:
     """Answers are kept.
 
     `functions` reads a function, `constant` gives what a constant stands for. What
-    is called in a function that is asked about has no answers: they would depend on
-    how deep the question is.
+    is called in a function that is asked about has answers, too, but what that calls
+    has none.
     """
 
     def __init__(self, reach: Reach, functions: Functions, constant: Constant) -> None:
@@ -52,7 +52,9 @@ class Answers:
         self.constant = constant
         self._known: dict[object, ast.expr | None] = {}
 
-    def of(self, place: Place, call: ast.Call, state: State) -> ast.expr | None:
+    def of(
+        self, place: Place, call: ast.Call, state: State, depth: int = 0
+    ) -> ast.expr | None:
         """Give what a call gives, in the words of the caller; None if not known."""
         name = dotted(call.func)
         if name is None or "%" in name:
@@ -74,9 +76,9 @@ class Answers:
         )
         known = arguments(function, call, {}, state.known, False)
         kinds = tuple(type(each) for each in known.values())
-        key = target, tuple(sorted(known.items(), key=_name)), kinds
+        key = target, tuple(sorted(known.items(), key=_name)), kinds, depth
         if key not in self._known:
-            self._known[key] = self._answer(target, read, known)
+            self._known[key] = self._answer(target, read, known, depth)
         answer = self._known[key]
         return None if answer is None else _in_words(answer, function, call, known)
 
@@ -93,7 +95,7 @@ class Answers:
         )
 
     def _answer(
-        self, target: Place, read: tuple[Tree, Function], known: Known
+        self, target: Place, read: tuple[Tree, Function], known: Known, depth: int
     ) -> ast.expr | None:
         """Give what all returns agree on, in words of the function's start."""
         tree, function = read
@@ -103,7 +105,9 @@ class Answers:
         if not 0 < len(returns) <= _MOST_RETURNS:
             return None
         tree.lead_to(function.lineno)
-        asks = Asks(partial(self.constant, target), nothing, nothing)
+        inner = partial(self.of, target, depth=depth + 1)
+        answer = nothing if depth == _DEEPEST else inner
+        asks = Asks(partial(self.constant, target), answer, nothing)
         found: dict[str, ast.expr] = {}
         for node in returns:
             state = before(tree, function, node, known, asks)
@@ -124,7 +128,7 @@ def _meant(value: ast.expr | None, state: State) -> ast.expr | None:
     """Give what is returned: a literal, the running loop, or what was handed over."""
     if value is None:
         return ast.Constant(None)
-    said = taken(state.say(value), state.known)
+    said = state.chosen(value)
     known = literal(said, state.known)
     if known is not NO_ANSWER and not isinstance(known, (tuple, list)):
         return ast.Constant(known)  # type: ignore[arg-type]  # a literal's value

@@ -232,7 +232,7 @@ class _Walk:
             targets.append(statement.target)
         else:
             targets += statement.targets
-        said = taken(state.say(value), state.known)
+        said = state.got(taken(state.say(value), state.known))
         for target in targets:
             self._bind(target, said, statement, state)
             if isinstance(target, ast.Name) and target.id not in self.wild:
@@ -254,7 +254,12 @@ class _Walk:
                     self._bind(inner, value, at, state)
                 return
         name = dotted(target)
-        if name is None or name in self.wild or not is_lasting(said):
+        if (
+            name is None
+            or name in self.wild
+            or not is_lasting(said)
+            or state.means_the_same(name, said)
+        ):
             self._forget(bound(self.tree, target), at, state)
             stands = state.names.get(name or "")
             if stands is not None and isinstance(said, ast.Call):

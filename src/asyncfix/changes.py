@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from asyncfix.names import around, qualified
-from asyncfix.nodes import CHILDREN
+from asyncfix.nodes import CHILDREN, descend, parameters
 from asyncfix.rows import Scope
 
 # Methods of Python's own containers that change them.
@@ -77,11 +77,10 @@ class _Scan:
                 for each in [*node.decorator_list, *node.args.defaults]:
                     todo.append((each, function, given, declared))
                 function = f"{function}.{node.name}" if function else node.name
-                arguments = [n for n in ast.walk(node.args) if isinstance(n, ast.arg)]
-                given = {each.arg: each.annotation for each in arguments}
+                given = {each.arg: each.annotation for each in parameters(node.args)}
                 if has_globals:
                     names = [
-                        n.names for n in ast.walk(node) if isinstance(n, ast.Global)
+                        n.names for n in descend(node) if isinstance(n, ast.Global)
                     ]
                     declared = frozenset(name for each in names for name in each)
                 todo += [(inner, function, given, declared) for inner in node.body]

@@ -13,7 +13,7 @@ import ast
 from collections.abc import Mapping, Sequence
 
 from asyncfix.begins import Begins, beginning
-from asyncfix.held import ASKED, VALUE, question
+from asyncfix.held import ASKED, NAMED, VALUE, named, question
 from asyncfix.nodes import descend
 from asyncfix.tree import Tree, dotted, text_of, walk_function
 
@@ -188,6 +188,9 @@ def literal(node: ast.expr | None, known: Known) -> object:
         value = known.get(VALUE + text_of(node), NO_ANSWER)
         if value is not NO_ANSWER:
             return value
+        name = named(node)
+        if name and NAMED + name in known:
+            return known[NAMED + name]
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
         return _method(node, node.func, known)
     if isinstance(node, ast.Subscript):

@@ -26,6 +26,7 @@ from asyncfix.first import First
 from asyncfix.held import VALUE, handed
 from asyncfix.keys import Here, KeySets
 from asyncfix.kinds import Kinds
+from asyncfix.namesakes import handed_down
 from asyncfix.nodes import descend
 from asyncfix.objects import Objects, is_excluded
 from asyncfix.reach import Chain, Edge, Place, Reach, Step
@@ -111,10 +112,10 @@ class Confirm:
 
     def _step(self, place: Place, edge: Edge, known: Known, depth: int) -> Chain | None:
         path, use = place[0], edge.use
-        around = self._function(place)
-        if around is None:
+        read = self._function(place)
+        if read is None:
             return self._unread(path, edge)  # a lambda
-        tree, function = around
+        tree, function = read
         call = tree.find(ast.Call, (use.line, use.col), (use.end_line, use.end_col))
         asks = Asks(
             partial(self.constants.of, place),
@@ -129,13 +130,10 @@ class Confirm:
         if edge.entry is not None:
             if depth and edge.entry.kind == "loop":
                 return None  # it raises where a loop runs, and is there for callers without
-            if waits.says_not_to_wait(call, state) or asked_before(
-                tree, function, call
+            around = tree, function, call
+            if asked_before(*around) or waits.for_nothing(
+                edge.entry, around, state, depth
             ):
-                return None
-            if edge.entry.kind == "thread" and waits.is_done(tree, function, call):
-                return None
-            if edge.entry.kind == "socket" and waits.for_nobody(tree, function, call):
                 return None
             step = Step(path, use.line, use.col, edge.entry.name)
             return Chain((step,), edge.entry)
@@ -185,9 +183,11 @@ class Confirm:
         elif value.kind != CLASS and isinstance(call.func, ast.Attribute):
             receiver = call.func.value
         given = arguments(called, call, say, state.known, bound)
-        given.update(self.keys.handed(self._here(place, met, state), read, bound))
+        here = self._here(place, met, state)
+        given.update(self.keys.handed(here, edge.target, read, bound))
         on = None if receiver is None else state.say(receiver)
         holds = state.handed_on()
+        given.update(handed_down(read, state.known, state.names))
         given.update(handed(call, say, on, (caller, called), bound, holds))
         where = place[0], edge.use.scope
         pairs = paired(called, call, bound)

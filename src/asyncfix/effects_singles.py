@@ -7,15 +7,20 @@ metaclass, and a decorator that puts something else in the place of the class.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable
 
 from asyncfix.conditions import Function
 from asyncfix.link import Project
 from asyncfix.reader import Reader
-from asyncfix.tree import dotted, walk_function
+from asyncfix.source import Lines
+from asyncfix.tree import walk_function
 from asyncfix.value import CLASS, FUNCTION, OBJECT, Value
 from asyncfix.values import Values
 
+_METACLASS = re.compile(
+    rb"class\s+[^\s\[(:]+\s*(?:\[[^\]]*\])?\s*\(.*?\bmetaclass\s*=\s*([\w.]+)"
+)
 _CACHES = frozenset(("functools.lru_cache", "functools.cache"))
 
 
@@ -92,21 +97,30 @@ class Singles:
 
     def _is_of_such_a_kind(self, klass: Value) -> bool:
         """Tell whether the metaclass of a class has a `__call__` that keeps objects."""
-        if b"metaclass" not in self.reader.lines(klass.path).text:
-            return False
+        lines = self.reader.lines(klass.path)
         scope = self.project.files[klass.path].scopes[klass.scope]
-        for node in ast.walk(self.reader.tree(klass.path).module):
-            if isinstance(node, ast.ClassDef) and node.name == scope.name:
-                words = [word for word in node.keywords if word.arg == "metaclass"]
-                name = dotted(words[0].value) if words else None
-                if node.lineno == scope.line and name is not None:
-                    kind = self.values.of(klass.path, scope.parent, name)
-                    return (
-                        kind is not None
-                        and kind.kind == CLASS
-                        and self._keeps(self._method(kind, "__call__"))
-                    )
-        return False
+        name = _metaclass(lines, scope.line)
+        kind = self.values.of(klass.path, scope.parent, name) if name else None
+        return (
+            kind is not None
+            and kind.kind == CLASS
+            and self._keeps(self._method(kind, "__call__"))
+        )
+
+
+def _metaclass(lines: Lines, number: int) -> str:
+    """Give what a class that begins on a line is given as its metaclass, as it is said."""
+    if b"metaclass" not in lines.text:
+        return ""
+    header = []
+    while number <= len(lines.starts):
+        said = lines.line(number).partition(b"#")[0].strip()
+        header.append(said)
+        if said.endswith(b":"):
+            break
+        number += 1
+    found = _METACLASS.match(b" ".join(header).partition(b"):")[0])
+    return found[1].decode("utf-8", "replace") if found else ""
 
 
 def _makes(node: ast.expr) -> bool:

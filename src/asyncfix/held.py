@@ -5,7 +5,8 @@
 the called function asks the same, in the same words, its answer is known.
 
 What is known has names: that of a parameter for its value, `= expression` for
-the value of another one, and `? condition` for whether it holds.
+the value of another one, `? condition` for whether it holds, and `@ name` for what
+is found under a name, see `namesakes`.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ from asyncfix.tree import dotted, text_of
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
-ASKED, VALUE = "? ", "= "
+ASKED, VALUE, NAMED = "? ", "= ", "@ "
 _MOST = 40
+_UNDERSCORES = 2
 _ID = re.compile("\x02([^\x03]+)\x03")
 # What is the same everywhere, though it is not handed over.
 _EVERYWHERE = ("sys", "os", "platform")
@@ -84,6 +86,27 @@ def _compared(
         elif right.value is None and isinstance(how, (ast.Is, ast.IsNot)):
             # Strictly, it may be empty. Who asks for None has it, or has it not.
             known.setdefault(question(left)[0], True)
+
+
+def is_telling(name: str) -> bool:
+    """Tell a name of three words or more, which means the same wherever it stands."""
+    return name.strip("_").count("_") >= _UNDERSCORES
+
+
+def named(node: ast.expr) -> str:
+    """Give the name that something has: `a.x`, `a["x"]`, or what `x` was set to."""
+    if isinstance(node, ast.Name):
+        return node.id.split("%")[-2] if "%" in node.id else ""
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    key: ast.expr | None = None
+    if isinstance(node, ast.Subscript):
+        key = node.slice
+    elif isinstance(node, ast.Call) and node.args:
+        if isinstance(node.func, ast.Attribute) and node.func.attr == "get":
+            key = node.args[0]
+    said = key.value if isinstance(key, ast.Constant) else None
+    return said if isinstance(said, str) else ""
 
 
 def is_none(node: ast.expr) -> ast.expr:

@@ -18,12 +18,14 @@ from asyncfix.conditions import (
     Keys,
     Known,
     defaults,
+    literal,
     paired,
 )
+from asyncfix.held import VALUE, question
 from asyncfix.nodes import descend
 from asyncfix.reach import Place, Reach
 from asyncfix.says import COMPREHENSIONS
-from asyncfix.tree import Tree, dotted, walk_function
+from asyncfix.tree import Tree, dotted, text_of, walk_function
 from asyncfix.value import FUNCTION
 
 _READ = ("copy", "get", "items", "keys", "pop", "values")
@@ -52,19 +54,21 @@ class KeySets:
         self.functions = functions
 
     def handed(
-        self, here: Here, read: tuple[Tree, Function], bound: bool
+        self, here: Here, target: Place, read: tuple[Tree, Function], bound: bool
     ) -> dict[str, object]:
         """Give what is known of parameters by the keys of what is handed over.
 
-        `read` is the called function, `bound` tells that its first parameter is the
-        object. A parameter that is no key of `**options` is left at its default.
+        `read` is the called function at `target`, `bound` tells that its first
+        parameter is the object. A parameter that is no key of `**options` is left at
+        its default, and what is got from `**options` by another key is none.
         """
         tree, called = read
         call = here.call
         assert call is not None
         spreads = tree.once(("spread", called), partial(spread, called))
+        asked = tree.once(("got by keys", called), partial(_got, called))
         stars = [each.value for each in call.keywords if each.arg is None]
-        if not spreads and not stars:
+        if not spreads and not stars and not asked:
             return {}
         pairs = paired(called, call, bound)
         found: dict[str, object] = {}
@@ -83,10 +87,16 @@ class KeySets:
                 if name not in given and value is not NO_ANSWER
             )
         kwarg = called.args.kwarg
-        if kwarg and kwarg.arg in spreads:
+        if kwarg and (asked or kwarg.arg in spreads):
             named = {each.arg for each in call.keywords if each.arg} | more
             plain = {each.arg for each in (*called.args.args, *called.args.kwonlyargs)}
-            found[kwarg.arg] = Keys(named - plain)
+            keys = Keys(named - plain)
+            if kwarg.arg in spreads:
+                found[kwarg.arg] = keys
+            if asked:
+                there = Here(target, tree, called, {kwarg.arg: keys}, None)
+                every = self.of(there, ast.Name(kwarg.arg, ast.Load()))
+                found.update(_missing(asked, every))
         return found
 
     def of(
@@ -217,6 +227,47 @@ def spread(function: Function) -> frozenset[str]:
         if isinstance(value, ast.Name):
             found.add(value.id)
     return frozenset(found)
+
+
+def _got(function: Function) -> tuple[tuple[str, ast.expr], ...]:
+    """Give the keys that `**options` of a function is asked for, with the questions."""
+    kwarg = function.args.kwarg
+    if kwarg is None:
+        return ()
+    found: list[tuple[str, ast.expr]] = []
+    for node in descend(function):
+        key: ast.expr | None = None
+        if isinstance(node, ast.Call) and dotted(node.func) in (
+            f"{kwarg.arg}.get",
+            f"{kwarg.arg}.pop",
+        ):
+            if 0 < len(node.args) < 3 and not node.keywords:
+                key = node.args[0]
+        elif isinstance(node, ast.Compare) and dotted(node.comparators[0]) == kwarg.arg:
+            if isinstance(node.ops[0], (ast.In, ast.NotIn)) and len(node.ops) == 1:
+                key = node.left
+        if isinstance(key, ast.Constant) and isinstance(key.value, str):
+            assert isinstance(node, ast.expr)
+            found.append((key.value, node))
+    return tuple(found)
+
+
+def _missing(
+    asked: tuple[tuple[str, ast.expr], ...], keys: Keys | None
+) -> Iterator[tuple[str, object]]:
+    """Give what is got by keys that are not there; see `held`."""
+    for key, node in asked:
+        if keys is None or key in keys:
+            continue
+        if not isinstance(node, ast.Call):
+            name, positive = question(node)
+            yield name, not positive
+        elif len(node.args) == 2:
+            value = literal(node.args[1], {})
+            if value is not NO_ANSWER and not isinstance(value, list):
+                yield VALUE + text_of(node), value
+        elif isinstance(node.func, ast.Attribute) and node.func.attr == "get":
+            yield VALUE + text_of(node), None
 
 
 def _gone_through(node: ast.DictComp) -> ast.expr | None:

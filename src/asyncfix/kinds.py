@@ -11,12 +11,14 @@ import ast
 import sys
 from collections.abc import Iterable
 
+from asyncfix import facts as f
 from asyncfix.conditions import Function
 from asyncfix.expressions import describe
 from asyncfix.held import is_none, question
 from asyncfix.nodes import descend
 from asyncfix.reach import Place
 from asyncfix.stands import State
+from asyncfix.steps import Type, parse_annotation
 from asyncfix.tree import Tree, dotted, text_of
 from asyncfix.value import CLASS, FUNCTION, OBJECT, OUTSIDE, Value
 from asyncfix.values import Values
@@ -37,6 +39,9 @@ _VALUE_NAMES = frozenset(each.__name__ for each in _VALUES)
 _ISINSTANCE = ast.Name("isinstance", ast.Load())
 _ABOVE_MANY = (object, Exception, BaseException)
 _DECIDE = ("ABC", "Protocol")
+# Bases that bring no values of their own.
+_EMPTY = frozenset(("abc.ABC", "typing.Generic", "typing_extensions.Generic"))
+_CALLABLE = frozenset(("typing.Callable", "collections.abc.Callable"))
 _Asked = tuple[tuple[str, ast.Call], ...]
 
 
@@ -71,18 +76,38 @@ class Kinds:
             tests = [test for name, test in (*asked, *may_be) if name == parameter]
             if not tests and not none:
                 continue
-            kind = self._kind(here, argument, state)
-            for test in tests if kind is not None else ():
-                answer = self._is_one(kind, target, test.args[1])
-                if answer is not None:
-                    found[question(test)[0]] = answer
-            if tests and kind is None and self._is_of_project(here, argument, state):
-                for test in tests:
-                    if self._are_values(target, test.args[1]):
-                        found[question(test)[0]] = False
-            if none and kind is not None and self._makes_one(kind):
+            parts = _choices(argument)
+            kinds = [self._kind(here, part, state) for part in parts]
+            for test in tests:
+                answers = {
+                    self._answer(here, target, part, kind, test.args[1], state)
+                    for part, kind in zip(parts, kinds, strict=True)
+                }
+                if len(answers) == 1 and None not in answers:
+                    found[question(test)[0]] = answers.pop()
+            if none and all(kind and self._makes_one(kind) for kind in kinds):
                 found[question(is_none(ast.Name(parameter, ast.Load())))[0]] = False
         return found
+
+    def _answer(
+        self,
+        here: Place,
+        target: Place,
+        part: ast.expr,
+        kind: Value | None,
+        asked: ast.expr,
+        state: State,
+    ) -> bool | None:
+        """Tell whether something is of a class that the function at `target` names."""
+        if kind is not None:
+            return self._is_one(kind, target, asked)
+        if not self._are_values(target, asked):
+            return None
+        if self._is_of_project(here, part, state):
+            return False
+        if isinstance(part, ast.Name):
+            return state.truth(ast.Call(_ISINSTANCE, [part, asked], []))
+        return None
 
     def _makes_one(self, kind: Value) -> bool:
         """Tell a class that gives an object of its own when it is called."""
@@ -115,9 +140,28 @@ class Kinds:
         for node in (argument, made):
             said = "?" if node is None else describe(node)
             value = None if "?" in said else self.values.of(*here, said)
+            value = value or self._of_callable(here, node)
             if value is not None and value.kind == OBJECT:
-                return all(each and each.kind == CLASS for each in self._line(value))
+                return all(
+                    each and (each.kind == CLASS or each.name in _EMPTY)
+                    for each in self._line(value)
+                )
         return False
+
+    def _of_callable(self, here: Place, node: ast.expr | None) -> Value | None:
+        """Give what a parameter gives: `make: Callable[[str], Thing]`."""
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+            return None
+        found = self.values.project.visible(*here, node.func.id)
+        if len(found) != 1 or found[0].kind != f.PARAMETER:
+            return None
+        name, parts = parse_annotation(found[0].target[1:])
+        scope = found[0].scope
+        kind = self.values.of(here[0], scope, name) if parts else None
+        if kind is None or kind.name not in _CALLABLE:
+            return None
+        result: Type = parts[-1]  # type: ignore[assignment]  # a Type holds Types, which its own type cannot say
+        return self.values.annotations.object_of(here[0], scope, result)
 
     def _are_values(self, target: Place, asked: ast.expr) -> bool:
         """Tell classes of texts, numbers and containers, which no such object is of."""
@@ -172,6 +216,15 @@ class Kinds:
         return True
 
 
+def _choices(node: ast.expr) -> list[ast.expr]:
+    """Give what an expression comes to, one of these: `a or b` is `a` or `b`."""
+    if isinstance(node, ast.BoolOp):
+        return [part for each in node.values for part in _choices(each)]
+    if isinstance(node, ast.IfExp):
+        return [*_choices(node.body), *_choices(node.orelse)]
+    return [node]
+
+
 def _asked(function: Function) -> _Asked:
     return tuple(
         (node.args[0].id, node)
@@ -188,12 +241,25 @@ def _may_be(function: Function) -> _Asked:
     """Give the questions that an annotation gives rise to: `text: Text | str`."""
     every = function.args
     return tuple(
-        (each.arg, ast.Call(_ISINSTANCE, [ast.Name(each.arg, ast.Load()), node], []))
+        (each.arg, ast.Call(_ISINSTANCE, [ast.Name(each.arg, ast.Load()), kind], []))
         for each in (*every.posonlyargs, *every.args, *every.kwonlyargs)
         if isinstance(each.annotation, (ast.BinOp, ast.Subscript))
-        for node in descend(each.annotation)
-        if isinstance(node, ast.Name) and node.id in _VALUE_NAMES
+        for kind in _kinds_in(each.annotation)
     )
+
+
+def _kinds_in(annotation: ast.expr) -> list[ast.expr]:
+    """Give the classes of values that an annotation names: `Literal["a"]` is a text."""
+    found: dict[str, ast.expr] = {}
+    for node in descend(annotation):
+        if isinstance(node, ast.Name) and node.id in _VALUE_NAMES:
+            found[node.id] = node
+        elif isinstance(node, ast.Subscript):
+            if (dotted(node.value) or "").rpartition(".")[2] == "Literal":
+                for each in ast.walk(node.slice):
+                    if isinstance(each, ast.Constant) and isinstance(each.value, str):
+                        found.setdefault("str", ast.Name("str", ast.Load()))
+    return [*found.values()]
 
 
 def _asks_for_none(function: Function) -> bool:

@@ -180,9 +180,19 @@ def with_constants(
             name = constant_name(each)
             if name and ("." in name or name.isupper()):
                 meant = constant(name)
-                if isinstance(meant, ast.Constant):
+                if each is two and isinstance(node.ops[0], (ast.In, ast.NotIn)):
+                    meant = _display(meant)
+                if isinstance(meant, (ast.Constant, *_DISPLAYS)):
                     names[name] = meant
     return said_as(test, names) if names else test
+
+
+def _display(node: ast.expr | None) -> ast.expr | None:
+    """Give what is in `frozenset({"a", "b"})` or a tuple: nobody can add to it."""
+    if isinstance(node, ast.Call) and len(node.args) == 1 and not node.keywords:
+        if dotted(node.func) in ("frozenset", "tuple"):
+            return node.args[0]
+    return node if isinstance(node, (ast.Constant, ast.Tuple)) else None
 
 
 def _is_known(node: ast.expr, known: Known) -> bool:

@@ -6,8 +6,8 @@ import ast
 from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 
-from asyncfix.conditions import literal, truth
-from asyncfix.held import assume
+from asyncfix.conditions import NO_ANSWER, literal, taken, truth
+from asyncfix.held import NAMED, VALUE, assume, is_telling
 from asyncfix.nodes import descend
 from asyncfix.says import replaced, said_as, with_constants
 from asyncfix.tree import text_of
@@ -86,8 +86,31 @@ class State(NamedTuple):
         if answer is None:
             told = self.told(said)
             if told is not said:
-                answer = truth(told, self.known)
+                meant = with_constants(told, self.known, self.asks.constant)
+                answer = truth(meant, self.known)
         return truth(test, {}) if answer is None and said is not test else answer
+
+    def means_the_same(self, name: str, said: ast.expr) -> bool:
+        """Tell a name that is set anew, and means what it did; see `namesakes`."""
+        known = self.known
+        return NAMED + name in known and literal(said, known) is NO_ANSWER
+
+    def got(self, said: ast.expr) -> ast.expr:
+        """Give the literal that a call is known to give, or the call."""
+        if isinstance(said, ast.Call) and self.known:
+            value = self.known.get(VALUE + text_of(said), said)
+            if value is None or isinstance(value, (str, bool, int)):
+                return ast.Constant(value)
+        return said
+
+    def chosen(self, node: ast.expr) -> ast.expr:
+        """Give the part that surely is what an expression comes to; see `taken`."""
+        while isinstance(node, ast.IfExp):
+            holds = self.truth(node.test)
+            if holds is None:
+                break
+            node = node.body if holds else node.orelse
+        return taken(self.told(self.say(node)), self.known)
 
     def told(self, said: ast.expr) -> ast.expr:
         """Put in what functions of the project surely answered."""
@@ -121,6 +144,8 @@ class State(NamedTuple):
         state = cls({}, dict(known), {}, asks, {}, {})
         for name, value in known.items():
             first, _, last = name.partition(".")
+            if isinstance(value, str) and name.isidentifier() and is_telling(name):
+                state.known.setdefault(NAMED + name, value)
             if first.isidentifier() and last.isidentifier():
                 state.names[name] = ast.Constant(value)  # type: ignore[arg-type]  # a literal
         return state

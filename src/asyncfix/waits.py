@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 
+from asyncfix.catalog import Entry
 from asyncfix.conditions import Function, literal, taken
 from asyncfix.nodes import MAY_WAIT, NOT_WAITING
 from asyncfix.stands import State
@@ -16,14 +17,42 @@ _NOT_WAITING = (
 )  # fmt: skip
 # Methods that wait as long as they are told: psutil's, which compare with the last call.
 _INTERVALS = ("cpu_percent", "cpu_times_percent")
+# What is in the address itself is fetched from nowhere: `data:text/plain,hello`.
+_OPENS_ADDRESSES = ("urlopen",)
+_ARCHIVES = ("ZipFile", "is_zipfile", "TarFile", "is_tarfile", "open")
+_LOOKS_INTO = (
+    "close", "open", "extractfile", "getmember", "getmembers", "getnames", "next"
+)  # fmt: skip
 _ENDS = ("set_exception", "set_result")
 _ADDRESS = re.compile(r"^(?:[0-9.]+|[0-9a-fA-F:]*:[0-9a-fA-F:]*)$")
+
+
+Around = tuple[Tree, Function, ast.Call]
+
+
+def for_nothing(entry: Entry, around: Around, state: State, depth: int) -> bool:
+    """Tell a call of what blocks that surely waits for nothing.
+
+    `around` is the call with its function, `depth` is 0 in the coroutine itself.
+    """
+    tree, function, call = around
+    if says_not_to_wait(call, state):
+        return True
+    if entry.kind == "thread":
+        return is_done(tree, function, call)
+    if entry.kind == "http":
+        return _reads_what_is_at_hand(function, call, state)
+    if entry.kind == "socket":
+        return for_nobody(tree, function, call)
+    if entry.kind == "lock":
+        return _is_impatient(function, call, state)
+    return entry.kind == "archive" and _is_in_memory(entry, around, state, depth)
 
 
 def says_not_to_wait(call: ast.Call, state: State) -> bool:
     """Tell a call with a flag such as `fcntl.LOCK_NB`, or with `blocking=False`.
 
-    Or one that is given a text, and has no file to read.
+    Or one that is given a text, and has no file to read, nor an address to ask.
 
     The arguments may be names of such values, or parameters that are given them.
     """
@@ -40,6 +69,8 @@ def says_not_to_wait(call: ast.Call, state: State) -> bool:
             *(e.value for e in call.keywords if e.arg == "interval"),
         ]
         return all(literal(state.say(each), state.known) in (None, 0) for each in said)
+    if _is_at_hand(call, state):
+        return True
     if method == "load_verify_locations" and not call.args:
         said = [each.value for each in call.keywords if each.arg != "cadata"]
         return all(literal(state.say(each), state.known) is None for each in said)
@@ -49,6 +80,79 @@ def says_not_to_wait(call: ast.Call, state: State) -> bool:
         if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.BitOr, ast.Add)):
             todo += [node.left, node.right]
         elif _last(node) in _NOT_WAITING:
+            return True
+    return False
+
+
+def _is_at_hand(call: ast.AST, state: State) -> bool:
+    """Tell an address that is opened and has its answer in it.
+
+    https://docs.python.org/3/library/urllib.request.html#urllib.request.DataHandler
+    """
+    if not isinstance(call, ast.Call) or _last(call.func) not in _OPENS_ADDRESSES:
+        return False
+    if not call.args:
+        return False
+    asked = ast.Attribute(call.args[0], "startswith", ast.Load())
+    return state.truth(ast.Call(asked, [ast.Constant("data:")], [])) is True
+
+
+def _reads_what_is_at_hand(function: Function, call: ast.Call, state: State) -> bool:
+    """Tell a method of what `urlopen("data:...")` gave."""
+    owner = call.func.value if isinstance(call.func, ast.Attribute) else None
+    made = [owner] if isinstance(owner, ast.Call) else _made(function, owner)
+    return bool(made) and all(_is_at_hand(each, state) for each in made)
+
+
+def _is_impatient(function: Function, call: ast.Call, state: State) -> bool:
+    """Tell a lock that was made with `timeout=0`: it is taken at once, or not at all.
+
+    https://py-filelock.readthedocs.io/en/latest/api.html#filelock.BaseFileLock
+    """
+    made: list[ast.expr] = [call]
+    if _last(call.func) == "acquire":
+        if call.args or call.keywords:
+            return False
+        made = _made(function, getattr(call.func, "value", None))
+    return bool(made) and all(_never_waits(each, state) for each in made)
+
+
+def _never_waits(made: ast.expr, state: State) -> bool:
+    if not isinstance(made, ast.Call):
+        return False
+    said = {
+        each.arg: literal(state.say(each.value), state.known) for each in made.keywords
+    }
+    timeout = said.get("timeout")
+    return said.get("blocking") is False or (timeout == 0 and timeout is not False)
+
+
+def _is_in_memory(entry: Entry, around: Around, state: State, depth: int) -> bool:
+    """Tell what is asked of an archive in a buffer, and packs or unpacks nothing.
+
+    Opened in the coroutine it stands for its whole block, which does.
+    """
+    _, function, call = around
+    owner, _, method = entry.name.rpartition(".")
+    if owner in ("zipfile", "tarfile"):
+        return depth > 0 and _is_of_buffer(call, state)
+    if method not in _LOOKS_INTO:
+        return False
+    made = _made(function, getattr(call.func, "value", None))
+    return bool(made) and all(_is_of_buffer(each, state) for each in made)
+
+
+def _is_of_buffer(made: ast.expr, state: State) -> bool:
+    """Tell `ZipFile(io.BytesIO(data))` and `tarfile.open(fileobj=buffer)`."""
+    if not isinstance(made, ast.Call) or _last(made.func) not in _ARCHIVES:
+        return False
+    given = [each.value for each in made.keywords if each.arg in ("file", "fileobj")]
+    if not given and not (_last(made.func) == "open" and made.args):
+        given = made.args[:1]
+    for each in given:
+        said = state.say(each)
+        said = state.calls.get(text_of(said), said)
+        if isinstance(said, ast.Call) and _last(said.func) == "BytesIO":
             return True
     return False
 
@@ -101,15 +205,22 @@ def _only_notes(function: Function, call: ast.Call) -> bool:
     host = given.elts[0]
     if not isinstance(host, ast.Constant) or not isinstance(host.value, str):
         return False
-    made = [
-        value
-        for node in walk_function(function)
-        for target, value in _given(node)
-        if isinstance(target, ast.Name) and target.id == owner.id
-    ]
+    made = _made(function, owner)
     return bool(_ADDRESS.match(host.value) and made) and all(
         any(_last(part) == "SOCK_DGRAM" for part in ast.walk(value)) for value in made
     )
+
+
+def _made(function: Function, owner: ast.AST | None) -> list[ast.expr]:
+    """Give what a function assigns to a name."""
+    return [
+        value
+        for node in walk_function(function)
+        for target, value in _given(node)
+        if isinstance(owner, ast.Name)
+        and isinstance(target, ast.Name)
+        and target.id == owner.id
+    ]
 
 
 def _given(node: ast.AST) -> list[tuple[ast.expr, ast.expr]]:

@@ -16,6 +16,7 @@ from asyncfix.guards.places import Places
 from asyncfix.guards.put import put_through
 from asyncfix.guards.setters import set_round
 from asyncfix.model import Doubt, Level
+from asyncfix.nodes import descend
 from asyncfix.tree import Tree, dotted, walk_function
 
 # Context managers that keep nothing other tasks could see or trip over.
@@ -281,7 +282,7 @@ def _rebound(tree: Tree) -> frozenset[str]:
         return frozenset()
     return frozenset(
         name
-        for node in ast.walk(tree.module)
+        for node in descend(tree.module)
         if isinstance(node, ast.Global)
         for name in node.names
     )
