@@ -13,6 +13,7 @@ import ast
 from collections.abc import Sequence
 
 from asyncfix import facts as f
+from asyncfix.below import Below
 from asyncfix.catalog import Catalog
 from asyncfix.conditions import Function
 from asyncfix.effects_body import Body
@@ -62,6 +63,7 @@ class Effects:
         self.values = values
         self.catalog = catalog
         self.reader = reader
+        self.below = Below(values)
         self.kinds = Kinds(project, values, reader)
         self.singles = Singles(project, values, reader, self.function)
         self.calls = Calls(self)
@@ -275,6 +277,7 @@ class Effects:
             return tuple(found)
         if any(d.rpartition(".")[2] == "abstractmethod" for d in function.decorators):
             found = []
+        others: set[Where] = set()
         for other, index in self._methods(function.name):
             if (other, index) == (path, scope):
                 continue
@@ -282,6 +285,14 @@ class Effects:
             line = self.values.classes.line(other, above)
             if Value(CLASS, path=path, scope=owner) in line:
                 found.append((other, index))
+            else:
+                others.add((other, index))
+        if others:
+            # Of these a class below may have one from another base of its own.
+            for other, binding in self.below.instead((path, owner), function.name):
+                place = other, self.values.bindings.defined(other, binding)
+                if place in others:
+                    found.append(place)
         if found == [(path, scope)] and self._is_left_open(path, scope):
             found = []
         return tuple(found) if len(found) <= _MOST_OVERRIDES else None

@@ -29,6 +29,10 @@ _PRIVATE = frozenset(
         "tarfile.open", "zipfile.ZipFile", "contextlib.suppress",
         "contextlib.closing", "contextlib.nullcontext", "decimal.localcontext",
         "pytest.raises",
+        # Made for awaits: they cancel, or shield, those of their own task.
+        "anyio.CancelScope", "anyio.fail_after", "anyio.move_on_after",
+        "trio.CancelScope", "trio.fail_after", "trio.fail_at", "trio.move_on_after",
+        "trio.move_on_at",
     )
 )  # fmt: skip
 _EXIT_STACK = "contextlib.ExitStack"
