@@ -17,7 +17,7 @@ from asyncfix.guards.locks import is_lock
 from asyncfix.guards.places import Places
 from asyncfix.guards.position import earlier
 from asyncfix.guards.put import put_through
-from asyncfix.guards.setters import set_round
+from asyncfix.guards.setters import TRANSACTION, set_round
 from asyncfix.model import Doubt, Level
 from asyncfix.nodes import descend
 from asyncfix.tree import Tree, dotted, walk_function
@@ -170,9 +170,10 @@ def no_block_others_would_see(context: Context) -> Doubt | None:
     found = set_round(context)
     if found is not None:
         first, second = found
+        is_own = first.what.startswith(TRANSACTION)  # if the connection is
         return Doubt(
             "A2",
-            Level.MANUAL,
+            Level.UNSAFE if is_own else Level.MANUAL,
             f"other tasks would run with {first.shown()} as line {first.line} sets it, "
             f"until line {second.line} sets it again",
             "hand the call what it needs (`cwd=`, `env=`, a timeout), or set it in the "
@@ -213,14 +214,18 @@ def _entered(node: ast.With) -> Iterator[ast.expr]:
 
 def no_update_torn_apart(context: Context) -> Doubt | None:
     """A3: no value read before the site decides a write to its place after it."""
-    doubt = torn_by_itself(context)
-    if doubt is None and asks(context):
+    return torn_by_itself(context) or torn_by_calls(context)
+
+
+def torn_by_calls(context: Context) -> Doubt | None:
+    """A3 for what functions read and write that the coroutine calls."""
+    if asks(context):
         tree, function, node = context.tree, context.function, context.node
         ahead = context.ahead or only_grows(context)
         every = torn_updates(tree, function, node, ahead, Asked(context))
         found = [each for each in every if not _is_imported(context, each)]
         return _torn(found[0], Level.UNSAFE) if found else None
-    return doubt
+    return None
 
 
 def torn_by_itself(context: Context) -> Doubt | None:

@@ -60,6 +60,8 @@ def callers_lose_no_update(context: Context) -> Doubt | None:
                 if again and _is_alone(there, context):
                     continue
                 doubt = _at(there, again)
+                if doubt is None and below is context and not again:
+                    doubt = atomicity.torn_by_calls(there)
                 if doubt is not None:
                     way = "" if below is context else f", by {below.function.name},"
                     unsure = doubt.guard == "A3" or not known
