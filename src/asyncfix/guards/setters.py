@@ -7,6 +7,7 @@ elsewhere; this is for what is put back by hand.
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from functools import partial
@@ -52,6 +53,8 @@ TRANSACTION = "the transaction"
 _TRANSACTIONS = frozenset(
     ("begin", "begin_transaction", "commit", "rollback", "start_transaction")
 )
+_ENDINGS = frozenset(("commit", "rollback"))
+_LOGS = re.compile(r"(?i)log|handler")
 # Methods of loggers, which all tasks share.
 _OF_LOGGERS = {
     "setLevel": "the level",
@@ -82,6 +85,9 @@ class Setter(NamedTuple):
 
     def means(self, other: Setter) -> bool:
         """Tell whether it sets what another one sets, perhaps."""
+        if self.what.startswith(TRANSACTION):
+            ends = self.key not in _ENDINGS and other.key in _ENDINGS
+            return ends and self.what == other.what
         keys = {self.key, other.key}
         return self.what == other.what and (len(keys) == 1 or "" in keys)
 
@@ -121,6 +127,13 @@ def set_round(context: Context) -> tuple[Setter, Setter] | None:
         elif not meeting.left:
             before.append(setter)
     for first in before:
+        if any(
+            first.what.startswith(TRANSACTION)
+            and first.means(each)
+            and _at(each.node) > _at(first.node)
+            for each in before
+        ):
+            continue  # it is over before the site
         again = [each for each in before if _at(each.node) < _at(first.node)]
         loops = {*_loops(context, first.node)} & around
         for second in after + [
@@ -159,8 +172,8 @@ def _set(context: Context, node: ast.AST) -> Iterator[Setter]:
             awaited = isinstance(context.tree.parent(node), ast.Await)
             if not awaited and isinstance(node.func, ast.Attribute):
                 of = context.tree.text(node.func.value)
-                yield Setter(node, f"{TRANSACTION} of {of}", "")
-        elif verb in _OF_LOGGERS:
+                yield Setter(node, f"{TRANSACTION} of {of}", verb)
+        elif verb in _OF_LOGGERS and _LOGS.search(context.tree.text(node.func)):
             of = context.tree.text(node.func).rpartition(".")[0]
             yield Setter(
                 node,
