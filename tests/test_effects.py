@@ -275,9 +275,39 @@ async def handler(key):
     return load(key)
 """
     made({"app.py": code})
-    outputs = {
+    (said,) = _printed(here)
+    assert b"A[...]" in said
+
+
+def test_nor_which_file_is_told(made: Made, here: Path) -> None:
+    given = "grant_path(), token(), user(), host()"
+    helpers = """import requests
+
+def load_grant(*args): ...
+
+def write_grant(*args):
+    requests.post("https://example.org", json=args)
+"""
+    code = f"""from grants import load_grant, write_grant
+from known import grant_path, host, token, user
+
+def loaded():
+    return load_grant({given})
+
+
+async def handler(key):
+    write_grant({given})
+"""
+    made({"app.py": code, "grants.py": helpers, "known.py": ""})
+    (said,) = _printed(here)
+    assert b"app.py:5 reads grant_path(), too" in said
+
+
+def _printed(here: Path) -> set[bytes]:
+    """Give what runs with several hash seeds print."""
+    return {
         subprocess.run(
-            [sys.executable, "-m", "asyncfix", "app.py"],
+            [sys.executable, "-m", "asyncfix", "."],
             capture_output=True,
             check=False,
             cwd=here,
@@ -285,4 +315,3 @@ async def handler(key):
         ).stdout
         for seed in ("1", "2", "4")
     }
-    assert len(outputs) == 1 and b"A[...]" in outputs.pop()

@@ -203,6 +203,7 @@ class _Search:
     def _leaves(self) -> None:
         """Find what blocks in the helpers themselves, and may be awaited there."""
         for place, changes in self.colour.helpers.items():
+            self._tell_of_callbacks(place)
             moved = set()
             for edge in self.model.reach.edges(place):
                 chain = self.model.reach.chain(place[0], edge)
@@ -235,6 +236,19 @@ class _Search:
                         f"one of the calls at {where} is an argument of another one",
                         "give it a line of its own",
                     )
+
+    def _tell_of_callbacks(self, place: Place) -> None:
+        """Say that a helper calls what it is given: that blocks then as it did before."""
+        path, scope = place
+        names = self.model.project.names(path, scope)
+        for use in self.model.project.files[path].calls_in((scope,)):
+            bound = names.get(use.name)
+            if bound and all(each.kind == facts.PARAMETER for each in bound):
+                name = self.users.scope(place).name
+                self.colour.said.append(
+                    f"{name} may still hold the event loop by what it is given as {use.name}"
+                )
+                return
 
     def _ask_calls(self) -> None:
         """Ask the guards of a new await at each of them."""

@@ -143,9 +143,14 @@ def doubts(context: Context, found: Given) -> Iterator[Doubt]:
 
     Raises Other where it surely gives no coroutine.
     """
-    if found.place is None:
-        return
     model = context.model
+    if found.place is None:
+        key = "overrides of a library", found.wanted
+        for what, other, line in model.once(
+            key, lambda: list(_of_library(model, found.wanted))
+        ):
+            yield _unsure(found, what, other, line)
+        return
     path, index = found.place
     scopes = model.project.files[path].scopes
     function = scopes[index]
@@ -362,6 +367,33 @@ def _overrides(model: Model, place: Place) -> Iterator[tuple[str, str, int]]:
         what = _what_is_it(model, path, binding)
         if what:
             yield what, path, binding.line
+
+
+def _of_library(model: Model, wanted: str) -> Iterator[tuple[str, str, int]]:
+    """Give what takes the place of a library's method in classes of the project."""
+    owner, _, name = wanted.rpartition(".")
+    last = owner.rpartition(".")[2]
+    if not last[:1].isupper():
+        return  # a function
+    project, classes = model.project, model.values.classes
+    spelled = project.spellings((last,)) or frozenset((last,))
+    for path in project.files.holding(spelled):
+        for index, scope in enumerate(project.files[path].scopes):
+            if scope.kind != facts.CLASS or not any(
+                base.rpartition(".")[2] in spelled for base in scope.bases
+            ):
+                continue
+            above = {
+                model.catalog.canonical(each.name)
+                for each in classes.line(path, index)
+                if each is not None and not each.path
+            }
+            for binding in (
+                project.names(path, index).get(name) if owner in above else ()
+            ):
+                what = _what_is_it(model, path, binding)
+                if what:
+                    yield what, path, binding.line
 
 
 def _what_is_it(model: Model, path: str, binding: facts.Binding) -> str:

@@ -13,12 +13,14 @@ import ast
 from collections.abc import Sequence
 
 from asyncfix import facts as f
+from asyncfix.below import Below
 from asyncfix.catalog import Catalog
 from asyncfix.conditions import Function
 from asyncfix.effects_body import Body
 from asyncfix.effects_calls import Calls
 from asyncfix.effects_kinds import Kinds
 from asyncfix.effects_singles import Singles
+from asyncfix.effects_tree import Span
 from asyncfix.link import Project
 from asyncfix.names import qualified
 from asyncfix.reader import Reader
@@ -61,6 +63,7 @@ class Effects:
         self.values = values
         self.catalog = catalog
         self.reader = reader
+        self.below = Below(values)
         self.kinds = Kinds(project, values, reader)
         self.singles = Singles(project, values, reader, self.function)
         self.calls = Calls(self)
@@ -183,6 +186,24 @@ class Effects:
         """Give where what a name of a function stands for may come from."""
         return self._body(place).origins.names.get(name, SOMETHING)
 
+    def in_turn(self, place: Where) -> dict[Span, Summary]:
+        """Give what each call in a function touches, and each property that is read.
+
+        By where they begin and end. Raises LookupError if there is no such function.
+        """
+        body = self._body(place)
+        if body.in_turn is None:
+            body.in_turn = body.calls_in_turn()
+        return body.in_turn
+
+    def stands_for(self, place: Where, expression: ast.expr) -> Origin:
+        """Give where the value of an expression in a function may come from.
+
+        Raises LookupError where nothing of the kind stands at its position.
+        """
+        body = self._body(place)
+        return body.origins.of(body.same(expression))
+
     def _body(self, place: Where) -> Body:
         body = self._bodies.get(place)
         if body is None:
@@ -256,6 +277,7 @@ class Effects:
             return tuple(found)
         if any(d.rpartition(".")[2] == "abstractmethod" for d in function.decorators):
             found = []
+        others: set[Where] = set()
         for other, index in self._methods(function.name):
             if (other, index) == (path, scope):
                 continue
@@ -263,6 +285,14 @@ class Effects:
             line = self.values.classes.line(other, above)
             if Value(CLASS, path=path, scope=owner) in line:
                 found.append((other, index))
+            else:
+                others.add((other, index))
+        if others:
+            # Of these a class below may have one from another base of its own.
+            for other, binding in self.below.instead((path, owner), function.name):
+                place = other, self.values.bindings.defined(other, binding)
+                if place in others:
+                    found.append(place)
         if found == [(path, scope)] and self._is_left_open(path, scope):
             found = []
         return tuple(found) if len(found) <= _MOST_OVERRIDES else None

@@ -38,6 +38,8 @@ def name_for(context: Context, module: str) -> Name | None:
     for binding in project.files[path].bindings:
         if binding.kind != f.IMPORT or binding.target != module or binding.flags:
             continue
+        if binding.scope == 0 and _in_a_function(context, binding):
+            continue
         here = binding.scope == 0 or binding.line < inside.get(binding.scope, 0)
         if here and project.qualified_name(path, scope, binding.name) == module:
             return Name(binding.name, False)
@@ -45,6 +47,14 @@ def name_for(context: Context, module: str) -> Name | None:
         if _is_free(context, candidate, module):
             return Name(candidate, True)
     return None
+
+
+def _in_a_function(context: Context, binding: f.Binding) -> bool:
+    """Tell whether a name of the module is imported when a function is called."""
+    return any(
+        scope.kind == f.FUNCTION and scope.line < binding.line <= scope.end_line
+        for scope in context.facts.scopes
+    )
 
 
 def _first_lines(context: Context) -> dict[int, int]:
