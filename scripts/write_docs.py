@@ -113,7 +113,7 @@ def page(codemod: Codemod, parts: dict[str, str]) -> str:
     shown = (fenced("python", after), "## The change", fenced("diff", "".join(diff)))
     guards = ", ".join(guard_link(each, "../guards.md") for each in codemod.guards)
     silenced = [f"# asyncfix: off[{codemod.name}]"]
-    silenced += [f"# noqa: {code}" for code in codemod.noqa]
+    silenced += [f"# noqa: {code}" for code in codemod.noqa if code.isupper()]
     sections = [
         f"# {codemod.name}",
         WRITTEN,

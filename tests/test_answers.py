@@ -261,10 +261,15 @@ ROWS = {
         "    model_provider_name = each or model_provider_name\n"
         "    if model_provider_name is None: block()\n"
         "def q(name, model_provider_name):\n  model_provider_name = 'hub'\n  o(name)\n"
-        "def l(name, kind):\n  name, kind = x(name, kind)\n  if kind == 'hub': block()",
-        "a(x); S(x); S(x, 'hub'); S(x, x); h(x, 'hub'); e(x); d(x); w(x); n(x, x); o(x)"
+        "def l(name, kind):\n  name, kind = x(name, kind)\n  if kind == 'hub': block()\n"
+        "def m(log, model_provider_name: Literal['azure', 'big']):\n  a(log)\n"
+        "def r(name, model_provider_name: Literal['hub', 'big']):\n"
+        "  name, model_provider_name = x(name, model_provider_name)\n"
+        "  if model_provider_name == 'hub': block()",
+        "r(x, x); a(x); S(x); S(x, 'hub'); S(x, x); h(x, 'hub'); e(x); d(x); w(x); n(x, x); o(x)"
         "; i(x, x); i(x, 'hub'); p(x, x); q(x, 'azure'); l(x, 'azure')",
-        "S(x, 'azure'); h(x); k(x); n(x, None); i(x, 'azure'); p(x, 'azure')",
+        "S(x, 'azure'); h(x); k(x); n(x, None); i(x, 'azure'); p(x, 'azure'); m(x, x)"
+        "; r(x, 'big')",
     ),
     "what is got from options by a key": (
         "def h(**options):\n  mode = options.get('mode')\n"
@@ -298,6 +303,23 @@ ROWS = {
         "def o(data):\n  return zipfile.is_zipfile(io.BytesIO(data))",
         "k(x); e(x); w(x); n(x, x)",
         "h(x); d(x); o(x)",
+    ),
+    "what poll says": (
+        "import subprocess, zmq\n"
+        "def h(p: subprocess.Popen):\n  while p.poll() is None: x()\n  p.wait()\n"
+        "def k(p: subprocess.Popen):\n  while p.poll() is None:\n    if x(): break\n"
+        "  p.wait()\n"
+        "def e(p: subprocess.Popen):\n  if p.poll() is None: p.wait()\n"
+        "def d(p: subprocess.Popen, q):\n  while q.poll() is None: x()\n  p.wait()\n"
+        "def w(s: zmq.Socket, poller):\n  there = bool(poller.poll(0))\n"
+        "  if there: return s.recv()\n"
+        "def n(s: zmq.Socket, poller, there):\n  if there: return s.recv()\n"
+        "def o(s: zmq.Socket, poller):\n  if poller.poll(0): x()\n  s.recv()\n"
+        "def i(p: subprocess.Popen):\n"
+        "  if p.poll() is not None: return p.stderr.read()\n"
+        "def p(p: subprocess.Popen):\n  if x(): return p.stderr.read()",
+        "k(x); e(x); d(x, x); n(x, x, x); o(x, x); p(x)",
+        "h(x); w(x, x); i(x)",
     ),
     "a lock that is taken at once or not at all": (
         "from filelock import FileLock\n"

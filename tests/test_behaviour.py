@@ -40,6 +40,7 @@ BLOCKED_FOR = {
     "blocking-sleep/condition_and_walrus": 0.5,
     "blocking-sleep/f_string": 0.2,
     "blocking-sleep/inside_async_lock": 0.1,
+    "blocking-sleep/goes_through_what_stays": 0.4,
     "blocking-sleep/value_used": 0.3,
     "blocking-sleep/error_after_pause": 0.2,
     "blocking-sleep/closures_and_defaults": 0.3,

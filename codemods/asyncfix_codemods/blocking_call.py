@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asyncfix import NEW_AWAIT, NEW_THREAD, Codemod, Context, Plan, Step
+from asyncfix import NEW_AWAIT, NEW_THREAD, Codemod, Context, Plan, Site, Step
 from asyncfix_codemods import (
     _blocks,
     _colour_leaf,
@@ -16,6 +16,26 @@ from asyncfix_codemods import (
 _MENDED = frozenset(("time.sleep",))
 # A call that is only moved to a thread still is what a test replaces by name.
 _GUARDS = tuple(each for each in NEW_AWAIT if each not in ("N1", "N2", "E2"))
+
+
+# By what blocks: rules of ruff and of flake8-async, whose older codes were three.
+_RULES = {
+    "http": (
+        "ASYNC210", "ASYNC212", "ASYNC100", "blocking-http-call-in-async-function",
+        "blocking-http-call-httpx-in-async-function",
+    ),
+    "subprocess": (
+        "ASYNC220", "ASYNC221", "ASYNC222", "ASYNC101", "ASYNC102",
+        "create-subprocess-in-async-function", "run-process-in-async-function",
+        "wait-for-process-in-async-function",
+    ),
+    "file": (
+        "ASYNC230", "ASYNC240", "ASYNC101", "ASYNC102",
+        "blocking-open-call-in-async-function", "blocking-path-method-in-async-function",
+    ),
+    "input": ("ASYNC250", "blocking-input-in-async-function"),
+    "sleep": ("ASYNC251", "ASYNC101", "blocking-sleep-in-async-function"),
+}  # fmt: skip
 
 
 class BlockingCall(Codemod):
@@ -62,10 +82,12 @@ class BlockingCall(Codemod):
     name = "blocking-call"
     blocking = True
     guards = (*_GUARDS, *NEW_THREAD)
-    noqa = (
-        "ASYNC210", "ASYNC212", "ASYNC220", "ASYNC221", "ASYNC222", "ASYNC230",
-        "ASYNC240", "ASYNC250", "ASYNC251", "ASYNC100", "ASYNC101", "ASYNC102",
-    )  # fmt: skip
+    noqa = tuple(dict.fromkeys(rule for rules in _RULES.values() for rule in rules))
+
+    def rules_for(self, site: Site) -> tuple[str, ...]:
+        """Give the rules of other linters for what blocks here."""
+        kind = site.chain.entry.kind if site.chain else ""
+        return _RULES.get(kind, self.noqa)
 
     def judge(self, context: Context) -> Plan | None:
         """Say who holds the loop, and hand the call to a thread where that is right."""

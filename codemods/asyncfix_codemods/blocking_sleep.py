@@ -50,7 +50,7 @@ class BlockingSleep(Codemod):
     name = "blocking-sleep"
     calls = ("time.sleep",)
     guards = NEW_AWAIT
-    noqa = ("ASYNC101", "ASYNC251")
+    noqa = ("ASYNC101", "ASYNC251", "blocking-sleep-in-async-function")
 
     def judge(self, context: Context) -> Plan | None:
         """Say what to do about one `time.sleep`."""

@@ -87,7 +87,7 @@ class DroppedTask(Codemod):
 
     name = "dropped-task"
     guards = ("N3", "E3")
-    noqa = ("RUF006",)
+    noqa = ("RUF006", "asyncio-dangling-task")
 
     def search(self, model: Model, path: str) -> Iterator[Site]:
         """Give the calls that make a task and may not keep it."""

@@ -64,7 +64,7 @@ class LegacyLoop(Codemod):
     name = "legacy-loop"
     restructures = True
     guards = ("N3", "E3")
-    noqa = ("UP041",)
+    noqa = ("UP041", "timeout-error-alias")
 
     def search(self, model: Model, path: str) -> Iterator[Site]:
         """Give the calls and names of older days."""

@@ -36,6 +36,8 @@ class Change(NamedTuple):
     """The object stays and is changed: an element set, a method such as append."""
     value: ast.AST | None
     annotation: ast.AST | None
+    grows: bool = False
+    """Something is put behind the rest."""
 
 
 Changes = tuple[dict[str, list[Change]], dict[str, list[Change]]]
@@ -56,6 +58,7 @@ def as_text(found: Changes, name: str, scopes: Sequence[Scope]) -> bytes:
             each.inside,
             each.value and ast.dump(each.value),
             each.annotation and ast.dump(each.annotation),
+            each.grows,
         )
         for changes in found
         for each in changes.get(name, ())
@@ -118,7 +121,8 @@ class _Scan:
             targets = [node.target]
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             if node.func.attr in MUTATORS:
-                self._inside(node.func.value, node.lineno, function)
+                grows = node.func.attr in ("append", "extend")
+                self._inside(node.func.value, node.lineno, function, grows)
             return
         if isinstance(value, ast.Name) and value.id in given:
             annotation = annotation or given[value.id]
@@ -151,13 +155,15 @@ class _Scan:
                             annotation,
                         )
 
-    def _inside(self, node: ast.AST, line: int, function: str) -> None:
+    def _inside(
+        self, node: ast.AST, line: int, function: str, grows: bool = False
+    ) -> None:
         while isinstance(node, ast.Subscript):
             node = node.value
         if isinstance(node, ast.Attribute):
-            self._add(0, node.attr, line, function, True, None, None)
+            self._add(0, node.attr, line, function, True, None, None, grows)
         elif isinstance(node, ast.Name):
-            self._add(1, node.id, line, function, True, None, None)
+            self._add(1, node.id, line, function, True, None, None, grows)
 
     def _add(
         self,
@@ -168,6 +174,9 @@ class _Scan:
         inside: bool,
         value: ast.AST | None,
         annotation: ast.AST | None,
+        grows: bool = False,
     ) -> None:
-        change = Change(name, self.path, line, function, inside, value, annotation)
+        change = Change(
+            name, self.path, line, function, inside, value, annotation, grows
+        )
         self.found[kind].setdefault(name, []).append(change)

@@ -161,7 +161,7 @@ class Codemod:
     """Its fixes turn code round, so that old and new are not compared (see `kept`):
     only its cases, and runs before and after, say that nothing is lost."""
     noqa: ClassVar[tuple[str, ...]] = ()
-    """Codes of other linters whose `# noqa: CODE` silences this codemod."""
+    """Codes and names of other linters' rules whose comments silence this codemod."""
 
     def search(self, model: Model, path: str) -> Iterable[Site]:
         """Give sites of a file that `calls` and `blocking` cannot tell.
@@ -171,6 +171,14 @@ class Codemod:
         and on those that it imports, on no others.
         """
         return ()
+
+    def rules_for(self, site: Site) -> Iterable[str]:
+        """Give those of `noqa` that mean this site.
+
+        Asked where a comment speaks of more than a line: what it names is not all
+        that the codemod finds there.
+        """
+        return self.noqa
 
     def judge(self, context: Context) -> Plan | None:
         """Say what to do about a site; None if it is no finding at all.

@@ -29,6 +29,7 @@ _MISSING = ("RuntimeError", "Exception", "BaseException")
 _THREAD = ("get_ident", "main_thread", "current_thread", "get_native_id")
 # What an object says of itself that would have to wait.
 _WAITS = {"empty": True, "done": False, "ready": False, "poll": None, "qsize": 0}
+_PIPES = ("stdout", "stderr")
 _RAISES = ("run", "run_until_complete", "run_forever")
 _TYPES = {each.__name__: each for each in (str, bytes, int, float, bool, list, dict)}
 OF_TEXTS = frozenset(
@@ -122,6 +123,9 @@ def _begins(node: ast.expr, known: Known) -> Begins | None:
 
 
 def _names(node: ast.expr, name: str) -> bool:
+    if name.startswith(NAMED):
+        plain = name[len(NAMED) :]
+        return any(isinstance(n, ast.expr) and named(n) == plain for n in descend(node))
     return any(isinstance(n, ast.Name) and n.id == name for n in descend(node))
 
 
@@ -150,8 +154,10 @@ def asked_before(tree: Tree, function: Function, call: ast.Call) -> bool:
     """
     if not isinstance(call.func, ast.Attribute):
         return False
-    owner = text_of(call.func.value)
-    waits: Known = {f"{name} of {owner}": said for name, said in _WAITS.items()}
+    owner = call.func.value
+    waits = {f"{name} of {text_of(owner)}": said for name, said in _WAITS.items()}
+    if isinstance(owner, ast.Attribute) and owner.attr in _PIPES:
+        waits[f"poll of {text_of(owner.value)}"] = None  # while it runs
     for above, below in tree.ancestors(call):
         if above is function:
             return False
@@ -188,9 +194,9 @@ def literal(node: ast.expr | None, known: Known) -> object:
         value = known.get(VALUE + text_of(node), NO_ANSWER)
         if value is not NO_ANSWER:
             return value
-        name = named(node)
-        if name and NAMED + name in known:
-            return known[NAMED + name]
+        word = known.get(NAMED + named(node), NO_ANSWER)
+        if word is not NO_ANSWER and not isinstance(word, OneOf):
+            return word
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
         return _method(node, node.func, known)
     if isinstance(node, ast.Subscript):

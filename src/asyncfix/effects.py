@@ -20,6 +20,7 @@ from asyncfix.effects_body import Body
 from asyncfix.effects_calls import Calls
 from asyncfix.effects_kinds import Kinds
 from asyncfix.effects_singles import Singles
+from asyncfix.effects_tree import Span
 from asyncfix.link import Project
 from asyncfix.names import qualified
 from asyncfix.reader import Reader
@@ -184,6 +185,24 @@ class Effects:
     def origin(self, place: Where, name: str) -> Origin:
         """Give where what a name of a function stands for may come from."""
         return self._body(place).origins.names.get(name, SOMETHING)
+
+    def in_turn(self, place: Where) -> dict[Span, Summary]:
+        """Give what each call in a function touches, and each property that is read.
+
+        By where they begin and end. Raises LookupError if there is no such function.
+        """
+        body = self._body(place)
+        if body.in_turn is None:
+            body.in_turn = body.calls_in_turn()
+        return body.in_turn
+
+    def stands_for(self, place: Where, expression: ast.expr) -> Origin:
+        """Give where the value of an expression in a function may come from.
+
+        Raises LookupError where nothing of the kind stands at its position.
+        """
+        body = self._body(place)
+        return body.origins.of(body.same(expression))
 
     def _body(self, place: Where) -> Body:
         body = self._bodies.get(place)

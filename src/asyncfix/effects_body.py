@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from asyncfix.effects_special import run_by
@@ -11,6 +11,7 @@ from asyncfix.effects_tree import Around, Span, annotation, children, ends, span
 from asyncfix.effects_words import Words
 from asyncfix.origins import is_text, key, nodes
 from asyncfix.touches import (
+    CONTAINER,
     EMPTY,
     GLOBAL,
     ITERATED,
@@ -26,6 +27,7 @@ from asyncfix.touches import (
     Summary,
     either,
     in_order,
+    merged,
 )
 from asyncfix.tree import dotted
 from asyncfix.value import (
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
 _CODE = (CLASS, FUNCTION, MODULE, OUTSIDE)
 _ENTERED = ("__enter__", "__exit__")
 _ENTERED_ASYNC = (*_ENTERED, "__aenter__", "__aexit__")
+_DISPLAYS = (ast.List, ast.Set, ast.Dict, ast.ListComp, ast.SetComp, ast.DictComp)
 _ALWAYS_TEXT = (ast.Constant, ast.JoinedStr, ast.BinOp)
 
 
@@ -87,11 +90,19 @@ class Body(Words):
 
         An expression will do, too. Raises LookupError where none stands at its place.
         """
+        node = self.same(wanted)
+        self.gathered = Gathered()
+        self._look([node], without)
+        return self.gathered.summary(False, TEXT)
+
+    def same(self, wanted: ast.stmt | ast.expr) -> ast.AST:
+        """Give the function's own node for one that was read elsewhere.
+
+        Raises LookupError where none stands at its place.
+        """
         for node in nodes(self.function):
             if type(node) is type(wanted) and ends(node) == ends(wanted):
-                self.gathered = Gathered()
-                self._look([node], without)
-                return self.gathered.summary(False, TEXT)
+                return node
         raise LookupError(f"nothing of the kind at line {wanted.lineno}")
 
     def _look(
@@ -134,6 +145,26 @@ class Body(Words):
                 wanted.discard(span(node))
                 self._look([node], left_out=left_out)
         return self.gathered.summary(False, TEXT)
+
+    def calls_in_turn(self) -> dict[Span, Summary]:
+        """Give what each call touches, and each attribute that runs code, by its span."""
+        found: dict[Span, Summary] = {}
+        for node in nodes(self.function):
+            if isinstance(node, ast.Call):
+                found[span(node)] = self.call(node)[0]
+            elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
+                made = list(self._run_by(node))
+                if made:
+                    found[span(node)] = merged(made)
+        return found
+
+    def _run_by(self, node: ast.Attribute) -> Iterator[Summary]:
+        """Give what reading an attribute touches, if it is a property."""
+        owner = self.value(node.value)
+        if owner is not None and owner.kind == OBJECT:
+            for each in self.effects.property(owner, node.attr):
+                summary = self.effects.of(each)
+                yield self.placed(summary, node, each, {}, node.value)
 
     def _node(self, node: ast.AST, around: Around) -> None:
         self._special(node, around)
@@ -214,14 +245,9 @@ class Body(Words):
             if name := self.effects.of_thread(self.value(node)):
                 self.used("threads", name, self.origins.of(node), node)
         if isinstance(node, ast.Attribute):
-            owner = self.value(node.value)
-            if owner is not None and owner.kind == OBJECT:
-                for each in self.effects.property(owner, node.attr):
-                    summary = self.effects.of(each)
-                    self.take(
-                        self.placed(summary, node, each, {}, node.value), Around()
-                    )
-            if name := self.effects.of_thread(owner):
+            for summary in self._run_by(node):
+                self.take(summary, Around())
+            if name := self.effects.of_thread(self.value(node.value)):
                 what = f"{name}.{node.attr}"
                 self.used("threads", what, self.origins.of(node.value), node)
         if isinstance(node, ast.Subscript) and self.origins.of(node.value).plain == 0:
@@ -283,12 +309,24 @@ class Body(Words):
             value.plain == 2 and not value.places
         ):
             return
-        if first is None or is_text(annotation(self.function, target.id)):
+        if first is None:
+            # A local that is another name of it, if it surely is a container.
+            if (
+                not isinstance(node.value, _DISPLAYS)
+                and self.plain(target) != CONTAINER
+            ):
+                return
+        elif is_text(annotation(self.function, target.id)):
             return
         self._touched(self.origins.names[target.id], WRITTEN, node)
 
     def _iterated(self, node: ast.expr, around: Around) -> None:
-        self.changed(self.origins.of(node), node, ITERATED)
+        origin = self.origins.of(node)
+        self.changed(origin, node, ITERATED)
+        for each in origin.places:
+            if each.field and each.steps[-1:] == (f".{each.field[2]}",):
+                if self.effects.kinds.is_stepped(each.field):
+                    self.changed(Origin(frozenset((each,))), node)
         self.consumed(self.gathered, node)
         self.take(self.effects.calls.special(self, node, "__iter__"), around)
 

@@ -226,6 +226,11 @@ class Calls(OwnCalls):
             if self.effects.awaits and name == "run_in_executor":
                 self._in_thread(gathered, body, node, name)
             return gathered.summary(False, OWN), SOMETHING
+        if name == "__next__" and not node.args:
+            stop = Item(f"{body.said(node)}()", body.path, node.lineno)
+            gathered.add("stops", stop)
+            self._mark(gathered, body, origin, WRITTEN, node.lineno)
+            return gathered.summary(False, OWN), origin.then("[*]")
         if plain == LIBRARY:
             self._mark(gathered, body, origin, WRITTEN, node.lineno)
             return gathered.summary(False, OWN), OWN

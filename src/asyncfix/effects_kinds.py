@@ -33,6 +33,11 @@ _MAKING = frozenset(
     ("__init__", "__new__", "__post_init__", "__init_subclass__", "__set_name__")
 )
 _DISPLAYS = (ast.List, ast.Set, ast.Dict, ast.ListComp, ast.SetComp, ast.DictComp)
+# What gives one element after the other, and each of them once.
+_STEPS = frozenset(
+    ("DictReader", "chain", "count", "cycle", "enumerate", "filter", "finditer", "iglob",
+     "iter", "map", "reader", "reversed", "scandir", "zip")
+)  # fmt: skip
 _MAKERS = frozenset(
     ("dict", "list", "set", "tuple", "frozenset", "defaultdict", "deque", "OrderedDict")
 )
@@ -71,6 +76,23 @@ class Kinds:
         if path not in self.project.files:
             return UNKNOWN
         return _plain(self._of(path, name)[1])
+
+    def is_stepped(self, field: Field) -> bool:
+        """Tell whether an attribute holds what can be gone through once, for all."""
+        names = self.project.names(field[0], 0)
+        scopes = self.project.files[field[0]].scopes
+        for each in self._of(field[0], field[2])[0]:
+            if isinstance(each.value, ast.GeneratorExp):
+                return True
+            if isinstance(each.value, ast.Call):
+                name = dotted(each.value.func) or ""
+                if name.rpartition(".")[2] in _STEPS or any(
+                    scopes[number].name == name and scopes[number].yields
+                    for number in range(1, len(scopes))
+                    if scopes[number].parent == 0 and name in names
+                ):
+                    return True
+        return False
 
     def changed(self, field: Field) -> list[Change]:
         """Give where an attribute is changed after its object was made."""

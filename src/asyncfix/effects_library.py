@@ -148,6 +148,11 @@ class LibraryCalls(ABC):
         if name == "builtins.vars" and node.args:
             places = self._places(body, node.args[0], origins[0])
             return gathered.summary(False, OWN), Origin(frozenset(places))
+        if name == "builtins.globals":
+            kept = Place(GLOBAL, f"{body.path}:globals()")
+            return EMPTY, Origin(frozenset((kept,)))
+        if word != "frames" and (up := _levels_up(node)) > 0:
+            note("frames", up)
         if word == "loop":
             note("loop")
         elif word == "context":
@@ -368,11 +373,7 @@ class LibraryCalls(ABC):
     def _frames_up(self, name: str, node: ast.Call) -> int:
         """Tell how many callers up a call looks; very many where that is not written."""
         if name == "warnings.warn":
-            for keyword in node.keywords:
-                if keyword.arg == "stacklevel":
-                    level = getattr(keyword.value, "value", None)
-                    return level - 1 if isinstance(level, int) else 99
-            return 0 if len(node.args) < 3 else 99
+            return 99 if len(node.args) > 2 else _levels_up(node)
         if name == "sys._getframe":
             if not node.args:
                 return 0
@@ -380,6 +381,15 @@ class LibraryCalls(ABC):
             if isinstance(value, ast.Constant) and isinstance(value.value, int):
                 return value.value
         return 99
+
+
+def _levels_up(node: ast.Call) -> int:
+    """Tell how many callers up `stacklevel` says that a message is to be told of."""
+    for keyword in node.keywords:
+        if keyword.arg == "stacklevel":
+            level = getattr(keyword.value, "value", None)
+            return level - 1 if isinstance(level, int) else 99
+    return 0
 
 
 def _is_upload(body: Body, node: ast.expr) -> bool:

@@ -66,6 +66,7 @@ class Code(ABC):
         self.uses = self._uses()
         self.gathered = Gathered()
         self.made: dict[ast.Call, tuple[Summary, Origin]] = {}
+        self.in_turn: dict[tuple[int, int, int, int], Summary] | None = None
         self._busy: set[ast.AST] = set()
         self._called: set[ast.AST] = set()
         self._at: dict[tuple[int, int, int, int], ast.Call] = {}

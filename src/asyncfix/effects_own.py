@@ -12,6 +12,8 @@ from asyncfix.effects_library import LibraryCalls
 from asyncfix.nodes import parameters
 from asyncfix.touches import (
     EMPTY,
+    GLOBAL,
+    OUTER,
     OWN,
     RESULT,
     SOMETHING,
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from asyncfix.effects import Where
     from asyncfix.effects_body import Body
 
+_ALL = (GLOBAL, OUTER)
 _FOLLOWED = (
     "same", "property", "context-manager", "coroutine", "async-context-manager",
 )  # fmt: skip
@@ -55,15 +58,25 @@ class OwnCalls(LibraryCalls):
             return EMPTY, SOMETHING  # it runs where it is awaited
         if made == "elsewhere":
             return EMPTY, SOMETHING
-        if made not in _FOLLOWED or (
-            self.effects.awaits and self._wrapped(body, value)
+        if (
+            made not in _FOLLOWED
+            or any("singledispatch" in each for each in scope.decorators)
+            or (self.effects.awaits and self._wrapped(body, value))
         ):
             return self._unknown(
                 node, body, f"{use.name} (@{', @'.join(scope.decorators)})"
             )
         bodies = self._bodies(body, node, value)
         receiver = node.func.value if isinstance(node.func, ast.Attribute) else None
-        return self._any_of(body, node, value, bodies, use.name, receiver, bound)
+        found, given = self._any_of(
+            body, node, value, bodies, use.name, receiver, bound
+        )
+        wrappers = self.effects.singles.wrappers(value) if scope.decorators else ()
+        if not wrappers:
+            return found, given
+        # What stands round it is run with it, in the same thread.
+        around = [_for_all(self._into(body, node, w, None)[0]) for w in wrappers]
+        return merged([found, *around]), given
 
     def _any_of(
         self,
@@ -101,8 +114,6 @@ class OwnCalls(LibraryCalls):
             made = body.values.of(value.path, scope.parent, each.partition("()")[0])
             if made is not None and made.kind in (FUNCTION, CLASS, OBJECT):
                 return True
-            if each.rpartition(".")[2].startswith("singledispatch"):
-                return True  # another function may run in its place
         return False
 
     def _bodies(
@@ -146,14 +157,17 @@ class OwnCalls(LibraryCalls):
             self._alone(body, node, (each.path, each.scope), {})
             for each in run_by_fields(body.values, value, self._is_pure)
         ]
-        ends = ("__del__",) if self.effects.awaits else ()
-        for found in makers(body.values, value, *ends):
+        for found in makers(body.values, value, "__del__"):
             given = self._given(body, node, found, None)
+            maker = body.scopes_of(found.path)[found.scope]
             if given is not None:
-                given[body.scopes_of(found.path)[found.scope].first] = origin
-            summaries.append(
-                self._into(body, node, (found.path, found.scope), given)[0]
-            )
+                given[maker.first] = origin
+            summary = self._into(body, node, (found.path, found.scope), given)[0]
+            if maker.name == "__del__" and not self.effects.awaits:
+                summary = _for_all(summary)
+            summaries.append(summary)
+        for run in self.effects.singles.kinds(value):
+            summaries.append(_for_all(self._into(body, node, run, None)[0]))
         for each in body.values.classes.line(value.path, value.scope):
             if each is None or (
                 each.kind == OUTSIDE and not self._is_harmless(each.name)
@@ -209,3 +223,9 @@ class OwnCalls(LibraryCalls):
     def _unknown(self, node: ast.Call, body: Body, what: str) -> tuple[Summary, Origin]:
         item = Item(what, body.path, node.lineno)
         return Summary(unknown=(item,)), SOMETHING
+
+
+def _for_all(summary: Summary) -> Summary:
+    """Leave of what stands round a call what surely concerns others."""
+    writes = tuple(each for each in summary.writes if each.place.root in _ALL)
+    return summary._replace(reads=(), writes=writes, unknown=(), stops=())

@@ -10,6 +10,7 @@ import ast
 import re
 from collections.abc import Callable
 
+from asyncfix import facts as f
 from asyncfix.conditions import Function
 from asyncfix.link import Project
 from asyncfix.reader import Reader
@@ -97,15 +98,56 @@ class Singles:
 
     def _is_of_such_a_kind(self, klass: Value) -> bool:
         """Tell whether the metaclass of a class has a `__call__` that keeps objects."""
+        kind = self._kind(klass)
+        return kind is not None and self._keeps(self._method(kind, "__call__"))
+
+    def kinds(self, klass: Value) -> tuple[tuple[str, int], ...]:
+        """Give what the metaclasses of a class run where an object is made."""
+        found = []
+        for each in self._line(klass):
+            kind = self._kind(each)
+            if kind is not None:
+                run = self.values.attribute(kind._replace(kind=OBJECT), "__call__")
+                if run is not None and run.kind == FUNCTION:
+                    found.append((run.path, run.scope))
+        return tuple(found)
+
+    def _kind(self, klass: Value) -> Value | None:
+        """Give the metaclass that a class of the project names, if it is one, too."""
         lines = self.reader.lines(klass.path)
         scope = self.project.files[klass.path].scopes[klass.scope]
         name = _metaclass(lines, scope.line)
         kind = self.values.of(klass.path, scope.parent, name) if name else None
-        return (
-            kind is not None
-            and kind.kind == CLASS
-            and self._keeps(self._method(kind, "__call__"))
-        )
+        return kind if kind is not None and kind.kind == CLASS else None
+
+    def wrappers(self, function: Value) -> tuple[tuple[str, int], ...]:
+        """Give the functions that decorators of the project put round a function.
+
+        Those whose variables are the same for all calls of it.
+        """
+        scope = self.project.files[function.path].scopes[function.scope]
+        found: list[tuple[str, int]] = []
+        for each in scope.decorators:
+            made = self.values.of(function.path, scope.parent, each.partition("()")[0])
+            if made is not None and made.kind == FUNCTION and made.scope >= 0:
+                found += [(made.path, index) for index in self._inner(made)]
+        return tuple(found)
+
+    def _inner(self, decorator: Value) -> list[int]:
+        """Give the functions inside a decorator that it gives, or that what it gives does."""
+        facts = self.project.files[decorator.path]
+        givers, found = {decorator.scope}, []
+        for index in range(decorator.scope + 1, len(facts.scopes)):
+            scope = facts.scopes[index]
+            if scope.parent not in givers or scope.kind != f.FUNCTION:
+                continue
+            inside = {each.name for each in facts.scopes if each.parent == index}
+            bound = facts.bindings_in([index])
+            if inside & {each.target for each in bound if each.kind == f.RETURNED}:
+                givers.add(index)
+            elif not scope.is_async:
+                found.append(index)
+        return found
 
 
 def _metaclass(lines: Lines, number: int) -> str:

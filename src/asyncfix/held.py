@@ -21,6 +21,7 @@ from asyncfix.tree import dotted, text_of
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 ASKED, VALUE, NAMED = "? ", "= ", "@ "
+GETS = ("get", "pop")
 _MOST = 40
 _UNDERSCORES = 2
 _ID = re.compile("\x02([^\x03]+)\x03")

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import ast
-import io
-import re
-import tokenize
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, cast
@@ -16,15 +13,12 @@ from asyncfix.guards import ask
 from asyncfix.imports import name_for
 from asyncfix.keywords import as_written
 from asyncfix.model import Doubt, Finding, Level
+from asyncfix.silenced import silencing
 from asyncfix.slices import Slice
 from asyncfix.tree import Tree
 
 if TYPE_CHECKING:
     import libcst as cst
-
-# Searched in a comment alone. A `#.*?` before would take the square of its length.
-_OFF = re.compile(r"\basyncfix:\s*off\b(?:\[([^\]]*)\])?")
-_NOQA = re.compile(r"\bnoqa\b(?::\s*([A-Z]+[0-9]+(?:[,\s]+[A-Z]+[0-9]+)*))?", re.I)
 
 
 class Placed(NamedTuple):
@@ -64,7 +58,7 @@ def judge(
         plan = attempt(codemod, line, partial(codemod.judge, context), "judge")
         if plan is None:
             continue
-        if _is_off(codemod, context.tree, context.node):
+        if _is_off(codemod, context):
             suppressed += 1
             continue
         weigh = partial(_weigh, codemod, context, plan)
@@ -184,16 +178,17 @@ def _comment(context: Context) -> Iterator[Doubt]:
         )
 
 
-def _is_off(codemod: Codemod, tree: Tree, node: ast.expr | ast.stmt) -> bool:
-    """Tell whether a comment on the lines of the site silences the finding."""
-    return any(True for _ in _silencing(codemod, tree, node))
+def _is_off(codemod: Codemod, context: Context) -> bool:
+    """Tell whether a comment silences the finding."""
+    rules = codemod.rules_for(context.site)
+    return any(True for _ in silencing(codemod, context.tree, context.node, rules))
 
 
 def _staying(
     codemod: Codemod, tree: Tree, moved: ast.expr | ast.stmt | None
 ) -> Iterator[Doubt]:
     """Find a line that is to stay as it is in what a fix would move with the site."""
-    for line, comment in _silencing(codemod, tree, moved) if moved else ():
+    for line, comment in silencing(codemod, tree, moved, codemod.noqa) if moved else ():
         yield Doubt(
             "S1",
             Level.MANUAL,
@@ -201,38 +196,3 @@ def _staying(
             "put the comment on this line, too, or take it away there",
         )
         return
-
-
-def _silencing(
-    codemod: Codemod, tree: Tree, node: ast.expr | ast.stmt
-) -> Iterator[tuple[int, str]]:
-    """Give the comments on the lines of some code that silence findings, by line."""
-    lines = tree.lines
-    first = min(tree.statement(node).lineno, node.lineno)  # of a decorator: its own
-    last = node.end_lineno or node.lineno
-    start, end = lines.span(first, last)
-    if b"#" not in lines.text[start:end]:
-        return
-    for number, comment in _comments(lines.text[start:end]):
-        line = first + number - 1
-        if line < node.lineno:
-            continue
-        if off := _OFF.search(comment):
-            names = re.split(r"[,\s]+", off[1] or "")
-            if not off[1] or codemod.name in names:
-                yield line, comment
-        if noqa := _NOQA.search(comment):
-            codes = re.split(r"[,\s]+", (noqa[1] or "").upper())
-            if not noqa[1] or set(codes) & set(codemod.noqa):
-                yield line, comment
-
-
-def _comments(text: bytes) -> Iterator[tuple[int, str]]:
-    """Give the comments of some whole lines, with their line counted from 1."""
-    readline = io.BytesIO(text.lstrip(b" \t\f")).readline
-    try:
-        for token in tokenize.tokenize(readline):
-            if token.type == tokenize.COMMENT:
-                yield token.start[0], token.string
-    except (tokenize.TokenError, SyntaxError):
-        return  # the statement goes on below these lines

@@ -21,7 +21,7 @@ from asyncfix.conditions import (
     literal,
     paired,
 )
-from asyncfix.held import VALUE, question
+from asyncfix.held import GETS, VALUE, question
 from asyncfix.nodes import descend
 from asyncfix.reach import Place, Reach
 from asyncfix.says import COMPREHENSIONS
@@ -237,12 +237,12 @@ def _got(function: Function) -> tuple[tuple[str, ast.expr], ...]:
     found: list[tuple[str, ast.expr]] = []
     for node in descend(function):
         key: ast.expr | None = None
-        if isinstance(node, ast.Call) and dotted(node.func) in (
-            f"{kwarg.arg}.get",
-            f"{kwarg.arg}.pop",
-        ):
-            if 0 < len(node.args) < 3 and not node.keywords:
-                key = node.args[0]
+        if isinstance(node, ast.Call):
+            method = node.func
+            if isinstance(method, ast.Attribute) and method.attr in GETS:
+                of = isinstance(method.value, ast.Name) and method.value.id == kwarg.arg
+                if of and 0 < len(node.args) < 3 and not node.keywords:
+                    key = node.args[0]
         elif isinstance(node, ast.Compare) and dotted(node.comparators[0]) == kwarg.arg:
             if isinstance(node.ops[0], (ast.In, ast.NotIn)) and len(node.ops) == 1:
                 key = node.left

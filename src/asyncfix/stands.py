@@ -6,8 +6,8 @@ import ast
 from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 
-from asyncfix.conditions import NO_ANSWER, literal, taken, truth
-from asyncfix.held import NAMED, VALUE, assume, is_telling
+from asyncfix.conditions import NO_ANSWER, OneOf, literal, taken, truth
+from asyncfix.held import GETS, NAMED, VALUE, assume, is_telling
 from asyncfix.nodes import descend
 from asyncfix.says import replaced, said_as, with_constants
 from asyncfix.tree import text_of
@@ -96,8 +96,9 @@ class State(NamedTuple):
         return NAMED + name in known and literal(said, known) is NO_ANSWER
 
     def got(self, said: ast.expr) -> ast.expr:
-        """Give the literal that a call is known to give, or the call."""
-        if isinstance(said, ast.Call) and self.known:
+        """Give the literal that `options.get("key")` is known to give, or the call."""
+        function = said.func if isinstance(said, ast.Call) else None
+        if isinstance(function, ast.Attribute) and function.attr in GETS and self.known:
             value = self.known.get(VALUE + text_of(said), said)
             if value is None or isinstance(value, (str, bool, int)):
                 return ast.Constant(value)
@@ -144,7 +145,8 @@ class State(NamedTuple):
         state = cls({}, dict(known), {}, asks, {}, {})
         for name, value in known.items():
             first, _, last = name.partition(".")
-            if isinstance(value, str) and name.isidentifier() and is_telling(name):
+            word = isinstance(value, (str, OneOf))
+            if word and name.isidentifier() and is_telling(name):
                 state.known.setdefault(NAMED + name, value)
             if first.isidentifier() and last.isidentifier():
                 state.names[name] = ast.Constant(value)  # type: ignore[arg-type]  # a literal

@@ -10,7 +10,7 @@ from asyncfix.conditions import Function, literal, taken
 from asyncfix.nodes import MAY_WAIT, NOT_WAITING
 from asyncfix.stands import State
 from asyncfix.surely import surely_before
-from asyncfix.tree import Tree, text_of, walk_function
+from asyncfix.tree import Tree, dotted, text_of, walk_function
 
 _NOT_WAITING = (
     "LOCK_NB", "LOCK_UN", "WNOHANG", "MSG_DONTWAIT", "O_NONBLOCK", "DONTWAIT", "NOBLOCK"
@@ -42,6 +42,10 @@ def for_nothing(entry: Entry, around: Around, state: State, depth: int) -> bool:
         return is_done(tree, function, call)
     if entry.kind == "http":
         return _reads_what_is_at_hand(function, call, state)
+    if entry.kind == "mq":
+        return _is_polled(tree, function, call)
+    if entry.kind == "subprocess":
+        return _has_ended(tree, function, call)
     if entry.kind == "socket":
         return for_nobody(tree, function, call)
     if entry.kind == "lock":
@@ -102,6 +106,69 @@ def _reads_what_is_at_hand(function: Function, call: ast.Call, state: State) -> 
     owner = call.func.value if isinstance(call.func, ast.Attribute) else None
     made = [owner] if isinstance(owner, ast.Call) else _made(function, owner)
     return bool(made) and all(_is_at_hand(each, state) for each in made)
+
+
+def _is_polled(tree: Tree, function: Function, call: ast.Call) -> bool:
+    """Tell `recv()` where `poll()` said that there is something to receive."""
+    if not _last(call.func).startswith("recv"):
+        return False
+    for above, below in tree.ancestors(call):
+        if above is function:
+            return False
+        if isinstance(above, ast.If) and any(each is below for each in above.body):
+            if _asks_to_poll(_set_before(tree, above) or above.test):
+                return True
+    return False
+
+
+def _set_before(tree: Tree, statement: ast.If) -> ast.expr | None:
+    """Give what the statement before sets the condition of another one to."""
+    around = tree.parent(statement)
+    for name in ("body", "orelse", "finalbody"):
+        block = getattr(around, name, None)
+        if not isinstance(block, list) or statement not in block:
+            continue
+        place = block.index(statement)
+        for target, value in _given(block[place - 1]) if place else ():
+            if dotted(target) and dotted(target) == dotted(statement.test):
+                return value
+    return None
+
+
+def _asks_to_poll(node: ast.AST) -> bool:
+    if isinstance(node, ast.Call) and dotted(node.func) == "bool" and node.args:
+        node = node.args[0]
+    return isinstance(node, ast.Call) and _last(node.func) == "poll"
+
+
+def _has_ended(tree: Tree, function: Function, call: ast.Call) -> bool:
+    """Tell `process.wait()` below `while process.poll() is None:`."""
+    if _last(call.func) != "wait":
+        return False
+    for above, below in tree.ancestors(call):
+        for block in (getattr(above, "body", None), getattr(above, "orelse", None)):
+            if isinstance(block, list) and any(each is below for each in block):
+                for statement in block:
+                    if statement is below:
+                        break
+                    if _runs_until_it_ends(statement, call):
+                        return True
+        if above is function:
+            break
+    return False
+
+
+def _runs_until_it_ends(statement: ast.stmt, call: ast.Call) -> bool:
+    test = statement.test if isinstance(statement, ast.While) else None
+    if not isinstance(test, ast.Compare) or not isinstance(test.ops[0], ast.Is):
+        return False
+    asked = test.left.value if isinstance(test.left, ast.Await) else test.left
+    if not isinstance(asked, ast.Call) or _last(asked.func) != "poll":
+        return False
+    if any(isinstance(each, ast.Break) for each in ast.walk(statement)):
+        return False
+    mine, theirs = (dotted(each.func) or "" for each in (call, asked))
+    return bool(mine) and mine.partition(".")[0] == theirs.partition(".")[0]
 
 
 def _is_impatient(function: Function, call: ast.Call, state: State) -> bool:

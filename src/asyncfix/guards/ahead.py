@@ -9,7 +9,8 @@ from __future__ import annotations
 import ast
 
 from asyncfix.context import Context
-from asyncfix.guards.atomicity import earlier, nothing_read_before
+from asyncfix.guards.atomicity import nothing_read_before
+from asyncfix.guards.position import earlier
 
 _PLAIN = (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Expr, ast.Return)
 # Expressions that evaluate all their parts, once.

@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from functools import partial
 
 from asyncfix.context import Context
-from asyncfix.guards.flow import torn_update
-from asyncfix.guards.gone_through import gone_through
+from asyncfix.guards.asked import Asked, asks
+from asyncfix.guards.flow import Conflict, torn_updates
+from asyncfix.guards.gone_through import gone_through, only_grows
 from asyncfix.guards.half import half_set
 from asyncfix.guards.locks import is_lock
 from asyncfix.guards.places import Places
+from asyncfix.guards.position import earlier
 from asyncfix.guards.put import put_through
 from asyncfix.guards.setters import set_round
 from asyncfix.model import Doubt, Level
@@ -32,7 +34,6 @@ _PRIVATE = frozenset(
         "trio.move_on_at",
     )
 )  # fmt: skip
-_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 _EXIT_STACK = "contextlib.ExitStack"
 _FILE_LOCKS = re.compile(r"^(?:fcntl\.(?:flock|lockf)|msvcrt\.locking)$")
 _THREAD_TYPES = re.compile(
@@ -211,21 +212,35 @@ def _entered(node: ast.With) -> Iterator[ast.expr]:
 
 def no_update_torn_apart(context: Context) -> Doubt | None:
     """A3: no value read before the site decides a write to its place after it."""
-    found = torn_update(context.tree, context.function, context.node, context.ahead)
-    if found is not None:
+    doubt = torn_by_itself(context)
+    if doubt is None and asks(context):
+        tree, function, node = context.tree, context.function, context.node
+        ahead = context.ahead or only_grows(context)
+        found = torn_updates(tree, function, node, ahead, Asked(context))
+        return _torn(found[0], Level.UNSAFE) if found else None
+    return doubt
+
+
+def torn_by_itself(context: Context) -> Doubt | None:
+    """A3 without what is read and written by functions that the coroutine calls."""
+    tree, function, node = context.tree, context.function, context.node
+    ahead = context.ahead or only_grows(context)
+    found = torn_updates(tree, function, node, ahead)
+    torn = next((each for each in found if each.how == "written"), None)
+    if torn is not None:
+        return _torn(torn, Level.MANUAL)
+    half = half_set(tree, function, node)
+    if half is not None:
         return Doubt(
             "A3",
             Level.MANUAL,
-            f"{found.place} is read at line {found.read} and written at line "
-            f"{found.written}: other tasks would run in between and their change "
-            "would be lost",
-            "read it again after the await, or hold an asyncio.Lock over both",
+            f"{half.place}, which line {half.tested} looks at, is set at line "
+            f"{half.written}, and {half.other} only at line {half.later}: other tasks "
+            "would run in between and find the one without the other",
+            f"set {half.place} last, or hold an asyncio.Lock over the whole",
         )
-    half = half_set(context.tree, context.function, context.node)
-    if half is None:
-        put = put_through(context)
-        if put is None:
-            return _changing(context)
+    put = put_through(context)
+    if put is not None:
         return Doubt(
             "A3",
             Level.UNSAFE,
@@ -233,26 +248,31 @@ def no_update_torn_apart(context: Context) -> Doubt | None:
             "task may set it in between",
             "hand it on as an argument, or hold an asyncio.Lock over both",
         )
-    return Doubt(
-        "A3",
-        Level.MANUAL,
-        f"{half.place}, which line {half.tested} looks at, is set at line "
-        f"{half.written}, and {half.other} only at line {half.later}: other tasks would "
-        "run in between and find the one without the other",
-        f"set {half.place} last, or hold an asyncio.Lock over the whole",
-    )
+    gone = gone_through(context)
+    if gone is not None:
+        return Doubt(
+            "A3",
+            Level.UNSAFE,
+            f"line {gone.line} goes through {gone.place}, which other tasks would change "
+            f"meanwhile at {gone.changed}",
+            f"go through a copy: list({gone.place})",
+        )
+    return _torn(found[0], Level.UNSAFE) if found else None
 
 
-def _changing(context: Context) -> Doubt | None:
-    going = gone_through(context)
-    if going is None:
-        return None
+def _torn(found: Conflict, level: Level) -> Doubt:
+    advice = "read it again after the await, or hold an asyncio.Lock over both"
+    if found.how != "written":
+        advice = (
+            "take it and set it before the await, or hold an asyncio.Lock over both"
+        )
     return Doubt(
         "A3",
-        Level.UNSAFE,
-        f"line {going.line} goes through {going.place}, and line {going.changed} changes "
-        "it: another task may do that in between",
-        f"go through a copy: list({going.place})",
+        level,
+        f"{found.place} is read at line {found.read} and {found.how} at line "
+        f"{found.written}: other tasks would run in between and their change "
+        "would be lost",
+        advice,
     )
 
 
@@ -286,24 +306,6 @@ def _rebound(tree: Tree) -> frozenset[str]:
         if isinstance(node, ast.Global)
         for name in node.names
     )
-
-
-def earlier(above: ast.AST, below: ast.AST) -> list[ast.AST]:
-    """Give the parts of an expression whose values wait while `below` runs."""
-    if isinstance(above, (ast.BoolOp, ast.IfExp)):
-        return []  # a condition is used up before what it guards is run
-    if isinstance(above, (ast.comprehension, *_COMPREHENSIONS)):
-        return []  # what is iterated comes first, whatever stands first
-    children = list(ast.iter_child_nodes(above))
-    if isinstance(above, ast.Dict):
-        pairs = zip(above.keys, above.values, strict=True)
-        children = [each for pair in pairs for each in pair if each is not None]
-    elif isinstance(above, ast.arguments):
-        children = [*above.defaults, *(each for each in above.kw_defaults if each)]
-    if isinstance(above, ast.Call) and dotted(above.func):
-        children.remove(above.func)  # a method is looked up, not a value
-    position = next((i for i, each in enumerate(children) if each is below), 0)
-    return children[:position]
 
 
 def _read_first(place: str) -> Doubt:

@@ -23,7 +23,7 @@ from asyncfix.values import Values
 _AT_A_CALLER = (
     atomicity.no_lock_held,
     atomicity.no_block_others_would_see,
-    atomicity.no_update_torn_apart,
+    atomicity.torn_by_itself,
     atomicity.nothing_read_before,
 )
 _BLOCK = "A2", Level.UNSAFE  # a `with` statement

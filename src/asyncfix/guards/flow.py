@@ -3,7 +3,7 @@
 The function's statements are gone through in order, loops twice, with what
 each local was read from and which reads decide that a statement runs. At the
 site everything read so far turns stale; a write that a stale read of the same
-place decides is a conflict. A read made under an `async with` lock that is
+place decides is a conflict, and so is one that empties what was only read before, or moves it on. A read made under an `async with` lock that is
 still held at the site stays fresh: nobody else gets in.
 """
 
@@ -36,41 +36,55 @@ class Conflict(NamedTuple):
     place: str
     read: int
     written: int
+    how: str = "written"
+    """Or "emptied": what others have put there since is dropped; or "moved on"."""
 
 
 _Reads = frozenset[Read]
 _Locals = dict[str, _Reads]
 _NONE: _Reads = frozenset()
-
-
-def torn_update(
-    tree: Tree, function: ast.AsyncFunctionDef, site: ast.AST, ahead: bool = False
-) -> Conflict | None:
-    """Give the first conflict that a suspension at `site` would make.
-
-    With `ahead`, the suspension comes before the statement that holds `site`.
-    """
-    return next(iter(torn_updates(tree, function, site, ahead)), None)
+# Where all that was read is kept, beside the locals.
+_SEEN = "(seen)"
+# And what the site itself was given.
+_SENT = "(sent)"
 
 
 def torn_updates(
-    tree: Tree, function: ast.AsyncFunctionDef, site: ast.AST, ahead: bool = False
+    tree: Tree,
+    function: ast.AsyncFunctionDef,
+    site: ast.AST,
+    ahead: bool = False,
+    places: Places | None = None,
 ) -> list[Conflict]:
-    """Give all conflicts that a suspension at `site` would make, in their order."""
-    key = "torn updates", function, site, ahead
-    return tree.once(key, partial(_torn, tree, function, site, ahead))
+    """Give all conflicts that a suspension at `site` would make, in their order.
+
+    With `ahead`, the suspension comes before the statement that holds `site`, or
+    before all that matters of it. What functions do that are called counts if `places`
+    know it.
+    """
+    if places is None:
+        places = tree.once(("places", function), partial(Places, function))
+        key = "torn updates", function, site, ahead
+        return tree.once(key, partial(_torn, tree, function, site, ahead, places))
+    return _torn(tree, function, site, ahead, places)
 
 
 def _torn(
-    tree: Tree, function: ast.AsyncFunctionDef, site: ast.AST, ahead: bool
+    tree: Tree,
+    function: ast.AsyncFunctionDef,
+    site: ast.AST,
+    ahead: bool,
+    places: Places,
 ) -> list[Conflict]:
-    places = tree.once(("places", function), partial(Places, function))
     if not places.has_writes:
         return []
     around = {above for above, _ in tree.ancestors(site)} | {site}
     flow = _Flow(places, site, around, ahead)
     flow.block(function.body, {}, _NONE)
-    return sorted(set(flow.conflicts), key=lambda c: (c.written, c.read, c.place))
+    return sorted(
+        set(flow.conflicts),
+        key=lambda c: (c.how != "written", c.written, c.read, c.place),
+    )
 
 
 class _Flow:
@@ -164,6 +178,7 @@ class _Flow:
 
     def simple(self, node: ast.stmt, known: _Locals, control: _Reads) -> _Reads:
         control = self.pass_site(node, known, control)
+        self.drops(node, known, control)
         deciding = control | self.through_locals(node, known)
         if self.holds_site(node) and not self.ahead:
             # What the statement itself reads may be read before the site.
@@ -184,6 +199,53 @@ class _Flow:
         self.walruses(node, known)
         return control
 
+    def drops(self, node: ast.stmt, known: _Locals, control: _Reads) -> None:
+        """Note what is emptied that was read before the site, and not since.
+
+        And what is moved on that the site was given, or waited for: a page that was
+        asked for, the time of the last call of a rate limit.
+        """
+        seen, sent = known.get(_SEEN, _NONE), known.get(_SENT, _NONE)
+        said = self.places.said(node)
+        told = {*said.writes, *self.places.told(node)}
+        fresh = frozenset(
+            each
+            for each in self.reads(node, {})
+            if (each.place, each.line) not in told and not isinstance(node, ast.Delete)
+        )
+        drops = [(each, seen, "emptied") for each in self.places.empties(node)]
+        if isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign)):
+            drops += [
+                (each, sent, "moved on")
+                for each in said.writes
+                if not each[0].isidentifier() or each[0] in self.places.declared
+            ]
+        for (place, line), reads, how in drops:
+            if any(conflict(read.place, place) for read in fresh):
+                continue
+            for read in reads:
+                if read.stale and conflict(read.place, place):
+                    self.conflicts.append(Conflict(place, read.line, line, how))
+        over = {each.place for each in fresh} | {place for place, _ in said.writes}
+        if self.holds_site(node):
+            fresh = self.age(fresh)
+            sent = self.age(self.reads(self.site, known) | control)
+        else:
+            again = {each.place for each in fresh}
+            sent = frozenset(each for each in sent if each.place not in again)
+        known[_SEEN] = fresh.union(each for each in seen if each.place not in over)
+        known[_SENT] = sent
+
+    def looks(self, test: ast.AST, known: _Locals) -> None:
+        """Note that a test has read its places once more."""
+        fresh = self.reads(test, {})
+        again = {each.place for each in fresh}
+        if again and not self.holds_site(test):
+            for name in (_SEEN, _SENT):
+                kept = [e for e in known.get(name, _NONE) if e.place not in again]
+                known[name] = frozenset(kept)
+            known[_SEEN] |= fresh
+
     def give(self, target: ast.AST, reads: _Reads, known: _Locals) -> None:
         for node in ast.walk(target):
             if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
@@ -203,6 +265,7 @@ class _Flow:
     ) -> _Reads:
         control = self.pass_site(test, known, control)
         self.walruses(test, known)
+        self.looks(test, known)
         deciding = self.reads(test, known)
         for guard in guards:
             deciding |= self.reads(guard, known)
@@ -235,6 +298,7 @@ class _Flow:
             entered = dict(known), control
             control = self.pass_site(head, known, control)
             self.walruses(head, known)
+            self.looks(head, known)
             deciding = self.reads(head, known)
             if isinstance(node, ast.While):
                 inside = control | deciding
@@ -247,6 +311,8 @@ class _Flow:
             _join(known, [dict(known), before])
             if entered == (known, control):
                 break  # one more round would tell nothing else
+        if isinstance(node, ast.While):
+            self.looks(head, known)  # it is left by its test
         return self.block(node.orelse, known, control)
 
     def with_block(

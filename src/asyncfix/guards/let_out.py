@@ -53,6 +53,28 @@ def is_let_out(context: Context, name: str) -> bool:
     return False
 
 
+def is_read_by_a_task(context: Context, name: str) -> bool:
+    """Tell whether a nested function goes by what a local holds in a task of its own."""
+    root = name.partition(".")[0]
+    starts = [
+        node
+        for node in ast.walk(context.function)
+        if isinstance(node, ast.Call)
+        and getattr(node.func, "attr", getattr(node.func, "id", "")) in _STARTERS
+        and not _is_awaited(context, node)
+    ]
+    if not starts:
+        return False
+    return any(
+        isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        and node is not context.function
+        and not _binds(node, root)
+        and _names(node, root)
+        and any(_names(each, node.name) for call in starts for each in arguments(call))
+        for node in ast.walk(context.function)
+    )
+
+
 def _binds(
     node: ast.Lambda | ast.FunctionDef | ast.AsyncFunctionDef, name: str
 ) -> bool:

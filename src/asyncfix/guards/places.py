@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from asyncfix.tree import dotted, walk_function
@@ -23,6 +23,19 @@ _FRESH = (
 )  # fmt: skip
 _MAKERS = frozenset(
     ("dict", "list", "set", "bytearray", "defaultdict", "deque", "sorted", "tuple")
+)
+
+
+# Calls that read, and that set, the attribute of their first argument that they name.
+_ASKING = frozenset(("getattr", "hasattr"))
+_SETTING = frozenset(("delattr", "setattr"))
+_BY_NAME = _ASKING | _SETTING
+# What asks whether a future is done, and what may only be called while it is not:
+# https://docs.python.org/3/library/asyncio-future.html#asyncio.Future.set_result
+_DONE = frozenset(("cancelled", "done"))
+_SETS = frozenset(("set_exception", "set_result"))
+_LOGS = frozenset(
+    ("critical", "debug", "error", "exception", "info", "log", "print", "warning")
 )
 
 
@@ -100,6 +113,36 @@ class Places:
             )
         return found
 
+    def empties(self, statement: ast.AST) -> Iterator[tuple[str, int]]:
+        """Give the places that a statement makes empty, with their lines."""
+        if isinstance(statement, ast.Assign) and _is_empty(statement.value):
+            for target in statement.targets:
+                if isinstance(getattr(target, "slice", None), ast.Slice):
+                    continue
+                if place := self.place(target):
+                    yield place, target.lineno
+        elif isinstance(statement, ast.Delete):
+            for target in statement.targets:
+                if isinstance(target, ast.Subscript) and isinstance(
+                    target.slice, ast.Slice
+                ):
+                    if place := self.place(target.value):
+                        yield place, target.lineno
+        elif isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
+            function = statement.value.func
+            if isinstance(function, ast.Attribute) and function.attr == "clear":
+                owner = function.value
+                if place := self.place(owner) or self._container(owner):
+                    yield place, owner.lineno
+
+    def told(self, statement: ast.AST) -> Iterator[tuple[str, int]]:
+        """Give the reads of a statement that only go into a log, or set an event."""
+        for node in walk_function(statement, own=False):
+            if isinstance(node, ast.Call):
+                name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+                if name in _LOGS or (name == "set" and not node.args):
+                    yield from self.reads(node)
+
     def place(self, node: ast.AST, depth: int = 0) -> str | None:
         """Give the shared place an expression stands for, or None."""
         if isinstance(node, ast.Attribute):
@@ -107,9 +150,13 @@ class Places:
             return f"{base}.{node.attr}" if base else None
         if isinstance(node, ast.Subscript):
             base = self._root(node.value, depth)
-            key = node.slice
-            shown = repr(key.value) if isinstance(key, ast.Constant) else "*"
-            return f"{base}[{shown}]" if base else None
+            return f"{base}[{_key(node.slice)}]" if base else None
+        if isinstance(node, ast.Call) and dotted(node.func) in _BY_NAME:
+            named = node.args[1] if len(node.args) > 1 else None
+            if isinstance(named, ast.Constant) and isinstance(named.value, str):
+                base = self._root(node.args[0], depth)
+                return f"{base}.{named.value}" if base else None
+            return None
         if isinstance(node, ast.Name) and node.id in self.declared:
             return node.id
         if isinstance(node, ast.Name) and node.id in self.aliases and depth < 8:
@@ -123,6 +170,9 @@ class Places:
             if node.id in self.aliases and depth < 8:
                 return self._root(self.aliases[node.id], depth + 1)
             return node.id
+        if isinstance(node, ast.Call) and dotted(node.func) == "type":
+            base = self._root(node.args[0], depth) if len(node.args) == 1 else None
+            return f"{base}.__class__" if base else None
         return self.place(node, depth)
 
     def reads(self, expression: ast.AST) -> Iterator[tuple[str, int]]:
@@ -131,6 +181,10 @@ class Places:
         for node in walk_function(expression, own=False):
             if isinstance(node, ast.Call):
                 callees.add(node.func)
+                if dotted(node.func) in _ASKING and (place := self.place(node)):
+                    yield place, node.lineno
+                elif future := self._future(node, _DONE):
+                    yield future, node.lineno
             context = getattr(node, "ctx", None)
             if not isinstance(context, ast.Load):
                 continue
@@ -145,6 +199,14 @@ class Places:
                 place = self.place(node) or self._container(node)
                 if place:
                     yield place, node.lineno
+
+    def _future(self, node: ast.Call, methods: Collection[str]) -> str | None:
+        """Give whether a future is done, where a method of these names is called."""
+        function = node.func
+        if not isinstance(function, ast.Attribute) or function.attr not in methods:
+            return None
+        base = self._root(function.value, 0)
+        return f"{base}.done()" if base else None
 
     def _is_container(self, node: ast.AST) -> bool:
         return isinstance(node, ast.Name) and node.id not in self.made
@@ -175,7 +237,12 @@ class Places:
         for node in walk_function(statement, own=False):
             if node.__class__ is ast.Await:  # asked of every node: no call
                 waited_for.update(_chain(node.value))
+            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                if node.func.id in _SETTING and (place := self.place(node)):
+                    yield place, node.lineno
             elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                if future := self._future(node, _SETS):
+                    yield future, node.lineno
                 if node.func.attr in MUTATORS and node not in waited_for:
                     owner = node.func.value
                     place = self.place(owner) or self._container(owner)
@@ -211,6 +278,13 @@ def _split(place: str) -> tuple[str, str]:
         base, _, key = place.rpartition("[")
         return base, key[:-1]
     return place, "*"
+
+
+def _key(node: ast.expr) -> str:
+    """Give a key as the code writes it, if it is always the same."""
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        return f"-{_key(node.operand)}".replace("-*", "*")
+    return repr(node.value) if isinstance(node, ast.Constant) else "*"
 
 
 def _leaving(nodes: list[ast.AST]) -> Iterator[ast.AST]:
@@ -251,6 +325,19 @@ def _bound_otherwise(node: ast.AST) -> str | None:
     if isinstance(node, kinds):
         return node.name
     return node.rest if isinstance(node, ast.MatchMapping) else None
+
+
+def _is_empty(value: ast.expr) -> bool:
+    """Tell `[]`, `{}`, `""`, `0`, `set()`: nothing of what was there is kept."""
+    if isinstance(value, ast.Constant):
+        return not isinstance(value.value, bool) and value.value in ("", b"", 0)
+    if isinstance(value, (ast.List, ast.Tuple)):
+        return not value.elts
+    if isinstance(value, ast.Dict):
+        return not value.keys
+    if isinstance(value, ast.Call) and not value.args and not value.keywords:
+        return (dotted(value.func) or "").rpartition(".")[2] in _MAKERS
+    return False
 
 
 def _is_fresh(value: ast.expr) -> bool:

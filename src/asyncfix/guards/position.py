@@ -10,6 +10,7 @@ import sys
 
 from asyncfix.context import Context
 from asyncfix.model import Doubt, Level
+from asyncfix.tree import dotted
 
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp)
 _DEFS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -128,3 +129,21 @@ def _annotation() -> Doubt:
 
 def _refuse(place: str, advice: str) -> Doubt:
     return Doubt("S1", Level.MANUAL, f"no await is possible in {place}", advice)
+
+
+def earlier(above: ast.AST, below: ast.AST) -> list[ast.AST]:
+    """Give the parts of an expression whose values wait while `below` runs."""
+    if isinstance(above, (ast.BoolOp, ast.IfExp)):
+        return []  # a condition is used up before what it guards is run
+    if isinstance(above, (ast.comprehension, *_COMPREHENSIONS, ast.GeneratorExp)):
+        return []  # what is iterated comes first, whatever stands first
+    children = list(ast.iter_child_nodes(above))
+    if isinstance(above, ast.Dict):
+        pairs = zip(above.keys, above.values, strict=True)
+        children = [each for pair in pairs for each in pair if each is not None]
+    elif isinstance(above, ast.arguments):
+        children = [*above.defaults, *(each for each in above.kw_defaults if each)]
+    if isinstance(above, ast.Call) and dotted(above.func):
+        children.remove(above.func)  # a method is looked up, not a value
+    position = next((i for i, each in enumerate(children) if each is below), 0)
+    return children[:position]

@@ -4,9 +4,7 @@
     track(event)                                # <- an await here
     return await super().answer(question)       # which reads self.examples
 
-A second task puts its own examples there, and the first answers with them. The same
-with what `global` and `nonlocal` name, attributes of the module's objects, and their
-entries under a constant key.
+A second task puts its own examples there, and the first answers with them.
 """
 
 from __future__ import annotations
@@ -20,7 +18,7 @@ from asyncfix import facts as f
 from asyncfix.context import Context
 from asyncfix.guards.locks import is_mutex
 from asyncfix.guards.places import Places
-from asyncfix.tree import walk_function
+from asyncfix.tree import Tree, dotted, walk_function
 from asyncfix.value import CLASS
 
 _PAUSES = (ast.Await, ast.AsyncFor, ast.AsyncWith, ast.Yield, ast.YieldFrom)
@@ -40,9 +38,14 @@ class Put(NamedTuple):
 def put_through(context: Context) -> Put | None:
     """Give a place that hands something on, past the site, to what comes after it.
 
-    Only what depends on the coroutine's own locals: all tasks set a flag to the same.
+    Only what depends on the coroutine's own locals, or is counted: all tasks set a flag
+    to the same. What only goes into a log does not count.
     """
     tree, function = context.tree, context.function
+    scopes = context.facts.scopes
+    around = scopes[scopes[context.site.function].parent]
+    in_class = around.kind == f.CLASS and function.args.args
+    me = function.args.args[0].arg if in_class else ""
     places = tree.once(("places", function), partial(Places, function))
     if not places.has_writes or any(
         isinstance(above, ast.AsyncWith)
@@ -50,17 +53,31 @@ def put_through(context: Context) -> Put | None:
         for above, _ in context.within()
     ):
         return None
-    scopes = context.facts.scopes
-    around = scopes[scopes[context.site.function].parent]
-    me = ""
-    if around.kind == f.CLASS and function.args.args:
-        me = function.args.args[0].arg
     puts = tree.once(("puts", function), partial(_puts, function, places, me))
-    found = dict(_before(context, puts, places)) if puts else {}
+    found = dict(_before(context, puts, places, me)) if puts else {}
     if not found:
         return None
-    place, line = next(_after(context, places, me, set(found)), ("", 0))
-    return Put(place, found[place], line) if place else None
+    counted = {
+        name
+        for node, names in puts.items()
+        if isinstance(node, (ast.AugAssign, ast.Call))
+        for name in names
+    }
+    for name, line in _after(context, places, me, set(found)):
+        # A number in a log is no more wrong than the log.
+        if not (name in counted and line in _told(context, places, line)):
+            return Put(name, found[name], line)
+    return None
+
+
+def _told(context: Context, places: Places, line: int) -> set[int]:
+    """Give the lines of what only goes into a log, in the statements round a line."""
+    return {
+        told
+        for statement in walk_function(context.function)
+        if isinstance(statement, ast.Expr) and statement.lineno <= line
+        for _, told in places.told(statement)
+    }
 
 
 # -- what is put there -------------------------------------------------------------
@@ -80,19 +97,17 @@ def _puts(
 ) -> dict[ast.AST, tuple[str, ...]]:
     """Give the statements that set shared places to something of this call's own."""
     local = places.locals - {me} - set(_defined(function))
-    found: dict[ast.AST, tuple[str, ...]] = {}
-    for node in walk_function(function):
-        if isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None:
-            put = [
-                each for each in _targets(node, places) if _is_common(each, places, me)
-            ]
-            if put and _is_of_this_call(node.value, local):
-                found[node] = tuple(put)
-    return found
+    return {
+        node: tuple(_set(node, places, me))
+        for node in walk_function(function)
+        if isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Call))
+        and any(_set(node, places, me))
+        and _is_of_this_call(node, local)
+    }
 
 
 def _before(
-    context: Context, puts: dict[ast.AST, tuple[str, ...]], places: Places
+    context: Context, puts: dict[ast.AST, tuple[str, ...]], places: Places, me: str
 ) -> Iterator[tuple[str, int]]:
     """Give what is set before the site with no pause between: places, lines."""
     for above, below in context.within():
@@ -104,46 +119,55 @@ def _before(
             block = context.tree.block(below)
             for statement in reversed(block[: block.index(below)]):
                 for node in walk_function(statement, own=False):
-                    if node in puts and not _asks_itself(statement, places):
-                        for place in puts[node]:
-                            yield place, getattr(node, "lineno", 0)
+                    if node in puts and not _asks_itself(statement, places, me):
+                        for name in puts[node]:
+                            yield name, getattr(node, "lineno", 0)
                 if _first_pause(statement):
                     return
 
 
-def _targets(node: ast.AST, places: Places) -> Iterator[str]:
-    """Give the shared places that an assignment sets as a whole."""
+def _set(node: ast.AST, places: Places, me: str) -> Iterator[str]:
+    """Give what a statement sets of the object, of the module, of a function around."""
     targets: list[ast.expr] = []
     if isinstance(node, ast.Assign):
         targets = node.targets
-    elif isinstance(node, ast.AnnAssign):
+    elif isinstance(node, (ast.AnnAssign, ast.AugAssign)):
         targets = [node.target]
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        if node.func.attr == "append":
+            for place in _set_to(node.func.value, places, me):
+                yield f"{place}[-1]"  # until another task appends something
     for target in targets:
-        if not isinstance(target, ast.Name) or target.id in places.declared:
-            if place := places.place(target):
-                yield place
+        yield from _set_to(target, places, me)
 
 
-def _is_common(place: str, places: Places, me: str) -> bool:
-    """Tell whether all tasks have one place: of the object's, or of the module's."""
-    root = place.partition(".")[0].partition("[")[0]
-    return (root == me or root not in places.locals) and "[*]" not in place
+def _set_to(target: ast.expr, places: Places, me: str) -> Iterator[str]:
+    """Give the shared place that is one of the object, or of what is not local."""
+    name = target.id if isinstance(target, ast.Name) else ""
+    place = places.place(target) or (name if name not in places.locals else None)
+    if place and "*" not in place:
+        root = place.partition(".")[0].partition("[")[0]
+        if root == me or root not in places.locals:
+            yield place
 
 
-def _is_of_this_call(value: ast.expr, local: set[str]) -> bool:
+def _is_of_this_call(node: ast.AST, local: set[str]) -> bool:
     """Tell whether what is set differs from call to call."""
+    value = getattr(node, "value", None)
+    if value is None or isinstance(node, ast.AugAssign):
+        return isinstance(node, (ast.AugAssign, ast.Call))
     return any(
-        isinstance(node, ast.Name) and node.id in local for node in ast.walk(value)
+        isinstance(each, ast.Name) and each.id in local for each in ast.walk(value)
     )
 
 
-def _asks_itself(statement: ast.stmt, places: Places) -> bool:
+def _asks_itself(statement: ast.stmt, places: Places, me: str) -> bool:
     """Tell whether it is set where it was not: `if self.pool is None: self.pool = ...`."""
     if not isinstance(statement, ast.If):
         return False
     asked = {place for place, _ in places.reads(statement.test)}
     inside = walk_function(statement, own=False)
-    return any(place in asked for node in inside for place in _targets(node, places))
+    return any(place in asked for node in inside for place in _set(node, places, me))
 
 
 def _first_pause(node: ast.AST) -> tuple[int, int] | None:
@@ -160,7 +184,7 @@ def _first_pause(node: ast.AST) -> tuple[int, int] | None:
 
 
 def _after(
-    context: Context, places: Places, me: str, found: set[str]
+    context: Context, places: Places, me: str, names: set[str]
 ) -> Iterator[tuple[str, int]]:
     """Give what is read of some places before the next pause, with its lines."""
     site = context.node
@@ -169,29 +193,31 @@ def _after(
     for statement in _following(context):
         pause = _first_pause(statement)
         for node in walk_function(statement, own=False):
-            if not isinstance(node, ast.expr) or not isinstance(
-                getattr(node, "ctx", None), ast.Load
-            ):
+            if not isinstance(getattr(node, "ctx", None), ast.Load):
                 continue
-            at = node.lineno, node.col_offset
+            at = getattr(node, "lineno", 0), getattr(node, "col_offset", 0)
             if at < start or (pause is not None and at > pause):
                 continue
-            place = places.place(node)
-            if place in found and place is not None:
-                yield place, node.lineno
-            elif me and isinstance(node, ast.Attribute) and _is_own(node.value, me):
-                names = {each.rpartition(".")[2]: each for each in found}
-                own = {each for each, place in names.items() if place == f"{me}.{each}"}
+            said = places.place(node), _last(node, places, context.tree)
+            found = next((each for each in said if each in names), None)
+            if found:
+                yield found, at[0]
+            elif isinstance(node, ast.Attribute) and me and _is_own(node.value, me):
                 methods = _methods(context) if methods is None else methods
+                own = {
+                    each.partition(".")[2]
+                    for each in names
+                    if each[: len(me) + 1] == f"{me}."
+                }
                 if name := _read_in(methods, node.attr, own):
-                    yield names[name], node.lineno
+                    yield f"{me}.{name}", at[0]
             elif isinstance(node, ast.Name) and node.id not in places.locals:
-                if place := _read_by(context, node.id, found & places.declared):
-                    yield place, node.lineno
+                if place := _read_by(context, node.id, names & places.declared):
+                    yield place, at[0]
         if pause is not None and pause > start:
             return
         for node in walk_function(statement, own=False):
-            found = found - set(_targets(node, places))
+            names = names - set(_set(node, places, me))
 
 
 def _read_by(context: Context, name: str, names: set[str]) -> str | None:
@@ -205,6 +231,19 @@ def _read_by(context: Context, name: str, names: set[str]) -> str | None:
                     if isinstance(node, ast.Name) and node.id in names:
                         return node.id
     return None
+
+
+def _last(node: ast.AST, places: Places, tree: Tree) -> str | None:
+    """Give the last element of a list, where its length or `rows.pop()` speaks of it."""
+    above = tree.parent(node)
+    if isinstance(above, ast.Attribute):
+        called = tree.parent(above)
+        if not isinstance(called, ast.Call) or called.args or above.attr != "pop":
+            return None
+    elif not (isinstance(above, ast.Call) and dotted(above.func) == "len"):
+        return None
+    place = places.place(node) or getattr(node, "id", None)
+    return f"{place}[-1]"
 
 
 def _following(context: Context) -> Iterator[ast.stmt]:

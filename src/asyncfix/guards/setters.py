@@ -47,6 +47,14 @@ _CALLS = {
 _BY_FIRST = frozenset(
     ("os.putenv", "os.unsetenv", "signal.signal", "resource.setrlimit")
 )
+# Methods of loggers, which all tasks share.
+_OF_LOGGERS = {
+    "setLevel": "the level",
+    "addHandler": "the handlers",
+    "removeHandler": "the handlers",
+    "addFilter": "the filters",
+    "removeFilter": "the filters",
+}
 _TABLES = frozenset(("os.environ", "os.environb"))
 _LISTS = frozenset(("sys.path", "sys.meta_path", "sys.path_hooks", "sys.argv"))
 _KEYED = frozenset(("pop", "setdefault", "__setitem__", "__delitem__"))
@@ -141,7 +149,15 @@ def _set(context: Context, node: ast.AST) -> Iterator[Setter]:
         name = _name(context, node.func)
         key = context.tree.text(node.args[0]) if node.args else ""
         owner, _, method = name.rpartition(".")
-        if name in _CALLS:
+        verb = getattr(node.func, "attr", "")
+        if verb in _OF_LOGGERS:
+            of = context.tree.text(node.func).rpartition(".")[0]
+            yield Setter(
+                node,
+                f"{_OF_LOGGERS[verb]} of {of}",
+                key if node.args and verb[:3] != "set" else "",
+            )
+        elif name in _CALLS:
             yield Setter(node, _CALLS[name], key if name in _BY_FIRST else "")
         elif method in MUTATORS or method in _KEYED:
             if owner in _TABLES:

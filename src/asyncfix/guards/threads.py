@@ -10,12 +10,12 @@ import ast
 from collections.abc import Iterable, Iterator
 
 from asyncfix.context import Context
-from asyncfix.guards.let_out import arguments, is_let_out
+from asyncfix.guards.gone_through import changes
+from asyncfix.guards.let_out import arguments, is_let_out, is_read_by_a_task
 from asyncfix.guards.made_known import is_made_known
 from asyncfix.model import Doubt, Level
 from asyncfix.touches import (
     ARGUMENT,
-    GLOBAL,
     ITERATED,
     LOCAL,
     Item,
@@ -101,14 +101,27 @@ def no_thread_of_its_own(context: Context) -> Doubt | None:
     return None
 
 
+# Objects of these look whether it is their thread that uses them:
+# https://docs.python.org/3/library/sqlite3.html#sqlite3.connect (check_same_thread)
+_CHECKED = ("sqlite3.", "tkinter.")
+
+
 def _made(context: Context) -> str | None:
     """Give the class of what the call gives, if that belongs to one thread."""
     effects, site = context.effects, context.site
     called = effects.values.of(site.path, site.use.scope, site.use.name)
     made = effects.values.call(called) if called is not None else None
-    if made is not None and made.kind == OUTSIDE_OBJECT:
-        if effects.word(made.name) == "thread":
-            return made.name
+    if made is None:
+        return None
+    if made.kind == OUTSIDE_OBJECT:
+        return made.name if effects.word(made.name) == "thread" else None
+    if made.kind == OBJECT:
+        # What its constructor opens is used on the loop later on.
+        for name in sorted(effects.values.classes.set_on_self(made.path, made.scope)):
+            held = effects.values.attribute(made, name)
+            if held is not None and held.kind == OUTSIDE_OBJECT:
+                if held.name.startswith(_CHECKED) and effects.word(held.name):
+                    return f"{held.name} in .{name}"
     return None
 
 
@@ -250,7 +263,8 @@ def no_state_changed(context: Context) -> Doubt | None:
 def _written(context: Context, touch: Touch) -> Doubt | None:
     place, who = touch.place, _who(context, touch)
     if place.root == LOCAL:
-        if not (is_let_out(context, place.name) or is_made_known(context, place.name)):
+        shared = is_let_out, is_made_known, is_read_by_a_task
+        if not any(each(context, place.name) for each in shared):
             return None  # nobody else has it while this coroutine waits
         level = Level.UNSAFE
     elif place.root == ARGUMENT and place.name == _self(context):
@@ -275,7 +289,7 @@ def _self(context: Context) -> str:
 
 def _gone_through(context: Context, touch: Touch) -> Doubt | None:
     """Find who changes in place what the call goes through."""
-    changed = _changes(context, touch.place, inside=True)
+    changed = changes(context, touch.place, inside=True)
     if changed is None:
         return None
     return Doubt(
@@ -287,29 +301,13 @@ def _gone_through(context: Context, touch: Touch) -> Doubt | None:
     )
 
 
-def _changes(context: Context, place: Place, inside: bool) -> str | None:
-    """Give where somebody changes what a place holds, once it is made."""
-    if place.root == LOCAL:
-        return None
-    kinds = context.effects.kinds
-    found = []
-    if place.field is not None:
-        found = kinds.changed(place.field)
-    elif place.root == GLOBAL and not any(step[0] == "." for step in place.steps):
-        found = kinds.changed_global(place.name)
-    for change in found:
-        if change.inside or not inside:
-            return f"{change.path}:{change.line}"
-    return None
-
-
 def no_argument_shared(context: Context) -> Doubt | None:
     """thread-arguments: what is read stays as it is while the thread runs."""
     for touch in touched(context).reads:
         # An argument is taken on the loop: only what is in it can change later.
         taken = not touch.via and context.moved is None
         inside = taken and touch.place.steps[-1:] == ("[*]",)
-        changed = _changes(context, touch.place, inside=inside)
+        changed = changes(context, touch.place, inside=inside)
         if changed is not None:
             return Doubt(
                 "thread-arguments",
