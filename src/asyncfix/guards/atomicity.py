@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from functools import partial
 
+from asyncfix import facts as f
 from asyncfix.context import Context
 from asyncfix.guards.asked import Asked, asks
 from asyncfix.guards.flow import Conflict, torn_updates
@@ -16,7 +17,7 @@ from asyncfix.guards.locks import is_lock
 from asyncfix.guards.places import Places
 from asyncfix.guards.position import earlier
 from asyncfix.guards.put import put_through
-from asyncfix.guards.setters import set_round
+from asyncfix.guards.setters import TRANSACTION, set_round
 from asyncfix.model import Doubt, Level
 from asyncfix.nodes import descend
 from asyncfix.tree import Tree, dotted, walk_function
@@ -169,9 +170,10 @@ def no_block_others_would_see(context: Context) -> Doubt | None:
     found = set_round(context)
     if found is not None:
         first, second = found
+        is_own = first.what.startswith(TRANSACTION)  # if the connection is
         return Doubt(
             "A2",
-            Level.MANUAL,
+            Level.UNSAFE if is_own else Level.MANUAL,
             f"other tasks would run with {first.shown()} as line {first.line} sets it, "
             f"until line {second.line} sets it again",
             "hand the call what it needs (`cwd=`, `env=`, a timeout), or set it in the "
@@ -212,20 +214,29 @@ def _entered(node: ast.With) -> Iterator[ast.expr]:
 
 def no_update_torn_apart(context: Context) -> Doubt | None:
     """A3: no value read before the site decides a write to its place after it."""
-    doubt = torn_by_itself(context)
-    if doubt is None and asks(context):
+    return torn_by_itself(context) or torn_by_calls(context)
+
+
+def torn_by_calls(context: Context) -> Doubt | None:
+    """A3 for what functions read and write that the coroutine calls."""
+    if asks(context):
         tree, function, node = context.tree, context.function, context.node
         ahead = context.ahead or only_grows(context)
-        found = torn_updates(tree, function, node, ahead, Asked(context))
+        every = torn_updates(tree, function, node, ahead, Asked(context))
+        found = [each for each in every if not _is_imported(context, each)]
         return _torn(found[0], Level.UNSAFE) if found else None
-    return doubt
+    return None
 
 
 def torn_by_itself(context: Context) -> Doubt | None:
     """A3 without what is read and written by functions that the coroutine calls."""
     tree, function, node = context.tree, context.function, context.node
     ahead = context.ahead or only_grows(context)
-    found = torn_updates(tree, function, node, ahead)
+    found = [
+        each
+        for each in torn_updates(tree, function, node, ahead)
+        if not _is_imported(context, each)
+    ]
     torn = next((each for each in found if each.how == "written"), None)
     if torn is not None:
         return _torn(torn, Level.MANUAL)
@@ -258,6 +269,13 @@ def torn_by_itself(context: Context) -> Doubt | None:
             f"go through a copy: list({gone.place})",
         )
     return _torn(found[0], Level.UNSAFE) if found else None
+
+
+def _is_imported(context: Context, found: Conflict) -> bool:
+    """Tell a module, of which `os.remove(name)` changes nothing."""
+    site = context.site
+    bound = context.project.visible(site.path, site.function, found.place)
+    return found.how != "written" and any(each.kind == f.IMPORT for each in bound)
 
 
 def _torn(found: Conflict, level: Level) -> Doubt:

@@ -48,6 +48,7 @@ def callers_lose_no_update(context: Context) -> Doubt | None:
     suspends = context.facts.scopes[context.site.function].suspends
     never = "did not always suspend" if suspends else "never suspended"
     here, asked = [context], 0
+    unsafe: Doubt | None = None
     seen = {(context.site.path, context.site.function)}
     for _ in range(_FARTHEST):
         further: list[Context] = []
@@ -55,25 +56,32 @@ def callers_lose_no_update(context: Context) -> Doubt | None:
             for there, known in _callers(below):
                 asked += 1
                 if below is not context and asked > _MOST:
-                    return None
+                    return unsafe
                 again = suspends or below is not context
                 if again and _is_alone(there, context):
                     continue
                 doubt = _at(there, again)
+                if doubt is None and below is context and not again:
+                    doubt = atomicity.torn_by_calls(there)
                 if doubt is not None:
                     way = "" if below is context else f", by {below.function.name},"
                     unsure = doubt.guard == "A3" or not known
                     place = f"{there.site.path}:{there.site.use.line}"
-                    return doubt._replace(
+                    doubt = doubt._replace(
                         level=Level.UNSAFE if unsure else doubt.level,
                         reason=f"{context.function.name} {never} before, and "
                         f"{there.function.name} ({place}) awaits it{way} where "
                         f"{doubt.reason}",
                     )
+                    if doubt.level is Level.MANUAL:
+                        return doubt
+                    unsafe = unsafe or doubt  # another caller may be one to refuse
                 name = there.site.path, there.site.function
                 if known and name not in seen and not surely_suspends(there):
                     seen.add(name)
                     further.append(there)
+        if unsafe is not None:
+            return unsafe
         here = further
     return None
 
@@ -121,7 +129,11 @@ def _is_torn_already(caller: Context) -> bool:
     tree, function = caller.tree, caller.function
     if half_set(tree, function, caller.node) is not None:
         return False
-    mine = torn_updates(tree, function, caller.node, caller.ahead)
+    found = torn_updates(tree, function, caller.node, caller.ahead)
+    # What one await was given does not tell of another.
+    mine = [each for each in found if each.how != "moved on"]
+    if found and not mine:
+        return put_through(caller) is None
     waits = [each for each in walk_function(function) if isinstance(each, ast.Await)]
     if not mine or len(waits) > _MOST_WAITS:
         return False

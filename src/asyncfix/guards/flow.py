@@ -43,6 +43,7 @@ class Conflict(NamedTuple):
 _Reads = frozenset[Read]
 _Locals = dict[str, _Reads]
 _NONE: _Reads = frozenset()
+_SETTING = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Expr)
 # Where all that was read is kept, beside the locals.
 _SEEN = "(seen)"
 # And what the site itself was given.
@@ -210,16 +211,12 @@ class _Flow:
         told = {*said.writes, *self.places.told(node)}
         fresh = frozenset(
             each
-            for each in self.reads(node, {})
-            if (each.place, each.line) not in told and not isinstance(node, ast.Delete)
+            for each in self.reads(getattr(node, "value", None), {})
+            if (each.place, each.line) not in told
         )
         drops = [(each, seen, "emptied") for each in self.places.empties(node)]
-        if isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign)):
-            drops += [
-                (each, sent, "moved on")
-                for each in said.writes
-                if not each[0].isidentifier() or each[0] in self.places.declared
-            ]
+        if isinstance(node, _SETTING):
+            drops += [(each, sent, "moved on") for each in said.writes]
         for (place, line), reads, how in drops:
             if any(conflict(read.place, place) for read in fresh):
                 continue

@@ -198,7 +198,11 @@ def _after(
             at = getattr(node, "lineno", 0), getattr(node, "col_offset", 0)
             if at < start or (pause is not None and at > pause):
                 continue
-            said = places.place(node), _last(node, places, context.tree)
+            # A local holds what was there when it was given it.
+            is_local = isinstance(node, ast.Name) and node.id not in places.declared
+            said = None if is_local else places.place(node), _last(
+                node, places, context.tree
+            )
             found = next((each for each in said if each in names), None)
             if found:
                 yield found, at[0]

@@ -47,6 +47,11 @@ _CALLS = {
 _BY_FIRST = frozenset(
     ("os.putenv", "os.unsetenv", "signal.signal", "resource.setrlimit")
 )
+# What begins and ends with these, all see who share the connection.
+TRANSACTION = "the transaction"
+_TRANSACTIONS = frozenset(
+    ("begin", "begin_transaction", "commit", "rollback", "start_transaction")
+)
 # Methods of loggers, which all tasks share.
 _OF_LOGGERS = {
     "setLevel": "the level",
@@ -150,7 +155,12 @@ def _set(context: Context, node: ast.AST) -> Iterator[Setter]:
         key = context.tree.text(node.args[0]) if node.args else ""
         owner, _, method = name.rpartition(".")
         verb = getattr(node.func, "attr", "")
-        if verb in _OF_LOGGERS:
+        if verb in _TRANSACTIONS:
+            awaited = isinstance(context.tree.parent(node), ast.Await)
+            if not awaited and isinstance(node.func, ast.Attribute):
+                of = context.tree.text(node.func.value)
+                yield Setter(node, f"{TRANSACTION} of {of}", "")
+        elif verb in _OF_LOGGERS:
             of = context.tree.text(node.func).rpartition(".")[0]
             yield Setter(
                 node,
