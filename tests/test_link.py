@@ -265,6 +265,54 @@ def test_a_name_that_can_mean_one_thing_is_known(meant: Meant, row: str) -> None
 
 
 @pytest.mark.parametrize(
+    ("at", "file", "is_python"),
+    [
+        # Python has imported `os` before it looks anywhere.
+        ("main.py", "os.py", True),
+        # No folder inside of a package is on the path: `app.files.subprocess` it is.
+        ("app/main.py", "app/files/subprocess.py", True),
+        ("app/files/main.py", "app/files/subprocess.py", True),
+        ("app/files/main.py", "app/files/subprocess/__init__.py", True),
+        # A script is found by those beside it, and by no others.
+        ("main.py", "scripts/subprocess.py", True),
+        ("app/main.py", "scripts/subprocess.py", True),
+        ("scripts/main.py", "scripts/subprocess.py", False),
+        # The project's root and its src folder may be on the path.
+        ("app/main.py", "subprocess.py", False),
+        ("app/main.py", "src/subprocess.py", False),
+    ],
+)
+def test_a_file_with_the_name_of_a_module_of_pythons(
+    meant: Meant, at: str, file: str, is_python: bool
+) -> None:
+    name = "os" if "os.py" in file else "subprocess"
+    files = {
+        "app/__init__.py": "",
+        file: "from time import sleep as run",
+        at: f"import {name}\n{name}.run(x)  # <-",
+    }
+    assert meant(files, at) == (f"{name}.run" if is_python else "time.sleep")
+
+
+def test_a_file_in_a_folder_of_a_package_by_its_whole_name(meant: Meant) -> None:
+    files = {
+        "app/__init__.py": "",
+        "app/files/subprocess.py": "from time import sleep",
+        "main.py": "from app.files.subprocess import sleep\nsleep(x)  # <-",
+    }
+    assert meant(files) == "time.sleep"
+
+
+def test_a_helper_of_tests_in_a_folder_above(meant: Meant) -> None:
+    files = {
+        "app/__init__.py": "",
+        "app/tests/helpers.py": "from time import sleep",
+        "app/tests/deep/main.py": "from helpers import sleep\nsleep(x)  # <-",
+    }
+    assert meant(files, "app/tests/deep/main.py") == "time.sleep"
+
+
+@pytest.mark.parametrize(
     ("at", "statement"),
     [
         ("p/main.py", "from .c import sleep"),

@@ -65,3 +65,24 @@ def test_the_folder_that_we_are_in_may_be_inside_of_a_package(
     ]  # fmt: skip
     assert found._of_module("top.inner.c") == ["c.py"]
     assert found._of_module("inner.c") == found._of_module("c") == []
+
+
+@pytest.mark.parametrize(
+    ("at", "file", "found"),
+    [
+        ("app/main.py", "app/utils/redis.py", False),
+        ("app/utils/main.py", "app/utils/redis.py", False),
+        ("main.py", "examples/redis.py", False),
+        ("examples/main.py", "examples/redis.py", True),
+        ("app/main.py", "redis.py", True),
+        # One of several packages that a project makes.
+        ("libs/cache/cache/main.py", "libs/redis/redis/__init__.py", True),
+    ],
+)
+def test_a_file_with_the_name_of_a_library(at: str, file: str, found: bool) -> None:
+    paths = ["app/__init__.py", "libs/cache/cache/__init__.py", at, file]
+    library = Library((), paths, lambda path: None)  # type: ignore[arg-type, return-value]
+    known = Modules(library, ".", lambda name: name == "redis")
+    assert known.imported(at, "redis") == ([file] if found else [])
+    others = Modules(library, ".", lambda name: False)
+    assert others.imported(at, "redis") == [file]

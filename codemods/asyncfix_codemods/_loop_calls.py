@@ -20,6 +20,8 @@ Rule = Callable[[Context], "Plan | None"]
 
 OF_LOOP = "asyncio.AbstractEventLoop.create_task"
 _MAKERS = frozenset(("asyncio.get_event_loop", "asyncio.get_running_loop"))
+# get_running_loop, create_task, all_tasks and current_task are asyncio's since.
+_NEW_NAMES = (3, 7)
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.GeneratorExp)
 
 
@@ -59,7 +61,9 @@ def _renamed(
     running: bool,
     level: Level = Level.SAFE,
     change: str = "",
-) -> Plan:
+) -> Plan | None:
+    if context.settings.target < _NEW_NAMES:
+        return None  # there is no other there
     return Plan(
         message,
         by_hand=f"asyncio.{attribute}(...)",
@@ -174,6 +178,8 @@ def task_of_loop(context: Context) -> Plan | None:
         f"{context.tree.text(func)}(...) in a coroutine is asyncio.create_task(...)",
         running=True,
     )
+    if plan is None:
+        return None
     # The name of the site has steps: N1 and N2 have nothing to say of it.
     found = tuple(each for each in plan.doubts if each.guard == "E1")
     return plan._replace(doubts=found, parts=parts, key=key)

@@ -36,8 +36,8 @@ def waited(context: Context) -> Plan | None:
         _unstarted.called(context, each) if isinstance(each, ast.Call) else None
         for each in calls
     ]
-    if not any(known):
-        return None
+    if not any(known) or context.settings.target < (3, 7):
+        return None  # asyncio.create_task is there since 3.7
     found = [
         *_loop_calls.doubts(context, running=True),
         *_misuse.caught(context, _OF_WAIT),

@@ -76,6 +76,11 @@ class Shared:
         if touched is None:
             yield assume("gather-shared", f"what {self.callee} does is not known")
             return
+        if self.function is not None:
+            put = self.context.model.users.replaced(self.function, by_tests=False)
+            if put is not None:
+                reason = f"{put.path}:{put.line} puts something else in the place of "
+                yield assume("gather-shared", f"{reason}{self.callee}")
         yield from self._connections(touched)
         yield from self._contexts(touched)
         yield from self._grown(touched)

@@ -11,6 +11,9 @@ from asyncfix.reach import Place
 from asyncfix.value import CLASS, Value
 from asyncfix.values import Values
 
+# Names of so many letters are found in the bytes of most files, by chance.
+_SHORT = 2
+
 
 class Below:
     """The classes below others, looked up when they are asked for."""
@@ -40,9 +43,13 @@ class Below:
         name = self.project.files[path].scopes[index].name
         spelled = self.project.spellings((name,)) or frozenset((name,))
         wanted = Value(CLASS, path=path, scope=index)
+        # Who derives from it imports it, at least by way of others.
+        files = sorted({path, *self.project.reached_by(path)})
+        if min(map(len, spelled)) > _SHORT:
+            files = self.project.files.holding(spelled, files)
         return [
             (other, number)
-            for other in self.project.files.holding(spelled)
+            for other in files
             for number, scope in enumerate(self.project.files[other].scopes)
             if scope.kind == f.CLASS
             and any(base.rpartition(".")[2] in spelled for base in scope.bases)

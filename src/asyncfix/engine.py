@@ -187,7 +187,7 @@ class _Run:
         told = self.memory.told(question, paths)
         fresh = [path for path in paths if path not in told]
         if fresh:
-            project = Project(library, str(self.settings.root))
+            project = Project(library, str(self.settings.root), self.catalog.knows)
             renames = self.memory.renames(question, library)
             if renames is None and not self.around.files:
                 heads = (library[path].head for path in library)
@@ -359,7 +359,7 @@ class _Run:
         """
         from asyncfix.passes import Passes
 
-        project = Project(library, str(self.settings.root))
+        project = Project(library, str(self.settings.root), self.catalog.knows)
         if self._renames is not None:
             project.renames(self._renames)
         if self._imports is not None and not self.around.files:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import builtins
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from asyncfix import facts as f
@@ -48,8 +48,13 @@ class Answer(NamedTuple):
 class Project(Modules):
     """All files linked. Paths are the keys that the scan was given."""
 
-    def __init__(self, files: Library | Iterable[f.Facts], root: str) -> None:
-        super().__init__(files, root)
+    def __init__(
+        self,
+        files: Library | Iterable[f.Facts],
+        root: str,
+        is_library: Callable[[str], bool] = sys.stdlib_module_names.__contains__,
+    ) -> None:
+        super().__init__(files, root, is_library)
         self._awake = self.files.trace.awake
         self._busy: set[str] = set()
         self._most_busy = max(_MOST_BUSY, len(self.files) // _BUSY_SHARE)
@@ -59,6 +64,10 @@ class Project(Modules):
         self._replacing: list[str] | None = None
         self._defining: tuple[dict[str, list[int]], dict[str, list[int]]] | None = None
         self._depth = 0
+
+    def again(self, files: Library) -> Project:
+        """Link files anew, as these were."""
+        return Project(files, self.root, self.is_library)
 
     def rest(self, most: int = 0) -> None:
         """Drop what was made of the facts of more than `most` files.

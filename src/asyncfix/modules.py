@@ -17,6 +17,11 @@ from asyncfix.library import Library
 
 # Names that are looked for one by one, before all of them are worked out.
 _FEW = 200
+# Modules that Python has imported before it looks along `sys.path` for anything.
+_AT_START = frozenset(
+    (*sys.builtin_module_names, "_collections_abc", "abc", "codecs", "encodings",
+     "genericpath", "io", "ntpath", "os", "posixpath", "site", "stat", "zipimport")
+)  # fmt: skip
 
 
 class _Made(dict[str, Any]):
@@ -34,9 +39,16 @@ class _Made(dict[str, Any]):
 class Modules:
     """The files of a project as modules. Paths are the keys of the scan."""
 
-    def __init__(self, files: Library | Iterable[f.Facts], root: str) -> None:
+    def __init__(
+        self,
+        files: Library | Iterable[f.Facts],
+        root: str,
+        is_library: Callable[[str], bool] = sys.stdlib_module_names.__contains__,
+    ) -> None:
+        """Know files below a root; `is_library` tells what else an import may mean."""
         self.files = files if isinstance(files, Library) else Library(files)
         self.root = os.path.abspath(root)
+        self.is_library = is_library
         here = os.getcwd()
         self._here = os.path.join(here, "")
         self._dotted = {
@@ -55,6 +67,7 @@ class Modules:
         self._packages: dict[tuple[str, str], set[str]] = {}
         self._resolved: dict[tuple[str, str], list[str]] = {}
         self._importers: dict[str, list[str]] | None = None
+        self._inside: dict[str, bool] = {}
 
     def _place(self, path: str) -> str:
         """Give the absolute path of a file."""
@@ -175,11 +188,44 @@ class Modules:
         near = self._near(path)
         for other in self._of_module(module):
             if self._names[other] == module and self._bases[other] in near:
-                return other
+                if not self._is_inside(self._bases[other]):
+                    return other
         return None
 
     def _near(self, path: str) -> set[str]:
         return {self._bases[path], self.root, os.path.join(self.root, "src")}
+
+    def _is_inside(self, folder: str) -> bool:
+        """Tell whether a folder, no package itself, stands in one of the project's.
+
+        What is in it is imported by its whole name: nobody has such a folder on the path.
+        """
+        known = self._inside.get(folder)
+        if known is None:
+            above = os.path.dirname(folder)
+            is_above_all = above == folder or len(folder) <= len(self.root)
+            known = not is_above_all and (
+                self._is_package(above) or self._is_inside(above)
+            )
+            self._inside[folder] = known
+        return known
+
+    def _may_be(self, module: str, path: str, found: str, near: set[str]) -> bool:
+        """Tell whether a file may be what a name means that a library has, too.
+
+        `import redis` is the library for all that a `utils/redis.py` of the project or
+        an `examples/redis.py` says; a package beside it may be one of several that the
+        project makes.
+        """
+        if self._names[found] != module:
+            return True  # by its whole name from the root
+        base = self._bases[found]
+        if self._is_inside(base):
+            return False
+        if base in near:
+            return True
+        is_package = "." in module or os.path.basename(found) == "__init__.py"
+        return is_package and module.partition(".")[0] not in sys.stdlib_module_names
 
     def found(self, module: str, path: str) -> list[str]:
         """Give the files that `module` may mean, imported from `path`.
@@ -188,15 +234,20 @@ class Modules:
         in the project's root or its src folder, which may be on the path, too.
         """
         paths = self._of_module(module)
+        if not paths:
+            return paths
+        near = self._near(path)
+        top = module.partition(".")[0]
+        if top in sys.stdlib_module_names or self.is_library(top):
+            if top in _AT_START:
+                return []
+            paths = [e for e in paths if self._may_be(module, path, e, near)]
         if len(paths) > 1:
-            near = self._near(path)
             return [each for each in paths if self._bases[each] in near] or paths
         return paths
 
     def imported(self, path: str, module: str) -> list[str]:
         """Give the files that `import module` means; none if it is Python's own."""
-        if module.partition(".")[0] in sys.builtin_module_names:
-            return []
         return self.found(module, path)
 
     def resolve(self, path: str, module: str) -> list[str]:

@@ -148,7 +148,7 @@ class Passes:
             del self.findings[told:]
             self.off = off
             # What was being looked up when it was broken off is not to be trusted.
-            self.project = Project(self.project.files, self.project.root)
+            self.project = self.project.again(self.project.files)
             self.model.close()
             self.model = self._fresh_model()
 
@@ -374,7 +374,7 @@ class Passes:
             else:
                 fresh.append(scanned[0])
         former = self.project
-        self.project = Project(former.files.changed(fresh), former.root)
+        self.project = former.again(former.files.changed(fresh))
         self.project.follow(former, [each.path for each in fresh])
         self.model.close()
         self.model = self._fresh_model()

@@ -86,8 +86,9 @@ def _read(settings: Settings, progress: Progress, around: bool) -> Survey:
         if len(kept) < len(targets):
             skipped["generated"] = len(targets) - len(kept)
         targets = kept
-    project = Project(facts.values(), str(settings.root))
-    reach = Reach(project, registry.catalog(settings), "low", awaited=True)
+    catalog = registry.catalog(settings)
+    project = Project(facts.values(), str(settings.root), catalog.knows)
+    reach = Reach(project, catalog, "low", awaited=True)
     return Survey(
         settings=settings,
         project=project,

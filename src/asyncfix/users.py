@@ -53,7 +53,7 @@ class Users:
         self._by_name: dict[frozenset[str], list[tuple[str, f.Use, Place]]] = {}
         self._holding: dict[str, list[str]] = {}
         self._others: dict[Place, tuple[Reference, ...] | None] = {}
-        self._replaced: dict[Place, Reference | None] = {}
+        self._replaced: dict[Place, list[Reference]] = {}
         self._instead: dict[Place, list[tuple[str, f.Binding]]] = {}
 
     def scope(self, place: Place) -> f.Scope:
@@ -145,13 +145,18 @@ class Users:
             if each.kind not in ("called", "awaited")
         )
 
-    def replaced(self, place: Place) -> Reference | None:
-        """Give where something else is first put in a function's place, by its name."""
+    def replaced(self, place: Place, by_tests: bool = True) -> Reference | None:
+        """Give where something else is first put in a function's place, by its name.
+
+        What tests put there counts only with `by_tests`.
+        """
         if place not in self._replaced:
             with self.project.files.trace.shared():
-                found = self._references.replacements(place)
-            self._replaced[place] = min(found, default=None)
-        return self._replaced[place]
+                self._replaced[place] = self._references.replacements(place)
+        found = self._replaced[place]
+        if not by_tests:
+            found = [each for each in found if not self._is_test(each.path)]
+        return min(found, default=None)
 
     def instead(self, place: Place) -> list[tuple[str, f.Binding]]:
         """Give what classes below a method's own find in its place, with its file."""
