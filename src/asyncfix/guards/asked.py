@@ -17,31 +17,75 @@ from asyncfix.effects_tree import Span, span
 from asyncfix.guards.places import Places, Said, conflict
 from asyncfix.guards.position import earlier
 from asyncfix.touches import ARGUMENT, GLOBAL, OUTER, Touch
-from asyncfix.tree import walk_function
+from asyncfix.tree import dotted, walk_function
 from asyncfix.value import FUNCTION
 
+_LOOPS = (ast.For, ast.AsyncFor, ast.While)
 _LATER = (f.FUNCTION, f.LAMBDA, f.CLASS)
 _Found = tuple[tuple[str, int], ...]
 
 
 def asks(context: Context) -> bool:
-    """Tell whether a coroutine calls functions of the project that may touch something."""
+    """Tell whether what a coroutine calls may matter: before the site, and after it.
+
+    Nothing is asked of functions otherwise, for an edit of them would be one of this.
+    """
+    site, tree, function = context.site, context.tree, context.function
+    key = "calls of", site.path, site.function
+    calls = context.model.once(key, partial(_calls, context))
+    here = span(context.node)
+    others = [each for each in calls if each != here]
+    if not calls or not (others or here in calls):
+        return False
+    own = tree.once(("places", function), partial(Places, function))
+    read, written = tree.once(("lines", function), partial(_lines, own, function))
+    if any(isinstance(above, _LOOPS) for above, _ in context.within()):
+        return bool(others) or bool(written)
+    first = span(tree.statement(context.node))[:2]
+    before = any(each[:2] < here[2:] for each in others)
+    after = any(each[2:] > first for each in others)
+    sets = any(line >= first[0] for line in written)
+    looks = any(line <= here[2] for line in read)
+    return (before and (after or sets)) or (after and looks) or (here in calls and sets)
+
+
+def _calls(context: Context) -> list[Span]:
+    """Give where a coroutine calls sync functions of the project, and reads properties."""
     path, here, facts = context.site.path, context.site.function, context.facts
     scopes, values = facts.scopes, context.model.values
     inside = [here]
     for number in range(here + 1, len(scopes)):
         if scopes[number].parent in inside and scopes[number].kind not in _LATER:
             inside.append(number)
+    found = []
     for use in facts.calls_in(inside):
         meant = values.of(path, use.scope, use.name)
         if meant is not None and meant.kind == FUNCTION:
             if not context.project.files[meant.path].scopes[meant.scope].is_async:
-                return True
-    return any(
-        each.parent == scopes[here].parent and "property" in each.decorators
+                found.append((use.line, use.col, use.end_line, use.end_col))
+    properties = {
+        each.name
         for each in scopes
-        if scopes[each.parent].kind == f.CLASS
-    )
+        if each.parent == scopes[here].parent and "property" in each.decorators
+    }
+    if properties:
+        for node in walk_function(context.function):
+            if isinstance(node, ast.Attribute) and node.attr in properties:
+                found.append(span(node))
+    return found
+
+
+def _lines(places: Places, function: ast.AsyncFunctionDef) -> tuple[set[int], set[int]]:
+    """Give the lines in which a function itself reads shared places, and sets some."""
+    inside = list(walk_function(function))
+    called = {dotted(each.func) for each in inside if isinstance(each, ast.Call)}
+    reads = {
+        line
+        for each in function.body
+        for place, line in places.reads(each)
+        if place not in called
+    }
+    return reads, {line for node in inside for _, line in places.writes(node)}
 
 
 class Asked(Places):
