@@ -58,7 +58,8 @@ class References:
     def of(self, place: Place, files: Iterable[str] | None = None) -> list[Reference]:
         """Give every use of a function that is known, by file and line.
 
-        Looked at are these files, or all of the project. Raises LookupError where a file is not what it was when it was scanned.
+        Looked at are these files, or all of the project. Raises LookupError where a
+        file is not what it was when it was scanned.
         """
         path, scope = place
         function = self.project.files[path].scopes[scope]

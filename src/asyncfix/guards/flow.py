@@ -3,8 +3,9 @@
 The function's statements are gone through in order, loops twice, with what
 each local was read from and which reads decide that a statement runs. At the
 site everything read so far turns stale; a write that a stale read of the same
-place decides is a conflict, and so is one that empties what was only read before, or moves it on. A read made under an `async with` lock that is
-still held at the site stays fresh: nobody else gets in.
+place decides is a conflict, and so is one that empties what was only read before,
+or moves it on. A read made under an `async with` lock that is still held at the
+site stays fresh: nobody else gets in.
 """
 
 from __future__ import annotations
