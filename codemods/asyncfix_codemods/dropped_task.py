@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING
 
 import asyncfix
 from asyncfix import (
@@ -23,10 +22,7 @@ from asyncfix import (
     site_of,
     value,
 )
-from asyncfix_codemods import _keepers, _rounds, _shapes
-
-if TYPE_CHECKING:
-    pass
+from asyncfix_codemods import _keepers, _shapes, _unused_tasks
 
 _WANTED = frozenset(("asyncio.create_task", "asyncio.ensure_future"))
 # What a lambda gives may be dropped by who calls it.
@@ -37,7 +33,6 @@ _UNSURE = "loop.create_task"  # of a receiver that is known by its name only
 _LOOP_NAMES = frozenset(("loop", "_loop", "event_loop", "_event_loop", "ioloop"))
 # Futures that somebody else holds: an executor, or who made them.
 _HELD = frozenset(("run_in_executor", "create_future", "wrap_future", "create_task"))
-_RUNNERS = frozenset(("run", "run_until_complete"))
 _BY_HAND = (
     "tasks.add(task); task.add_done_callback(tasks.discard), with `tasks` a set "
     "that lives on"
@@ -127,7 +122,7 @@ class DroppedTask(Codemod):
             if statement.value is not (chained or call):
                 return _in_expression(context, statement)
         else:
-            target = _unused(context, statement, where)
+            target = _unused_tasks.unused(context, statement, where)
             if target is None:
                 return None
         if isinstance(where, ast.ClassDef):
@@ -144,7 +139,11 @@ class DroppedTask(Codemod):
                 )
             )
             keeper = _keepers.Keeper("tasks", False)
-        name = _keepers.task_name(context, where) if not _keeps(target) else target
+        name = (
+            _keepers.task_name(context, where)
+            if not _unused_tasks.keeps(target)
+            else target
+        )
         task = name if isinstance(name, str) else name.id if name else ""
         if isinstance(name, str) and not isinstance(where, ast.Module):
             doubts += _seen_by_name(context, where, name)
@@ -236,80 +235,6 @@ def _callback_added(context: Context) -> ast.Call | None:
         if isinstance(call, ast.Call) and call.func is above:
             return call
     return None
-
-
-def _unused(
-    context: Context, statement: ast.stmt, where: _shapes.Owner
-) -> ast.Name | None:
-    """Give the local that gets the task, if nothing is done with it but callbacks."""
-    tree = context.tree
-    if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
-        target: ast.expr = statement.targets[0]
-    elif isinstance(statement, ast.AnnAssign):
-        target = statement.target
-    else:
-        return None
-    if not isinstance(target, ast.Name) or statement.value is not context.call:
-        return None
-    if not isinstance(where, (ast.FunctionDef, ast.AsyncFunctionDef)):
-        return None  # a name of the module keeps it
-    if not _shapes.is_own_local(context, where, target.id):
-        return None
-    for each in _shapes.loads(where, target.id):
-        method = tree.parent(each)
-        call = tree.parent(method)
-        if not (
-            isinstance(method, ast.Attribute)
-            and method.attr == "add_done_callback"
-            and isinstance(call, ast.Call)
-            and call.func is method
-            and isinstance(tree.parent(call), ast.Expr)
-        ):
-            return None
-    if _is_the_program(tree.module, where) or _runs_after(context, statement, where):
-        return None
-    return target
-
-
-def _runs_after(
-    context: Context, statement: ast.stmt, where: ast.FunctionDef | ast.AsyncFunctionDef
-) -> bool:
-    """Tell whether the function runs the loop itself: its frame holds the task.
-
-    Not so where each round makes another one.
-    """
-    if isinstance(where, ast.AsyncFunctionDef):
-        return False
-    for above, _ in context.tree.ancestors(statement):
-        if above is where:
-            break
-        if isinstance(above, (ast.For, ast.While)):
-            return False
-    return any(
-        isinstance(node, ast.Call)
-        and getattr(node.func, "attr", "") in ("run_forever", "run_until_complete")
-        and node.lineno > statement.lineno
-        for node in _rounds.own(where.body)
-    )
-
-
-def _is_the_program(module: ast.Module, function: ast.AST) -> bool:
-    """Tell whether a function is what the loop is run for: its frame lives as long."""
-    if not isinstance(function, ast.AsyncFunctionDef):
-        return False
-    for node in ast.walk(module):
-        if isinstance(node, ast.Call) and node.args:
-            runner = getattr(node.func, "attr", "") or getattr(node.func, "id", "")
-            given = node.args[0]
-            if runner in _RUNNERS and isinstance(given, ast.Call):
-                if isinstance(given.func, ast.Name) and given.func.id == function.name:
-                    return True
-    return False
-
-
-def _keeps(target: ast.Name | None) -> bool:
-    """Tell whether a local's name is good enough to go on with."""
-    return target is not None and target.id.strip("_") != ""
 
 
 def _place(context: Context, statement: ast.stmt) -> Iterator[Doubt]:
