@@ -9,6 +9,7 @@ from functools import partial
 
 from asyncfix import facts as f
 from asyncfix.context import Context
+from asyncfix.effects_tree import span
 from asyncfix.guards.asked import Asked, asks
 from asyncfix.guards.flow import Conflict, torn_updates
 from asyncfix.guards.gone_through import gone_through, only_grows
@@ -219,6 +220,11 @@ def no_update_torn_apart(context: Context) -> Doubt | None:
 
 def torn_by_calls(context: Context) -> Doubt | None:
     """A3 for what functions read and write that the coroutine calls."""
+    key = "torn by calls", context.site.path, span(context.node), context.ahead
+    return context.model.once(key, partial(_torn_by_calls, context))
+
+
+def _torn_by_calls(context: Context) -> Doubt | None:
     if asks(context):
         tree, function, node = context.tree, context.function, context.node
         ahead = context.ahead or only_grows(context)

@@ -209,13 +209,12 @@ class _Flow:
         """
         seen, sent = known.get(_SEEN, _NONE), known.get(_SENT, _NONE)
         said = self.places.said(node)
-        told = {*said.writes, *self.places.told(node)}
-        fresh = frozenset(
-            each
-            for each in self.reads(getattr(node, "value", None), {})
-            if (each.place, each.line) not in told
-        )
-        drops = [(each, seen, "emptied") for each in self.places.empties(node)]
+        told, empties = self.places.asides(node)
+        fresh = self.reads(getattr(node, "value", None), {})
+        if fresh and (told or said.writes):
+            aside = told.union(said.writes)
+            fresh = frozenset(e for e in fresh if (e.place, e.line) not in aside)
+        drops = [(each, seen, "emptied") for each in empties]
         if isinstance(node, _SETTING):
             drops += [(each, sent, "moved on") for each in said.writes]
         for (place, line), reads, how in drops:
@@ -224,15 +223,15 @@ class _Flow:
             for read in reads:
                 if read.stale and conflict(read.place, place):
                     self.conflicts.append(Conflict(place, read.line, line, how))
-        over = {each.place for each in fresh} | {place for place, _ in said.writes}
+        again = {each.place for each in fresh}
+        over = again.union(place for place, _ in said.writes)
         if self.holds_site(node):
             fresh = self.age(fresh)
-            sent = self.age(self.reads(self.site, known) | control)
-        else:
-            again = {each.place for each in fresh}
-            sent = frozenset(each for each in sent if each.place not in again)
-        known[_SEEN] = fresh.union(each for each in seen if each.place not in over)
-        known[_SENT] = sent
+            known[_SENT] = self.age(self.reads(self.site, known) | control)
+        elif again and sent:
+            known[_SENT] = frozenset(e for e in sent if e.place not in again)
+        if over:
+            known[_SEEN] = fresh.union(e for e in seen if e.place not in over)
 
     def looks(self, test: ast.AST, known: _Locals) -> None:
         """Note that a test has read its places once more."""

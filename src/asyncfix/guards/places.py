@@ -39,6 +39,9 @@ _LOGS = frozenset(
 )
 
 
+_Asides = tuple[frozenset[tuple[str, int]], tuple[tuple[str, int], ...]]
+
+
 class Said(NamedTuple):
     """What one statement or expression reads, writes, names and assigns."""
 
@@ -55,6 +58,7 @@ class Places:
 
     def __init__(self, function: ast.AsyncFunctionDef | ast.FunctionDef) -> None:
         self._said: dict[ast.AST, Said] = {}
+        self._asides: dict[ast.AST, _Asides] = {}
         self.declared: set[str] = set()
         stores: Counter[str] = Counter()
         given: dict[str, list[ast.expr]] = defaultdict(list)
@@ -111,6 +115,14 @@ class Places:
                 tuple(each for each in inside if isinstance(each, ast.NamedExpr)),
                 tuple(_leaving(inside)),
             )
+        return found
+
+    def asides(self, statement: ast.AST) -> _Asides:
+        """Give the reads that only go into a log, and the places that are made empty."""
+        found = self._asides.get(statement)
+        if found is None:
+            told = frozenset(self.told(statement))
+            found = self._asides[statement] = told, tuple(self.empties(statement))
         return found
 
     def empties(self, statement: ast.AST) -> Iterator[tuple[str, int]]:
