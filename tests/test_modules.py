@@ -36,7 +36,7 @@ def test_one_name_or_all(
     for _ in range(25):
         paths = drawn(chance, str(here))
         root = chance.choice([here, here / "src", here.parent])
-        library = Library((), paths, lambda path: None)  # type: ignore[arg-type, return-value]
+        library = Library((), paths, lambda path: None)  # type: ignore[arg-type, return-value]  # nothing is loaded
         monkeypatch.setattr(modules, "_FEW", 0)
         whole = Modules(library, str(root))
         names = {each for path in paths for each in whole.module_names(path)}
@@ -59,7 +59,7 @@ def test_the_folder_that_we_are_in_may_be_inside_of_a_package(
     monkeypatch.chdir(here / "top" / "inner")
     paths = ["__init__.py", "../x.py", str(here / "top" / "__init__.py"), "c.py"]
     paths[1] = str(here / "top" / "x.py")
-    found = Modules(Library((), paths, lambda path: None), str(here))  # type: ignore[arg-type, return-value]
+    found = Modules(Library((), paths, lambda path: None), str(here))  # type: ignore[arg-type, return-value]  # nothing is loaded
     assert [found._of_module(name) for name in ("top", "top.inner", "top.x")] == [
         [paths[2]], [paths[0]], [paths[1]]
     ]  # fmt: skip
@@ -81,8 +81,26 @@ def test_the_folder_that_we_are_in_may_be_inside_of_a_package(
 )
 def test_a_file_with_the_name_of_a_library(at: str, file: str, found: bool) -> None:
     paths = ["app/__init__.py", "libs/cache/cache/__init__.py", at, file]
-    library = Library((), paths, lambda path: None)  # type: ignore[arg-type, return-value]
+    library = Library((), paths, lambda path: None)  # type: ignore[arg-type, return-value]  # nothing is loaded
     known = Modules(library, ".", lambda name: name == "redis")
     assert known.imported(at, "redis") == ([file] if found else [])
     others = Modules(library, ".", lambda name: False)
     assert others.imported(at, "redis") == [file]
+
+
+@pytest.mark.parametrize(
+    ("at", "file", "hides"),
+    [
+        ("main.py", "asyncio.py", True),
+        ("app/main.py", "asyncio.py", True),
+        ("scripts/main.py", "scripts/asyncio.py", True),
+        # Run as a script, it would find that one: nothing is taken for Python's here.
+        ("app/tools/main.py", "app/tools/asyncio.py", True),
+        ("app/main.py", "app/tools/asyncio.py", False),
+        ("main.py", "scripts/asyncio.py", False),
+    ],
+)
+def test_a_file_that_hides_what_new_code_needs(at: str, file: str, hides: bool) -> None:
+    paths = ["app/__init__.py", at, file]
+    library = Library((), paths, lambda path: None)  # type: ignore[arg-type, return-value]  # nothing is loaded
+    assert Modules(library, ".").shadows("asyncio", at) == (file if hides else None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from asyncfix import Doubt, Level, Model, Place, Value, dotted, value
+from asyncfix import Doubt, Level, Model, Place, Value
 
 
 def doubts(model: Model, place: Place, name: str) -> Iterator[Doubt]:
@@ -56,20 +56,13 @@ def _works_on_methods(model: Model, place: Place) -> bool:
 
 def _metaclass(model: Model, klass: Value) -> str:
     """Give the metaclass of a class, where it is the project's and works on methods."""
-    if b"metaclass" not in model.reader.lines(klass.path).text:
+    made = model.effects.singles.metaclass(klass)
+    if made is None:
         return ""
-    scope = model.project.files[klass.path].scopes[klass.scope]
-    for node in ast.walk(model.reader.tree(klass.path).module):
-        if not isinstance(node, ast.ClassDef) or node.lineno != scope.line:
-            continue
-        for word in node.keywords:
-            name = dotted(word.value) if word.arg == "metaclass" else None
-            made = name and model.values.of(klass.path, scope.parent, name)
-            if made and made.path and made.kind == value.CLASS:
-                names = model.project.names(made.path, made.scope)
-                for method in ("__new__", "__init__", "__call__", "__prepare__"):
-                    for each in names.get(method):
-                        at = model.values.bindings.defined(made.path, each)
-                        if _works_on_methods(model, (made.path, at)):
-                            return name or ""
+    names = model.project.names(made.path, made.scope)
+    for method in ("__new__", "__init__", "__call__", "__prepare__"):
+        for each in names.get(method):
+            at = model.values.bindings.defined(made.path, each)
+            if _works_on_methods(model, (made.path, at)):
+                return model.project.files[made.path].scopes[made.scope].name
     return ""

@@ -18,10 +18,10 @@ from asyncfix.conditions import (
     Function,
     Keys,
     arguments,
-    finds_the_loop,
     literal,
     paired,
 )
+from asyncfix.loopless import finds_the_loop
 from asyncfix.reach import Place, Reach
 from asyncfix.says import said_as
 from asyncfix.stands import Asks, State, nothing

@@ -18,11 +18,10 @@ from asyncfix.conditions import (
     Function,
     Known,
     OneOf,
-    finds_the_loop,
-    is_without_loop,
     taken,
 )
 from asyncfix.held import question
+from asyncfix.loopless import finds_the_loop, is_without_loop
 from asyncfix.nodes import descend
 from asyncfix.promised import promised
 from asyncfix.says import (

@@ -14,8 +14,9 @@ from collections.abc import Mapping, Sequence
 
 from asyncfix.begins import Begins, beginning
 from asyncfix.held import ASKED, NAMED, VALUE, named, question
+from asyncfix.loopless import finds_the_loop, last_name
 from asyncfix.nodes import descend
-from asyncfix.tree import Tree, dotted, text_of, walk_function
+from asyncfix.tree import Tree, dotted, text_of
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 Known = Mapping[str, object]
@@ -23,14 +24,10 @@ Known = Mapping[str, object]
 
 LOOP = ("a running event loop",)
 NO_ANSWER = object()
-_FINDS_THE_LOOP = ("get_running_loop", "get_event_loop", "current_task")
-_ASYNCIO = ("", "asyncio", "aio", "events", "tasks", "asyncio.events", "asyncio.tasks")
-_MISSING = ("RuntimeError", "Exception", "BaseException")
 _THREAD = ("get_ident", "main_thread", "current_thread", "get_native_id")
 # What an object says of itself that would have to wait.
 _WAITS = {"empty": True, "done": False, "ready": False, "poll": None, "qsize": 0}
 _PIPES = ("stdout", "stderr")
-_RAISES = ("run", "run_until_complete", "run_forever")
 _TYPES = {each.__name__: each for each in (str, bytes, int, float, bool, list, dict)}
 OF_TEXTS = frozenset(
     (
@@ -256,49 +253,6 @@ def _method(node: ast.Call, function: ast.Attribute, known: Known) -> object:
         return NO_ANSWER
 
 
-def finds_the_loop(node: ast.AST) -> bool:
-    """Tell a call that gives the running loop, or what there is only in one."""
-    if not isinstance(node, ast.Call):
-        return False
-    owner, _, name = (dotted(node.func) or "").rpartition(".")
-    if name == "get_running_loop" or owner in _ASYNCIO:
-        return name in _FINDS_THE_LOOP
-    return False  # some object's own method of that name
-
-
-def is_without_loop(handler: ast.ExceptHandler, statement: ast.AST) -> bool:
-    """Tell a handler that runs only where no event loop does.
-
-    What else stands in the `try` might raise what it catches.
-    """
-    body = getattr(statement, "body", [])
-    if len(body) > 3:
-        return False
-    nodes = [node for each in body for node in walk_function(each, own=False)]
-    calls = [node for node in nodes if isinstance(node, ast.Call)]
-    others = [node for node in calls if not finds_the_loop(node)]
-    if len(others) == len(calls) or any(isinstance(n, ast.Raise) for n in nodes):
-        return False
-    caught = handler.type
-    types = caught.elts if isinstance(caught, ast.Tuple) else [caught]
-    if not any(each is None or dotted(each) in _MISSING for each in types):
-        return False
-    if any(each is None or dotted(each) != "RuntimeError" for each in types):
-        return all(_is_harmless_call(node) for node in others)
-    return all(_last_name(node) not in _RAISES for node in others)
-
-
-def _is_harmless_call(call: ast.Call) -> bool:
-    return _last_name(call) in ("is_running", "create_task", "call_soon_threadsafe")
-
-
-def _last_name(call: ast.Call) -> str:
-    function = call.func
-    if isinstance(function, ast.Attribute):
-        return function.attr
-    return function.id if isinstance(function, ast.Name) else ""
-
-
 def _within(node: ast.AST, body: Sequence[ast.AST] | ast.expr) -> bool:
     if isinstance(body, ast.expr):
         return body is node
@@ -402,7 +356,7 @@ def _ordered(one: object, how: ast.cmpop, two: object) -> bool | None:
 
 def _asks_the_thread(call: ast.expr, other: ast.expr) -> bool:
     """Tell a question whether this is the thread of the loop."""
-    if not isinstance(call, ast.Call) or _last_name(call) not in _THREAD:
+    if not isinstance(call, ast.Call) or last_name(call) not in _THREAD:
         return False
     names = (
         node.id if isinstance(node, ast.Name) else getattr(node, "attr", "")

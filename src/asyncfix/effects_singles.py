@@ -98,21 +98,21 @@ class Singles:
 
     def _is_of_such_a_kind(self, klass: Value) -> bool:
         """Tell whether the metaclass of a class has a `__call__` that keeps objects."""
-        kind = self._kind(klass)
+        kind = self.metaclass(klass)
         return kind is not None and self._keeps(self._method(kind, "__call__"))
 
     def kinds(self, klass: Value) -> tuple[tuple[str, int], ...]:
         """Give what the metaclasses of a class run where an object is made."""
         found = []
         for each in self._line(klass):
-            kind = self._kind(each)
+            kind = self.metaclass(each)
             if kind is not None:
                 run = self.values.attribute(kind._replace(kind=OBJECT), "__call__")
                 if run is not None and run.kind == FUNCTION:
                     found.append((run.path, run.scope))
         return tuple(found)
 
-    def _kind(self, klass: Value) -> Value | None:
+    def metaclass(self, klass: Value) -> Value | None:
         """Give the metaclass that a class of the project names, if it is one, too."""
         lines = self.reader.lines(klass.path)
         scope = self.project.files[klass.path].scopes[klass.scope]

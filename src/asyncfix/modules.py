@@ -183,13 +183,14 @@ class Modules:
         """Give the file that `import module` finds from `path` in the project.
 
         Only a file beside the importer's top package, or in the project's root
-        or its src folder, can hide a module of the standard library.
+        or its src folder, can hide a module of the standard library. One that does so
+        only where the importer is run as a script counts here, too: new code must not
+        take it for Python's.
         """
         near = self._near(path)
         for other in self._of_module(module):
             if self._names[other] == module and self._bases[other] in near:
-                if not self._is_inside(self._bases[other]):
-                    return other
+                return other
         return None
 
     def _near(self, path: str) -> set[str]:
